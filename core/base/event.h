@@ -1,0 +1,66 @@
+/* event.h - one ring of typed events with causes.
+ *
+ * A room says what happened; the words for it are chosen in linux/ or cli/.
+ * The ring keeps the newest `cap` events; memory is the caller's.
+ */
+#ifndef BASE_EVENT_H
+#define BASE_EVENT_H
+
+#include "base/endpoint.h"
+#include "base/instant.h"
+
+enum event_kind {
+	EV_NONE,
+	/* membership */
+	EV_MEMBER_ALIVE,      /* subject; a: sequence */
+	EV_MEMBER_SUSPECT,    /* subject; by: accuser */
+	EV_MEMBER_DEAD,       /* subject */
+	EV_MEMBER_LEFT,       /* subject */
+	EV_MEMBER_CONFLICT,   /* subject: two records of one sequence (cloned key) */
+	/* tunnels */
+	EV_HANDSHAKE,         /* subject, endpoint; a: 1 when we were the initiator */
+	EV_HANDSHAKE_GAVE_UP, /* subject, endpoint; a: attempts */
+	EV_SESSION_EXPIRED,   /* subject */
+	EV_ENDPOINT_CHANGED,  /* subject, endpoint: the new one */
+	/* admission */
+	EV_PEER_ADMITTED,     /* subject; a: enum admission */
+	EV_PEER_REVOKED,      /* subject */
+	EV_TRUST_EMPTY,       /* the trust store admits nobody */
+	EV_TRUST_BAD,         /* a: number of unusable entries */
+	EV_KEY_TWIN,          /* subject: refused, its X25519 key is that of another key */
+	/* addresses */
+	EV_ADDRESS_MOVED,     /* subject; a: new index */
+	EV_ADDRESS_CONFLICT,  /* subject: lost the address; by: the holder */
+	EV_PREFIX_DIFFERS,    /* subject: only IPv6 works with it */
+	/* paths */
+	EV_PATH_UP,           /* subject, endpoint; a: round trip in microseconds */
+	EV_PATH_LOST,         /* subject, endpoint */
+	EV_NETWORK_CHANGED,   /* our own addresses changed */
+	EV_SEED_UNANSWERED,   /* endpoint; a: tries */
+	EV_SEQUENCE_JUMP,     /* our own sequence was below what others remember; a: new one */
+	EV_KINDS
+};
+
+struct event {
+	struct instant at;
+	uint64_t number;           /* rises by one, starts with 1 */
+	enum event_kind kind;
+	struct public_key subject; /* all zero: this node */
+	struct public_key by;      /* all zero: nobody */
+	struct endpoint endpoint;
+	int64_t a;
+};
+
+struct event_ring {
+	struct event *events;
+	uint32_t cap;
+	uint64_t count; /* events ever emitted; the newest has this number */
+};
+
+void event_ring_init(struct event_ring *r, struct event *memory, uint32_t cap);
+/* Copies *e, and sets its number. */
+void event_emit(struct event_ring *r, const struct event *e);
+/* The event of that number, or NULL when it is gone or not there yet. */
+const struct event *event_get(const struct event_ring *r, uint64_t number);
+
+#endif

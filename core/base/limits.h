@@ -1,0 +1,15 @@
+/* limits.h - every capacity in one place. Configurable ones name their default. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define MESH_PORT 51821u
+#define MESH_MTU 1420u
+#define MAX_MEMBERS 16384u        /* default; admitted keys, members, wg peers of a mesh */
+#define MAX_DATAGRAM 1232u        /* control datagrams, section 4 of the design */
+#define MAX_RECORD 400u           /* one signed node record */
+#define MAX_NAME 63u              /* bytes of a name, without terminator */
+#define MAX_CANDIDATES 8u         /* endpoints a record may claim */
+#define MAX_SEEDS 64u
+#define MAX_PACKET 65535u         /* one IP packet or datagram */
+
+#endif

@@ -1,0 +1,52 @@
+/* outbox.h - what a room wishes to have sent; the caller's fixed memory.
+ *
+ * A room reserves bytes, writes them, and commits an item; nothing is copied again
+ * on the way to the socket. The caller asks outbox_has_room() before each step and
+ * empties the outbox when there is less than one step's worst case (OUTBOX_STEP_*).
+ */
+#ifndef BASE_OUTBOX_H
+#define BASE_OUTBOX_H
+
+#include "base/endpoint.h"
+
+enum out_kind {
+	OUT_DATAGRAM, /* to the network: bytes as they go on the wire, to `to` */
+	OUT_PACKET,   /* to the TUN: one IP packet */
+	OUT_MESSAGE,  /* to the member in `slot`: plain bytes, to be sealed by the node;
+	                 `to` unset: by its best path */
+};
+
+struct out {
+	enum out_kind kind;
+	uint32_t slot;       /* peer or member the item belongs to; UINT32_MAX: none */
+	struct endpoint to;
+	uint8_t *data;
+	uint32_t len;
+	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
+};
+
+struct outbox {
+	struct out *items;
+	uint32_t count;
+	uint32_t cap;
+	uint8_t *arena;
+	size_t used;
+	size_t size;
+	uint64_t refused;    /* reservations that did not fit; such items are lost */
+};
+
+/* What one step of any room may ask for at the most. */
+#define OUTBOX_STEP_ITEMS 160u
+#define OUTBOX_STEP_BYTES (160u * 2048u)
+
+void outbox_init(struct outbox *o, struct out *items, uint32_t cap, void *arena, size_t size);
+void outbox_clear(struct outbox *o);
+bool outbox_has_room(const struct outbox *o, uint32_t items, size_t bytes);
+/* len writable bytes (16-byte aligned) for the next item, or NULL (counted in refused).
+ * Not taken until committed; a second reserve gives the same bytes again. */
+uint8_t *outbox_reserve(struct outbox *o, size_t len);
+/* Takes the len first bytes reserved last as an item; returns it, to fill in the rest
+ * (zeroed: slot UINT32_MAX, kind as given). */
+struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len);
+
+#endif

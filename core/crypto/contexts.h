@@ -1,0 +1,21 @@
+/* contexts.h - what the crypto libraries need that the core may not make itself.
+ *
+ * The shell allocates and fetches these once per thread (linux/contexts.c, and
+ * test/contexts.h for tests) and hands them over; the core only uses them. A call that
+ * needs them before crypto_use() is a BUG.
+ */
+#ifndef CRYPTO_CONTEXTS_H
+#define CRYPTO_CONTEXTS_H
+
+struct crypto_contexts {
+	void *blake2s;       /* const EVP_MD *: BLAKE2S-256 */
+	void *digest;        /* EVP_MD_CTX * */
+	void *blake2s_mac;   /* EVP_MAC_CTX * of BLAKE2SMAC */
+	void *seal;          /* EVP_CIPHER_CTX *, initialised for encrypting ChaCha20-Poly1305 */
+	void *open;          /* EVP_CIPHER_CTX *, initialised for decrypting the same */
+};
+
+/* For the calling thread, from now on; the contexts must outlive the thread's calls. */
+void crypto_use(const struct crypto_contexts *contexts);
+
+#endif

@@ -41,4 +41,10 @@ static inline bool instant_is_set(struct instant t) { return t.ns != 0; }
 /* Wall clock: only certificates, tokens and TAI64N look at it. */
 struct wall { uint64_t s; uint32_t ns; }; /* since 1970-01-01 UTC */
 
+/* Both clocks, read together once per turn of the loop. */
+struct moment {
+	struct instant boot;
+	struct wall wall;
+};
+
 #endif

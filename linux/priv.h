@@ -1,0 +1,119 @@
+/* linux/priv.h - the privileged process and the node process, and what passes between them.
+ *
+ * meshguard starts as one process with rights. It opens what needs rights (TUN, addresses,
+ * sockets, the control listener), forks, and keeps nothing but a socketpair to its child. The child,
+ * the node process, drops every right and does all parsing of network bytes. The parent, the
+ * privileged process, serves a few fixed-size typed requests, watches the configuration directory,
+ * and cleans up when the child ends. When the parent dies the child ends too.
+ *
+ * Requests and notices are the structs below, one per SOCK_SEQPACKET message, checked for size and
+ * range by the receiver; descriptors travel by SCM_RIGHTS.
+ */
+#ifndef LINUX_PRIV_H
+#define LINUX_PRIV_H
+
+#include "base/bytes.h"
+#include "base/bug.h"
+#include "base/endpoint.h"
+#include "base/limits.h"
+#include "linux/store.h"
+
+#include <net/if.h>
+#include <stdint.h>
+
+enum priv_kind {
+	/* child asks, parent answers with the same kind and `result` */
+	PRIV_SET_MARK = 1,   /* value: SO_MARK for the UDP sockets */
+	PRIV_UDP_OPEN,       /* value: port, 0 any; answer: value the port, two descriptors (v4, v6) */
+	PRIV_ADDRESS,        /* prefix: add it to the interface (flag set) or take it off */
+	PRIV_SET_MTU,        /* value */
+	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
+	/* parent tells */
+	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
+	PRIV_TRUST_KEY,      /* key, name: one usable entry */
+	PRIV_TRUST_END,      /* value: number of unusable entries */
+	PRIV_STOP,           /* end gracefully: signal or `down` */
+	PRIV_SEED,           /* endpoint: an address of a seed whose name was resolved; value: its number */
+};
+
+enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };
+#define PRIV_DATA 4096u
+
+struct priv_message {
+	uint32_t kind;
+	int32_t result;          /* 0 or negative errno, in answers */
+	uint32_t value;
+	uint32_t flag;
+	uint32_t which;          /* enum priv_save */
+	struct prefix prefix;
+	struct endpoint endpoint;
+	struct public_key key;
+	char name[MAX_NAME + 1];
+	uint32_t data_len;
+	uint8_t data[PRIV_DATA];
+};
+
+#define PRIV_MAX_SEEDS MAX_SEEDS
+
+/* What `up` and `wireguard` want; filled by cli/, checked there. */
+struct priv_config {
+	bool mesh;                     /* false: `meshguard wireguard`, no identity, no mesh, no store */
+	char interface[IFNAMSIZ];
+	uint32_t mtu;
+	uint16_t port;
+	bool port_given;
+	struct prefix prefix;          /* mesh: IPv4 prefix, default 10.99.0.0/16 */
+	const char *seeds[PRIV_MAX_SEEDS]; /* "host:port" as given */
+	unsigned seed_count;
+	bool detach;                   /* return 0 to the caller once the address is usable */
+	bool foreground;               /* wireguard: -f */
+	const char *keylog;            /* path or NULL */
+	bool open;                     /* up --open (a later issue) */
+};
+
+/* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */
+struct priv_child {
+	int channel;          /* to the parent, non-blocking; readable: a notice. EOF: end at once */
+	int tun;              /* non-blocking, IFF_NO_PI */
+	char interface[IFNAMSIZ];
+	uint32_t mtu;
+	int udp4, udp6;       /* bound; -1 when the kernel has not got the family */
+	uint16_t port;
+	int control;          /* listener of the control socket (mesh), -1 otherwise */
+	int uapi;             /* listener of the UAPI socket, -1 when it could not be made */
+	int keylog;           /* or -1 */
+	int ready;            /* write one byte when traffic can pass (detach); -1 when nobody waits */
+	struct secret_key secret;   /* mesh: the identity; the child moves and wipes it */
+	struct public_key public;
+	struct prefix prefix;
+	uid_t owner;          /* of the configuration directory: may use the control socket */
+	uint8_t saved[PRIV_SAVES][PRIV_DATA]; /* what was saved by earlier runs */
+	uint32_t saved_len[PRIV_SAVES];
+	char store_path[PATH_MAX];
+	char store_because[80];
+	const struct priv_config *config;
+};
+
+/* Does all that needs rights, forks, and runs `child` in the child with its rights dropped; the child's
+ * return value is its exit status. In the parent: serves until the child ended, cleans up (interface by
+ * RTM_DELLINK, sockets, state file) and returns the exit status for the whole program. Errors before the
+ * fork are one line on stderr: what, which, what to do; returns 1 (or 2, 3, 4 as design section 11). */
+int priv_run(const struct priv_config *config, int (*child)(struct priv_child *));
+
+/* For the child: asks and waits for the answer, at most 5 s; trust notices that arrive meanwhile are kept for
+ * priv_next_notice. Returns the answer's result or negative errno. fds: for PRIV_UDP_OPEN. */
+int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_check;
+/* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is gone). */
+int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;
+
+/* Paths of run time state, by network namespace, so that several hosts on one kernel do not meet:
+ * /run/meshguard/<inode of the network namespace>/<interface>.sock and .state. For cli/ too. */
+void runtime_path(char *out, size_t cap, const char *interface, const char *ending);
+/* The process id of the daemon that holds this interface, or 0. */
+pid_t runtime_holder(const char *interface);
+
+/* `down` without a daemon: removes a left-over interface of ours. 0 removed, -ENOENT nothing there,
+ * -EPERM/-EACCES no right, -EBUSY a daemon runs, -EEXIST there is one but it is not ours. */
+int runtime_remove_leftover(const char *interface);
+
+#endif

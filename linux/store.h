@@ -1,0 +1,53 @@
+/* linux/store.h - the configuration directory: where it is, and safe files in it.
+ *
+ * Every file is read through store_read (regular file, our owner or root, one link, no symbolic
+ * links below the directory, size cap, mode of secrets) and written through store_write (temporary
+ * name, sync, rename, sync of the directory), so that a kill or a full disk leaves old or new.
+ */
+#ifndef LINUX_STORE_H
+#define LINUX_STORE_H
+
+#include "base/bug.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct store {
+	int dir;                 /* O_PATH or read descriptor of the directory; -1: there is none yet */
+	char path[PATH_MAX];
+	uid_t owner;             /* who owns the files; root's daemon writes as this user */
+	gid_t group;
+	const char *because;     /* why this one: "MESHGUARD_CONFIG_DIR", "XDG_CONFIG_HOME", "HOME",
+	                            "the directory of the user who called sudo" */
+	char error[PATH_MAX + 160]; /* one line after a failure: what, which, what to do */
+};
+
+/* Design, section 3: $MESHGUARD_CONFIG_DIR, else $XDG_CONFIG_HOME/meshguard, else
+ * ~/.config/meshguard; under sudo, when root's own directory holds no identity, that of the user
+ * who called it. secure_getenv. Makes nothing. 0, or negative errno with error set
+ * (-ENOENT: there is no directory yet; path says where it would be). */
+int store_open(struct store *s) must_check;
+/* The same, and makes the directory (0700) and its parents when absent. */
+int store_create(struct store *s) must_check;
+void store_close(struct store *s);
+
+enum store_flags {
+	STORE_SECRET = 1,   /* read: refuse when others can read it; write: mode 0600 */
+	STORE_REPLACE = 2,  /* write: an existing file may be replaced; without: -EEXIST */
+};
+/* name: relative, one level of folder at most ("authorized_keys/alice.pub"). Reads at most cap bytes;
+ * returns the length, or negative errno with error set (-EFBIG, -EPERM for a loose mode, -ELOOP...). */
+ssize_t store_read(struct store *s, const char *name, void *buf, size_t cap, unsigned flags) must_check;
+/* Whole content or nothing; makes the folder (0700) when absent; files are 0600 or 0644. */
+int store_write(struct store *s, const char *name, const void *data, size_t len, unsigned flags) must_check;
+/* Two files that belong together (identity.key, identity.pub): both or, after a crash, a state that
+ * the readers recognise and name. */
+int store_remove(struct store *s, const char *name) must_check;
+bool store_exists(struct store *s, const char *name); /* anything of that name, also a dangling link */
+/* Calls fn for each name in the folder, sorted, without dot files; stops at the first non-zero and
+ * returns it; 0 for an absent folder. */
+int store_list(struct store *s, const char *folder, int (*fn)(void *ctx, const char *name), void *ctx);
+
+#endif

@@ -1,0 +1,39 @@
+/* linux/udp.h - the UDP sockets: batches in, batches out, with the local address of each. */
+#ifndef LINUX_UDP_H
+#define LINUX_UDP_H
+
+#include "base/bug.h"
+#include "base/outbox.h"
+
+struct udp {
+	int fd4, fd6;        /* -1: none */
+	uint16_t port;
+	uint64_t sent, received, send_errors;
+};
+
+/* Binds both families on one port (0: any, the same for both); IPV6_V6ONLY, PKTINFO, receive TOS,
+ * large buffers as far as allowed. -EADDRINUSE when either is taken. -EAFNOSUPPORT when there is neither. */
+int udp_open(struct udp *u, uint16_t port, uint32_t mark) must_check;
+void udp_close(struct udp *u);
+
+#define UDP_BATCH 32
+struct udp_datagram {
+	struct endpoint from;  /* local and local_ifindex set: the answer goes out from there */
+	uint8_t ecn;           /* DS field */
+	uint8_t *data;
+	uint32_t len;
+};
+struct udp_batch {
+	struct udp_datagram items[UDP_BATCH];
+	unsigned count;
+	uint8_t (*buffers)[65536]; /* mapped once, touched on use */
+};
+int udp_batch_make(struct udp_batch *b) must_check;
+void udp_batch_free(struct udp_batch *b);
+/* Reads what is there, up to a batch; the count, 0 when nothing is, or negative errno. */
+int udp_receive(struct udp *u, int fd, struct udp_batch *b) must_check;
+/* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg). An error of one datagram (unreachable,
+ * local address gone: then once more without it) does not stop the others; errors are counted. */
+void udp_send(struct udp *u, const struct outbox *out);
+
+#endif

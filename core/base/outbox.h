@@ -32,6 +32,7 @@ struct outbox {
 	uint8_t *arena;
 	size_t used;
 	size_t size;
+	size_t reserved;     /* bytes that a commit may take */
 	uint64_t refused;    /* reservations that did not fit; such items are lost */
 };
 

@@ -18,4 +18,7 @@ struct crypto_contexts {
 /* For the calling thread, from now on; the contexts must outlive the thread's calls. */
 void crypto_use(const struct crypto_contexts *contexts);
 
+/* What crypto_use() was given; for this room only. */
+const struct crypto_contexts *crypto_current(void);
+
 #endif

@@ -1,0 +1,54 @@
+#include "base/outbox.h"
+#include "base/bug.h"
+
+#define ALIGN 16u
+
+void outbox_init(struct outbox *o, struct out *items, uint32_t cap, void *arena, size_t size)
+{
+	size_t skip = -(uintptr_t)arena % ALIGN;
+
+	if (skip > size)
+		skip = size;
+	*o = (struct outbox){ .items = items, .cap = cap, .size = size - skip };
+	o->arena = (uint8_t *)arena + skip;
+}
+
+void outbox_clear(struct outbox *o)
+{
+	o->count = 0;
+	o->used = 0;
+	o->reserved = 0;
+}
+
+bool outbox_has_room(const struct outbox *o, uint32_t items, size_t bytes)
+{
+	size_t left = o->size - o->used, lost = (size_t)items * (ALIGN - 1);
+
+	return items <= o->cap - o->count && lost <= left && bytes <= left - lost;
+}
+
+uint8_t *outbox_reserve(struct outbox *o, size_t len)
+{
+	o->reserved = 0;
+	if (o->count == o->cap || len > o->size - o->used) {
+		o->refused++;
+		return NULL;
+	}
+	o->reserved = len;
+	return o->arena + o->used;
+}
+
+struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len)
+{
+	struct out *item;
+
+	BUG_ON(len > o->reserved || len > UINT32_MAX || o->count == o->cap);
+	item = &o->items[o->count++];
+	*item = (struct out){ .kind = kind, .slot = UINT32_MAX, .len = (uint32_t)len };
+	item->data = o->arena + o->used;
+	o->used += (len + ALIGN - 1) / ALIGN * ALIGN;
+	if (o->used > o->size)
+		o->used = o->size; /* only the last item may lack its padding */
+	o->reserved = 0;
+	return item;
+}

@@ -1,0 +1,53 @@
+#include "linux/contexts.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <string.h>
+
+static bool make_ciphers(struct crypto_contexts *c)
+{
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+	bool made;
+
+	c->seal = EVP_CIPHER_CTX_new();
+	c->open = EVP_CIPHER_CTX_new();
+	made = cipher && c->seal && c->open
+	       && EVP_EncryptInit_ex(c->seal, cipher, NULL, NULL, NULL) == 1
+	       && EVP_DecryptInit_ex(c->open, cipher, NULL, NULL, NULL) == 1;
+	EVP_CIPHER_free(cipher); /* the contexts hold references of their own */
+	return made;
+}
+
+static bool make_hashes(struct crypto_contexts *c)
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
+
+	c->blake2s = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
+	c->digest = EVP_MD_CTX_new();
+	c->blake2s_mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	EVP_MAC_free(mac);
+	return c->blake2s && c->digest && c->blake2s_mac;
+}
+
+int crypto_contexts_make(struct crypto_contexts *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (sodium_init() < 0)
+		return -EIO;
+	if (make_ciphers(out) && make_hashes(out))
+		return 0;
+	crypto_contexts_free(out);
+	return -ENOMEM;
+}
+
+void crypto_contexts_free(struct crypto_contexts *c)
+{
+	EVP_CIPHER_CTX_free(c->seal);
+	EVP_CIPHER_CTX_free(c->open);
+	EVP_MAC_CTX_free(c->blake2s_mac);
+	EVP_MD_CTX_free(c->digest);
+	EVP_MD_free(c->blake2s);
+	memset(c, 0, sizeof(*c));
+}

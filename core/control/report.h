@@ -1,0 +1,64 @@
+/* report.h - what the daemon tells about itself: typed, without words; linux/control_json makes the JSON. */
+#ifndef CONTROL_REPORT_H
+#define CONTROL_REPORT_H
+
+#include "base/endpoint.h"
+#include "base/instant.h"
+#include "base/limits.h"
+
+/* Why a trusted key has no tunnel. */
+enum report_reason {
+	REASON_NONE,            /* it works */
+	REASON_NEVER_HEARD,     /* no seed answered for it, nobody told us where it is */
+	REASON_NO_SEED,         /* we know no address to ask at all */
+	REASON_NO_ANSWER,       /* its addresses are known, none answers */
+	REASON_NO_HANDSHAKE,    /* control traffic works, the tunnel has not been needed or does not answer */
+	REASON_LEFT,
+	REASON_DEAD,
+	REASON_PREFIX,          /* its IPv4 prefix differs from ours: only IPv6 */
+	REASON_ADDRESS,         /* its IPv4 address is held by another key: only IPv6 */
+};
+
+struct report_node {
+	struct public_key key;
+	char interface[16];
+	struct ip ipv4, ipv6;          /* ipv4.family 0: IPv6-only at present */
+	struct prefix prefix;
+	uint16_t port;
+	uint32_t mtu;
+	struct instant started;        /* boot clock */
+	uint64_t sequence;
+	uint32_t trusted, alive;
+	uint32_t bad_keys;             /* unusable entries of the trust store */
+	bool trust_unreadable;
+	uint64_t wakeups;
+	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
+	unsigned table_count;
+	struct { const char *name; uint64_t value; } counters[64];
+	unsigned counter_count;
+	unsigned seed_count;
+	struct { struct endpoint endpoint; bool answered; } seeds[MAX_SEEDS];
+};
+
+enum report_state { REPORT_UNKNOWN, REPORT_ALIVE, REPORT_SUSPECT, REPORT_DEAD, REPORT_LEFT };
+
+struct report_peer {
+	struct public_key key;
+	struct dh_public wireguard_key;
+	char name[MAX_NAME + 1];       /* from the trust store */
+	char label[MAX_NAME + 1];      /* what the node calls itself */
+	struct ip ipv4, ipv6;          /* ipv4.family 0: none */
+	enum report_state state;       /* gossip */
+	enum report_reason reason;
+	bool path_up;
+	struct endpoint endpoint;      /* family 0: none known */
+	uint64_t rtt_us;               /* 0: unknown */
+	bool session;                  /* tunnel */
+	struct wall last_handshake;    /* zero: never */
+	struct instant last_handshake_at;
+	struct instant last_heard;
+	uint64_t rx_bytes, tx_bytes;
+	uint64_t sequence;
+};
+
+#endif

@@ -1,0 +1,72 @@
+/* channel.h - sealed datagrams between two nodes that know each other's keys (design, section 4).
+ *
+ *   E1 | tag 8 | nonce 24 | XChaCha20-Poly1305( my epoch 8 | counter 8 | your epoch 8 | payload ) | 16
+ *
+ * Key: BLAKE2b over the X25519 of the twins, a label with the version, and both Ed25519 keys, sender first, so
+ * that each direction has its own. The first 9 bytes are authenticated. The tag is derived from the directional key
+ * and finds the sender in O(1). An unknown tag is dropped without an answer.
+ *
+ * Freshness without clocks: a datagram is fresh when it carries my epoch, comes from the epoch of the sender
+ * that I adopted, and its counter passes a window of 64. A sender's epoch is adopted only from an answer to a
+ * probe of ours (channel_adopt), so that no withheld or replayed datagram can move it. What is authentic but not fresh
+ * may only be a probe, answered by the same size and rate limited by the caller, or an answer whose id matches.
+ */
+#ifndef IDENTITY_CHANNEL_H
+#define IDENTITY_CHANNEL_H
+
+#include "base/bug.h"
+#include "base/limits.h"
+#include "crypto/random.h"
+
+#define CHANNEL_FIRST_BYTE 0xE1u
+#define CHANNEL_OVERHEAD 73u
+#define CHANNEL_PAYLOAD_MAX (MAX_DATAGRAM - CHANNEL_OVERHEAD)
+
+struct channel;
+
+struct channel_config {
+	uint32_t members;
+	struct random *random;
+	uint8_t hash_key[16];
+	const struct secret_key *secret;
+	const struct public_key *public;
+	uint64_t epoch;              /* random, not 0 */
+};
+
+size_t channel_size(uint32_t members);
+struct channel *channel_init(void *memory, const struct channel_config *config);
+/* Computes the keys of this pair (one X25519). False: the key has no usable twin. */
+bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key) must_check;
+void channel_remove(struct channel *c, uint32_t slot); /* wipes */
+uint64_t channel_epoch(const struct channel *c);
+/* The epoch of that peer that was adopted; 0: none yet. */
+uint64_t channel_peer_epoch(const struct channel *c, uint32_t slot);
+
+/* Seals payload for the slot; out has CHANNEL_OVERHEAD + payload.len bytes. your_epoch 0: the adopted one (0 when
+ * none); an answer gives the epoch that its question carried. Returns the length; payload.len above
+ * CHANNEL_PAYLOAD_MAX is a BUG. */
+size_t channel_seal(struct channel *c, uint32_t slot, uint64_t your_epoch, struct bytes payload,
+		    uint8_t *out);
+
+enum channel_verdict {
+	CHANNEL_FRESH,
+	CHANNEL_AUTHENTIC,  /* right key, but not fresh: a probe, or an answer to one, at most */
+	CHANNEL_REPLAYED,   /* right epochs, counter seen before: drop */
+	CHANNEL_UNKNOWN,    /* nobody's tag */
+	CHANNEL_FORGED,     /* a known tag that does not open */
+	CHANNEL_MALFORMED,
+};
+struct channel_opened {
+	uint32_t slot;
+	uint64_t epoch;       /* the sender's */
+	uint64_t counter;
+	bool knows_us;        /* carried our epoch */
+	uint32_t len;
+	uint8_t payload[CHANNEL_PAYLOAD_MAX];
+};
+enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
+				  struct channel_opened *out) must_check;
+/* Takes the sender's epoch and counter as current: the payload was the answer to our own question. */
+void channel_adopt(struct channel *c, const struct channel_opened *opened);
+
+#endif

@@ -1,0 +1,60 @@
+/* record.h - what a node says about itself, signed by itself; the only thing that makes a member.
+ *
+ * A claim is decoded, a record is verified; only record_verify (and record_sign) make a record, and every
+ * function that changes state takes a record. Bytes: docs/protocol.md, "Node record".
+ */
+#ifndef IDENTITY_RECORD_H
+#define IDENTITY_RECORD_H
+
+#include "base/bug.h"
+#include "base/endpoint.h"
+#include "base/limits.h"
+
+enum record_flags {
+	RECORD_RELAYS = 1,
+	RECORD_KERNEL = 2,
+	RECORD_LEAVING = 4,
+};
+#define RECORD_RELAY_MAX 4u
+#define RECORD_ROUTE_MAX 4u
+/* "This key is dead": no higher number can follow. */
+#define RECORD_SEQUENCE_DEAD UINT64_MAX
+
+struct record_body {
+	struct public_key key;
+	uint64_t sequence;
+	struct prefix prefix;          /* IPv4 mesh prefix */
+	uint8_t address_index;         /* j; ADDRESS_INDEXES: IPv6-only */
+	uint8_t nat_kind;              /* 0 unknown; a later issue */
+	uint16_t flags;                /* enum record_flags; unknown bits are kept */
+	uint8_t certificate[8];        /* hash; zero: none */
+	char name[MAX_NAME + 1];       /* a label that the node gives itself; may be empty */
+	uint8_t candidate_count;
+	struct endpoint candidates[MAX_CANDIDATES];
+	uint8_t relay_count;
+	struct public_key relays[RECORD_RELAY_MAX];
+	uint8_t route_count;
+	struct prefix routes[RECORD_ROUTE_MAX]; /* offers */
+};
+
+struct record_claim {
+	struct record_body body;
+	uint16_t len;
+	uint8_t wire[MAX_RECORD];
+};
+struct record { /* verified */
+	struct record_body body;
+	uint16_t len;
+	uint8_t wire[MAX_RECORD];
+};
+
+/* Exactly one record in `wire`; checks lengths, ranges, name, candidates (unicast, port not 0), canonical form. */
+bool record_decode(struct bytes wire, struct record_claim *out) must_check;
+bool record_verify(const struct record_claim *claim, struct record *out) must_check;
+/* Signs a body of ours; false if it does not fit MAX_RECORD. */
+bool record_sign(const struct record_body *body, const struct secret_key *secret,
+		 struct record *out) must_check;
+/* For queues: length of the record that starts here, from its own header; 0 if malformed. */
+size_t record_length(struct bytes wire);
+
+#endif

@@ -1,0 +1,96 @@
+/* path.h - where each member can be reached: candidates, probes, choice (design, section 6).
+ *
+ * A probe is a sealed message with a random id to one address; its answer tells the address that we were
+ * seen under. No path changes because of a datagram that is not the answer to a probe of ours. The best
+ * answered path is in use; keeping and losing it is decided here, and so is first contact: probes for members
+ * that were not located go to the seeds, paced and with backoff.
+ *
+ * Payloads (inside the sealed datagram), docs/protocol.md "Probe":
+ *   probe  20 | id 8 | zero 19+...   answer 21 | id 8 | seen-as endpoint     both PATH_PROBE_LEN bytes
+ */
+#ifndef NAT_PATH_H
+#define NAT_PATH_H
+
+#include "base/event.h"
+#include "base/outbox.h"
+#include "crypto/random.h"
+
+#define PATH_TYPE_PROBE 0x20u
+#define PATH_TYPE_ANSWER 0x21u
+#define PATH_PROBE_LEN 32u
+
+struct paths;
+
+struct paths_config {
+	uint32_t members;
+	uint64_t seed;
+	struct random *random;       /* probe ids */
+	uint8_t hash_key[16];
+};
+
+size_t paths_size(uint32_t members);
+struct paths *paths_init(void *memory, const struct paths_config *config, struct instant now);
+
+void paths_admit(struct paths *p, uint32_t slot, struct instant now);
+void paths_forget(struct paths *p, uint32_t slot);
+/* Seeds: number -> address; the same number again replaces or adds (a name has several addresses). */
+void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now);
+/* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be one. */
+void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx);
+/* What the member's record claims (replaces the former claims); at most 8, 3 probes to one that never answered,
+ * then backoff to 10 minutes. */
+void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
+			  struct instant now);
+/* An authentic packet of this member came from there: probed at once if it is not the path in use. `roamed`: it is
+ * newer evidence than what the present path has; if it answers it becomes the path. */
+void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
+/* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now. */
+void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
+/* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff notwithstanding,
+ * at most once a second. */
+void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
+/* Our own network changed: everything in use is probed again at once. */
+void paths_network_changed(struct paths *p, struct instant now);
+
+/* A probe or an answer from `slot`. `fresh`: the channel's verdict was FRESH; else only AUTHENTIC and `knows_us`.
+ * Gives true when it was the answer to a probe of ours, so that the epoch may be adopted. `your_epoch` of an answer to send is
+ * passed on in out->item by the node: it answers within the same step with the question's epoch. */
+bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
+		 struct bytes message, bool knows_us, struct outbox *out);
+void paths_tick(struct paths *p, struct instant now, struct outbox *out);
+struct instant paths_deadline(const struct paths *p);
+
+/* The address in use; false when there is none. */
+bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out);
+
+struct path_info {
+	bool up;
+	struct endpoint endpoint;    /* in use, or the last one, or the best candidate */
+	struct span rtt;             /* smoothed; 0: unknown */
+	struct instant since;
+	struct instant last_answer;  /* zero: never */
+	uint32_t probes_unanswered;  /* since the last answer */
+	unsigned candidates;
+};
+void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);
+/* What others see us as, newest first; the number written (at most n). Two different observers agree, or one did and
+ * nobody disagrees. */
+unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n);
+
+enum path_fact_kind { PATH_FACT_UP, PATH_FACT_CHANGED, PATH_FACT_LOST, PATH_FACT_SEEN_AS,
+		      PATH_FACT_SEED_UNANSWERED };
+struct path_fact {
+	enum path_fact_kind kind;
+	uint32_t slot;
+	struct endpoint endpoint;
+	int64_t a;
+};
+bool paths_next_fact(struct paths *p, struct path_fact *out);
+
+struct paths_counters {
+	uint64_t probes_sent, probes_received, answers_sent, answers_received;
+	uint64_t drop_malformed, drop_unasked, drop_rate;
+};
+const struct paths_counters *paths_counters(const struct paths *p);
+
+#endif

@@ -1,0 +1,90 @@
+/* swim.h - membership: who is there. SWIM with Lifeguard; this issue: plain, in the shape that grows.
+ *
+ * Members are the slots of identity/trust.h. Messages come in opened and fresh, and go out as OUT_MESSAGE items (the
+ * node seals them and picks the path). Only self-signed records create or revive a member. Accusations only
+ * make us look ourselves. A verdict is advice: keys and sessions are not touched by it.
+ */
+#ifndef SWIM_SWIM_H
+#define SWIM_SWIM_H
+
+#include "base/event.h"
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "identity/record.h"
+
+/* First payload byte of swim's messages: 0x10..0x1F. */
+#define SWIM_TYPE_FIRST 0x10u
+#define SWIM_TYPE_LAST 0x1Fu
+
+struct swim;
+
+struct swim_config {
+	uint32_t members;
+	uint64_t seed;               /* of its rng */
+	uint8_t hash_key[16];
+	struct public_key self;
+	struct span period;          /* probe period; 0: the default 1 s */
+};
+
+enum swim_state {
+	SWIM_UNKNOWN,   /* admitted, never heard of */
+	SWIM_ALIVE,
+	SWIM_SUSPECT,
+	SWIM_DEAD,
+	SWIM_LEFT,
+};
+
+size_t swim_size(uint32_t members);
+struct swim *swim_init(void *memory, const struct swim_config *config, struct instant now);
+
+/* Admission: nothing about a key that has no slot is stored, counted, relayed or answered. */
+void swim_admit(struct swim *s, uint32_t slot, const struct public_key *key, struct instant now);
+void swim_forget(struct swim *s, uint32_t slot, struct instant now);
+/* Whether there is a path to it at present. When it becomes reachable, it is synced with. Probing asks only
+ * reachable members directly; unreachable ones are asked through others. */
+void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now);
+/* Our own record; a newer sequence is spread at once, first in every queue. */
+void swim_set_self(struct swim *s, const struct record *record, struct instant now);
+/* An authentic packet came from it (WireGuard, probe answer): it lives. */
+void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now);
+
+/* One fresh message from the member in `from`. */
+void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes message,
+		struct outbox *out);
+void swim_tick(struct swim *s, struct instant now, struct outbox *out);
+struct instant swim_deadline(const struct swim *s);
+/* Our last record (flag RECORD_LEAVING, set by swim_set_self before) goes to everybody reachable at once. */
+void swim_leave(struct swim *s, struct instant now, struct outbox *out);
+
+struct swim_info {
+	enum swim_state state;
+	uint64_t sequence;           /* 0: no record */
+	struct instant since;        /* of this state */
+	struct instant last_heard;   /* from itself; zero: never */
+	const struct record *record; /* valid until the next call that changes s; NULL: none */
+};
+void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out);
+
+enum swim_fact_kind {
+	SWIM_FACT_RECORD,     /* a newer record was accepted: swim_info has it */
+	SWIM_FACT_ALIVE, SWIM_FACT_SUSPECT, SWIM_FACT_DEAD, SWIM_FACT_LEFT,
+	SWIM_FACT_CONFLICT,   /* two different records of one sequence: a cloned key */
+	SWIM_FACT_OWN_NEWER,  /* somebody holds a record of ours with this sequence or above: sign a higher one */
+};
+struct swim_fact {
+	enum swim_fact_kind kind;
+	uint32_t slot;        /* UINT32_MAX: this node */
+	uint32_t by;          /* accuser; UINT32_MAX: ourselves or nobody */
+	uint64_t sequence;
+};
+bool swim_next_fact(struct swim *s, struct swim_fact *out);
+
+struct swim_counters {
+	uint64_t pings, acks, ping_reqs, nacks, syncs, records_sent, records_received;
+	uint64_t drop_malformed, drop_signature, drop_not_admitted, drop_stale, drop_rate;
+	uint64_t suspicions, refutations, deaths;
+	uint32_t alive;       /* members alive or suspect at present, without ourselves */
+};
+const struct swim_counters *swim_counters(const struct swim *s);
+
+#endif

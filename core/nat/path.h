@@ -52,11 +52,11 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
 /* Our own network changed: everything in use is probed again at once. */
 void paths_network_changed(struct paths *p, struct instant now);
 
-/* A probe or an answer from `slot`. `fresh`: the channel's verdict was FRESH; else only AUTHENTIC and `knows_us`.
- * Gives true when it was the answer to a probe of ours, so that the epoch may be adopted. `your_epoch` of an answer to send is
- * passed on in out->item by the node: it answers within the same step with the question's epoch. */
+/* A probe or an answer from `slot`, at least authentic. `epoch` is the sender's; an answer's item carries it, so that the
+ * node seals it for the question's epoch. `knows_us`: it carried our epoch, without which no answer is taken.
+ * True: it was the answer to a probe of ours, so the sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
-		 struct bytes message, bool knows_us, struct outbox *out);
+		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);
 struct instant paths_deadline(const struct paths *p);
 

@@ -91,19 +91,22 @@ static struct key key_v6(const uint8_t ip[static 16])
 }
 
 /* The first len bits; the rest is zero. */
+static struct key key_cut(struct key k, unsigned len)
+{
+	if (len == 0)
+		k.hi = 0;
+	else if (len < 64)
+		k.hi &= UINT64_MAX << (64 - len);
+	if (len <= 64)
+		k.lo = 0;
+	else if (len < 128)
+		k.lo &= UINT64_MAX << (128 - len);
+	return k;
+}
+
 static struct key key_of(const struct prefix *p)
 {
-	struct key k = p->ip.family == FAMILY_IPV4 ? key_v4(p->ip.b) : key_v6(p->ip.b);
-
-	if (p->len == 0)
-		k.hi = 0;
-	else if (p->len < 64)
-		k.hi &= UINT64_MAX << (64 - p->len);
-	if (p->len <= 64)
-		k.lo = 0;
-	else if (p->len < 128)
-		k.lo &= UINT64_MAX << (128 - p->len);
-	return k;
+	return key_cut(p->ip.family == FAMILY_IPV4 ? key_v4(p->ip.b) : key_v6(p->ip.b), p->len);
 }
 
 /* How many leading bits are equal. */
@@ -189,11 +192,7 @@ static uint32_t graft(struct allowedips *t, uint32_t *link, struct key key, uint
 		t->nodes[n].child[bit_after(t->nodes[below].key, len)] = below;
 		return *link = n;
 	}
-	struct prefix at = { .ip.family = FAMILY_IPV6, .len = (uint8_t)common };
-
-	store_be64(at.ip.b, key.hi);
-	store_be64(at.ip.b + 8, key.lo);
-	fork = node_get(t, key_of(&at), at.len, family);
+	fork = node_get(t, key_cut(key, common), (uint8_t)common, family);
 	t->nodes[fork].child[bit_after(key, common)] = n;
 	t->nodes[fork].child[!bit_after(key, common)] = below;
 	*link = fork;

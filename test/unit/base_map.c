@@ -1,0 +1,122 @@
+#include "base/map.h"
+
+#include "base/rng.h"
+#include "dies.h"
+#include "tap.h"
+
+/* The owner's things: slot i holds a key; the map only sees a hash of it. */
+struct things {
+	uint64_t key[64];
+	uint64_t wanted;
+};
+
+static bool same(const void *ctx, uint32_t slot)
+{
+	const struct things *t = ctx;
+
+	return t->key[slot] == t->wanted;
+}
+
+/* Few hashes, so that runs collide, share a hash, and wrap around the end. */
+static uint64_t weak_hash(uint64_t key, unsigned kind)
+{
+	switch (kind) {
+	case 0: return key % 5;
+	case 1: return key << 60;
+	case 2: return 7;
+	default: return key * 0x9e3779b97f4a7c15u;
+	}
+}
+
+static void race(uint64_t seed, uint32_t cap, unsigned kind)
+{
+	static uint64_t memory[4096];
+	struct things t = { .wanted = 0 };
+	bool used[64] = { false };
+	struct map m;
+	struct rng rng;
+	uint32_t count = 0;
+
+	memset(memory, 0, sizeof(memory));
+	ok(map_size(cap) <= sizeof(memory));
+	map_init(&m, memory, cap);
+	rng_init(&rng, seed);
+	for (int step = 0; step < 4000; step++) {
+		uint32_t slot = (uint32_t)rng_below(&rng, 64), twin = MAP_NONE;
+
+		t.wanted = rng_below(&rng, 100);
+		for (uint32_t i = 0; i < 64; i++)
+			if (used[i] && t.key[i] == t.wanted)
+				twin = i;
+		eq_int(map_find(&m, weak_hash(t.wanted, kind), same, &t), twin);
+		if (used[slot]) {
+			ok(map_remove(&m, weak_hash(t.key[slot], kind), slot));
+			ok(!map_remove(&m, weak_hash(t.key[slot], kind), slot));
+			used[slot] = false;
+			count--;
+		} else if (twin == MAP_NONE) {
+			bool fits = map_add(&m, weak_hash(t.wanted, kind), slot);
+
+			ok(fits == (count < cap));
+			used[slot] = fits;
+			t.key[slot] = t.wanted;
+			count += fits;
+		}
+		eq_int(m.count, count);
+		if (tap_bad)
+			return;
+	}
+}
+
+static void test_race(void)
+{
+	static const uint32_t caps[] = { 1, 2, 3, 8, 31, 64 };
+
+	for (uint64_t seed = 0; seed < 5; seed++)
+		for (size_t c = 0; c < sizeof(caps) / sizeof(*caps); c++)
+			for (unsigned kind = 0; kind < 4; kind++)
+				race(seed, caps[c], kind);
+}
+
+static void test_sizes(void)
+{
+	uint64_t memory[8] = { 0 };
+	struct map m;
+
+	/* At most half of the cells are used, and a map for nothing is always full. */
+	for (uint32_t cap = 0; cap < 3000; cap++) {
+		map_init(&m, NULL, cap);
+		ok(m.mask + UINT64_C(1) >= 2 * cap && (m.mask & (m.mask + 1)) == 0);
+	}
+	ok(map_size(0) <= sizeof(memory));
+	map_init(&m, memory, 0);
+	ok(!map_add(&m, 1, 1) && map_find(&m, 1, same, NULL) == MAP_NONE && !map_remove(&m, 1, 1));
+	ok(map_size(UINT32_C(1) << 30) == (size_t)16 << 31);
+	map_init(&m, NULL, UINT32_C(1) << 30);
+	eq_int(m.mask, INT32_MAX);
+}
+
+static void too_big(void *arg)
+{
+	map_size(*(uint32_t *)arg);
+}
+
+static void add_twice(void *arg)
+{
+	uint64_t memory[64] = { 0 };
+	struct map m;
+
+	map_init(&m, memory, 4);
+	map_add(&m, 9, 1);
+	map_add(&m, 9, *(uint32_t *)arg);
+}
+
+static void test_misuse(void)
+{
+	ok(dies(too_big, &(uint32_t){ (UINT32_C(1) << 30) + 1 }));
+	ok(!dies(add_twice, &(uint32_t){ 2 }));
+	ok(dies(add_twice, &(uint32_t){ 1 }));
+	ok(dies(add_twice, &(uint32_t){ MAP_NONE }));
+}
+
+TAP_TESTS(T(test_race), T(test_sizes), T(test_misuse))

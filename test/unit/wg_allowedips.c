@@ -251,6 +251,22 @@ static void a_full_table_refuses_new_prefixes_only(void)
 	free(t);
 }
 
+/* Were a removed prefix to keep its place in the trie, the nodes would run out. */
+static void a_removed_prefix_gives_its_place_back(void)
+{
+	struct allowedips *t = table(2, 1);
+	char text[64];
+
+	ok(insert(t, "10.85.85.85/32", 0));
+	for (int len = 0; len < 32; len++) {
+		snprintf(text, sizeof(text), "10.85.85.85/%d", len);
+		ok(insert(t, text, 0));
+		ok(removed(t, text, 0));
+	}
+	eq_str(listed(t, 0), "10.85.85.85/32");
+	free(t);
+}
+
 static void host_bits_do_not_count(void)
 {
 	struct allowedips *t = table(4, 2);
@@ -419,6 +435,7 @@ TAP_TESTS(T(the_longest_prefix_wins),
 	  T(what_is_removed_uncovers_what_lies_below),
 	  T(a_removed_peer_leaves_nothing),
 	  T(a_full_table_refuses_new_prefixes_only),
+	  T(a_removed_prefix_gives_its_place_back),
 	  T(host_bits_do_not_count),
 	  T(a_list_that_is_searched_whole_agrees),
 	  T(a_whole_mesh_fits))

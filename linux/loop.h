@@ -5,6 +5,7 @@
 #include "base/bug.h"
 #include "base/instant.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef void loop_handler(void *ctx, uint32_t events); /* EPOLLIN and so on */
@@ -13,6 +14,8 @@ typedef void loop_handler(void *ctx, uint32_t events); /* EPOLLIN and so on */
 
 struct loop {
 	int epoll;
+	int timer;                  /* timerfd on the boot clock */
+	struct instant armed;       /* what the timer is set to; INSTANT_NEVER: nothing */
 	struct loop_entry *entries; /* by descriptor */
 	uint64_t turns;             /* wake-ups since start */
 };

@@ -1,0 +1,352 @@
+/* udp.c - sendmmsg and recvmmsg with ancillary data.
+ *
+ * Sticky source addresses: each datagram tells the address it was sent to (PKTINFO), the engine
+ * keeps that beside the peer's endpoint, and what goes back names it as its source. The interface index
+ * is named only for link-local addresses: elsewhere routing stays free to pick a better way for the
+ * same source. When the address is gone the kernel refuses the datagram (EINVAL, EADDRNOTAVAIL,
+ * ENETUNREACH); it is sent once more with the source left to the kernel, and the peer's next answer
+ * then tells the engine the new address.
+ */
+#include "linux/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (7 << 20) /* each way; the kernel caps it at net.core.*mem_max without rights */
+#define FULL_WAIT_MS 5         /* for room in a full socket, once a call */
+#define PORT_TRIES 32          /* for a port that is free in both families */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* The largest of PKTINFO with the DS field. */
+struct control {
+	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+					       CMSG_SPACE(sizeof(int))];
+};
+
+static int option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* A bound socket, -EAFNOSUPPORT when the kernel lacks the family, or another negative errno. */
+static int open_family(int family, uint16_t port, uint32_t mark)
+{
+	union address at = { .any.sa_family = (sa_family_t)family };
+	socklen_t len = sizeof(at.v4);
+	int err;
+
+	const int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (family == AF_INET6) {
+		at.v6.sin6_port = htons(port);
+		len = sizeof(at.v6);
+		err = option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		if (!err)
+			err = option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		if (!err)
+			err = option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	} else {
+		at.v4.sin_port = htons(port);
+		err = option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+		if (!err)
+			err = option(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	}
+	if (!err && mark)
+		err = option(fd, SOL_SOCKET, SO_MARK, (int)mark);
+	if (!err && bind(fd, &at.any, len) < 0)
+		err = errno == EADDRNOTAVAIL ? -EAFNOSUPPORT : -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	/* As large as we may; small buffers cost throughput, nothing else. */
+	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES))
+		(void)option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
+	if (option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES))
+		(void)option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+	return fd;
+}
+
+static uint16_t bound_port(int fd)
+{
+	union address at = { 0 };
+	socklen_t len = sizeof(at);
+
+	if (getsockname(fd, &at.any, &len) < 0)
+		return 0;
+	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
+}
+
+static int open_both(struct udp *u, uint16_t port, uint32_t mark)
+{
+	*u = (struct udp){ .fd4 = -1, .fd6 = -1, .port = port };
+	const int fd4 = open_family(AF_INET, port, mark);
+	if (fd4 < 0 && fd4 != -EAFNOSUPPORT)
+		return fd4;
+	if (fd4 >= 0)
+		u->port = bound_port(fd4);
+	u->fd4 = fd4 < 0 ? -1 : fd4;
+	const int fd6 = open_family(AF_INET6, u->port, mark);
+	if (fd6 < 0 && fd6 != -EAFNOSUPPORT) {
+		udp_close(u);
+		return fd6;
+	}
+	u->fd6 = fd6 < 0 ? -1 : fd6;
+	if (u->fd4 < 0 && u->fd6 < 0)
+		return -EAFNOSUPPORT;
+	if (!u->port)
+		u->port = bound_port(u->fd6);
+	return 0;
+}
+
+int udp_open(struct udp *u, uint16_t port, uint32_t mark)
+{
+	int err = open_both(u, port, mark);
+
+	/* A port that the kernel chose for IPv4 may be taken in IPv6. */
+	for (unsigned i = 1; !port && err == -EADDRINUSE && i < PORT_TRIES; i++)
+		err = open_both(u, 0, mark);
+	return err;
+}
+
+void udp_close(struct udp *u)
+{
+	if (u->fd4 >= 0)
+		close(u->fd4);
+	if (u->fd6 >= 0)
+		close(u->fd6);
+	u->fd4 = u->fd6 = -1;
+}
+
+int udp_batch_make(struct udp_batch *b)
+{
+	*b = (struct udp_batch){ 0 };
+	void *memory = mmap(NULL, UDP_BATCH * sizeof(*b->buffers), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	b->buffers = memory;
+	return 0;
+}
+
+void udp_batch_free(struct udp_batch *b)
+{
+	if (b->buffers)
+		munmap(b->buffers, UDP_BATCH * sizeof(*b->buffers));
+	*b = (struct udp_batch){ 0 };
+}
+
+static void read_source(struct endpoint *e, const union address *at)
+{
+	if (at->any.sa_family == AF_INET6) {
+		e->ip = ip_of(FAMILY_IPV6, &at->v6.sin6_addr);
+		e->port = ntohs(at->v6.sin6_port);
+		e->scope = at->v6.sin6_scope_id;
+	} else {
+		e->ip = ip_of(FAMILY_IPV4, &at->v4.sin_addr);
+		e->port = ntohs(at->v4.sin_port);
+	}
+}
+
+/* What the kernel says about a datagram; the messages are its own, so their sizes are trusted. */
+static void read_control(struct udp_datagram *d, struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			d->from.local = ip_of(FAMILY_IPV4, &info.ipi_spec_dst);
+			d->from.local_ifindex = (uint32_t)info.ipi_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			d->from.local = ip_of(FAMILY_IPV6, &info.ipi6_addr);
+			d->from.local_ifindex = info.ipi6_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			d->ecn = *CMSG_DATA(c);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			int value;
+			memcpy(&value, CMSG_DATA(c), sizeof(value));
+			d->ecn = (uint8_t)value;
+		}
+	}
+}
+
+int udp_receive(struct udp *u, int fd, struct udp_batch *b)
+{
+	struct mmsghdr m[UDP_BATCH] = { 0 };
+	struct iovec data[UDP_BATCH];
+	union address from[UDP_BATCH];
+	struct control control[UDP_BATCH];
+	int n;
+
+	for (unsigned i = 0; i < UDP_BATCH; i++) {
+		data[i] = (struct iovec){ b->buffers[i], sizeof(b->buffers[i]) };
+		m[i].msg_hdr = (struct msghdr){
+			.msg_name = &from[i], .msg_namelen = sizeof(from[i]),
+			.msg_iov = &data[i], .msg_iovlen = 1,
+			.msg_control = &control[i], .msg_controllen = sizeof(control[i]),
+		};
+	}
+	b->count = 0;
+	do {
+		n = recvmmsg(fd, m, UDP_BATCH, MSG_DONTWAIT, NULL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		struct udp_datagram *d = &b->items[i];
+		*d = (struct udp_datagram){ .data = b->buffers[i], .len = m[i].msg_len };
+		read_source(&d->from, &from[i]);
+		read_control(d, &m[i].msg_hdr);
+	}
+	b->count = (unsigned)n;
+	u->received += (unsigned)n;
+	return n;
+}
+
+/* One datagram on its way out. */
+struct message {
+	union address to;
+	struct iovec data;
+	struct control control;
+};
+
+static void add_control(struct msghdr *m, int level, int type, const void *value, size_t len)
+{
+	uint8_t *at = (uint8_t *)m->msg_control + m->msg_controllen;
+	const struct cmsghdr head = {
+		.cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type,
+	};
+
+	memset(at, 0, CMSG_SPACE(len));
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + CMSG_LEN(0), value, len);
+	m->msg_controllen += CMSG_SPACE(len);
+}
+
+static void add_source(struct msghdr *m, const struct endpoint *to)
+{
+	if (to->local.family != to->ip.family)
+		return;
+	if (to->ip.family == FAMILY_IPV4) {
+		struct in_pktinfo info = { 0 };
+		memcpy(&info.ipi_spec_dst, to->local.b, 4);
+		add_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info = { 0 };
+		memcpy(&info.ipi6_addr, to->local.b, 16);
+		if (ip_is_link_local(&to->local))
+			info.ipi6_ifindex = (typeof(info.ipi6_ifindex))to->local_ifindex;
+		add_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+}
+
+static void fill(struct msghdr *m, struct message *room, const struct out *o, bool with_source)
+{
+	const int ds = o->ecn;
+
+	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = &room->data, .msg_iovlen = 1,
+			      .msg_control = &room->control };
+	room->data = (struct iovec){ o->data, o->len };
+	room->to = (union address){ 0 };
+	if (o->to.ip.family == FAMILY_IPV6) {
+		room->to.v6.sin6_family = AF_INET6;
+		room->to.v6.sin6_port = htons(o->to.port);
+		room->to.v6.sin6_scope_id = o->to.scope;
+		memcpy(&room->to.v6.sin6_addr, o->to.ip.b, 16);
+		m->msg_namelen = sizeof(room->to.v6);
+	} else {
+		room->to.v4.sin_family = AF_INET;
+		room->to.v4.sin_port = htons(o->to.port);
+		memcpy(&room->to.v4.sin_addr, o->to.ip.b, 4);
+		m->msg_namelen = sizeof(room->to.v4);
+	}
+	if (with_source)
+		add_source(m, &o->to);
+	if (ds && o->to.ip.family == FAMILY_IPV6)
+		add_control(m, IPPROTO_IPV6, IPV6_TCLASS, &ds, sizeof(ds));
+	else if (ds)
+		add_control(m, IPPROTO_IP, IP_TOS, &ds, sizeof(ds));
+	if (!m->msg_controllen)
+		m->msg_control = NULL;
+}
+
+static bool source_may_be_gone(int error)
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+	       error == EHOSTUNREACH;
+}
+
+/* Sends up to a batch of datagrams of one family. */
+static void send_batch(struct udp *u, int fd, const struct out *const *outs, unsigned count)
+{
+	struct mmsghdr m[UDP_BATCH];
+	struct message room[UDP_BATCH];
+	unsigned done = 0, bare = UDP_BATCH; /* bare: the one that was stripped of its source */
+	bool waited = false;
+
+	for (unsigned i = 0; i < count; i++)
+		fill(&m[i].msg_hdr, &room[i], outs[i], true);
+	while (done < count) {
+		const int n = sendmmsg(fd, m + done, count - done, MSG_DONTWAIT);
+		if (n > 0) {
+			done += (unsigned)n;
+			u->sent += (unsigned)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN && !waited) {
+			struct pollfd room_for = { .fd = fd, .events = POLLOUT };
+			poll(&room_for, 1, FULL_WAIT_MS);
+			waited = true;
+			continue;
+		}
+		if (source_may_be_gone(errno) && bare != done && outs[done]->to.local.family) {
+			fill(&m[done].msg_hdr, &room[done], outs[done], false);
+			bare = done;
+			continue;
+		}
+		u->send_errors++;
+		done++;
+	}
+}
+
+void udp_send(struct udp *u, const struct outbox *out)
+{
+	const struct out *batch[UDP_BATCH];
+	unsigned count = 0;
+	int fd = -1;
+
+	for (uint32_t i = 0; i < out->count; i++) {
+		const struct out *o = &out->items[i];
+		if (o->kind != OUT_DATAGRAM)
+			continue;
+		const int its = o->to.ip.family == FAMILY_IPV4 ? u->fd4 :
+				o->to.ip.family == FAMILY_IPV6 ? u->fd6 : -1;
+		if (its < 0) {
+			u->send_errors++;
+			continue;
+		}
+		if (count && (its != fd || count == UDP_BATCH)) {
+			send_batch(u, fd, batch, count);
+			count = 0;
+		}
+		fd = its;
+		batch[count++] = o;
+	}
+	if (count)
+		send_batch(u, fd, batch, count);
+}

@@ -33,7 +33,7 @@ struct paths *paths_init(void *memory, const struct paths_config *config, struct
 
 void paths_admit(struct paths *p, uint32_t slot, struct instant now);
 void paths_forget(struct paths *p, uint32_t slot);
-/* Seeds: number -> address; the same number again replaces or adds (a name has several addresses). */
+/* An address to ask for members without a path. At most MAX_SEEDS; one that is known is not added again. */
 void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now);
 /* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be one. */
 void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx);
@@ -41,8 +41,8 @@ void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct 
  * then backoff to 10 minutes. */
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now);
-/* An authentic packet of this member came from there: probed at once if it is not the path in use. `roamed`: it is
- * newer evidence than what the present path has; if it answers it becomes the path. */
+/* An authentic packet of this member came from there. If that is not the path in use, both are probed at once,
+ * and the new one is taken when it answers and the old one does not. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
 /* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now. */
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
@@ -85,6 +85,8 @@ struct path_fact {
 	struct endpoint endpoint;
 	int64_t a;
 };
+/* The seeds and whether a member answered there; the number written (at most n). */
+unsigned paths_seeds(const struct paths *p, struct endpoint *out, bool *answered, unsigned n);
 bool paths_next_fact(struct paths *p, struct path_fact *out);
 
 struct paths_counters {

@@ -1,0 +1,496 @@
+/* DOC: the path manager
+ *
+ * A member has up to twelve addresses: those that its record claims and those that it was heard from. Each
+ * is probed with a sealed datagram; the answer proves that the address works in both directions and gives the round
+ * trip. One answered address is the path in use.
+ *
+ * The path in use is probed after 25 s of silence, and at once when something casts doubt on it (a packet from
+ * elsewhere, an unanswered SWIM probe, a handshake that gave up, a change of our own network). After two
+ * unanswered probes another address that answered lately takes over; after four the path is lost, and all addresses
+ * are probed, three times fast, then with doubling intervals up to ten minutes.
+ *
+ * What a stranger can make us send: nothing, only members reach this room. What a member can make us send: 20
+ * answers a second of the size of its questions, and three probes to each of eight addresses for a new record.
+ */
+#include "nat/path_impl.h"
+
+#include <string.h>
+
+static size_t round_up(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+size_t paths_size(uint32_t members)
+{
+	return round_up(sizeof(struct paths)) + round_up(members * sizeof(struct path)) +
+	       heap_size(members);
+}
+
+struct paths *paths_init(void *memory, const struct paths_config *config, struct instant now)
+{
+	struct paths *p = memory;
+	uint8_t *rest = (uint8_t *)memory + round_up(sizeof(*p));
+
+	p->config = *config;
+	rng_init(&p->rng, config->seed);
+	p->list = (struct path *)(void *)rest;
+	rest += round_up(config->members * sizeof(struct path));
+	heap_init(&p->due, rest, config->members);
+	p->seed_next = now;
+	return p;
+}
+
+void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx)
+{
+	p->underlay = underlay;
+	p->underlay_ctx = ctx;
+}
+
+bool path_usable(const struct paths *p, const struct endpoint *e)
+{
+	return e->port && ip_is_unicast(&e->ip) &&
+	       (!p->underlay || p->underlay(p->underlay_ctx, &e->ip));
+}
+
+void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
+		   const struct endpoint *e, int64_t a)
+{
+	if (p->fact_count == PATH_FACTS) {
+		p->fact_first = (p->fact_first + 1) % PATH_FACTS;
+		p->fact_count--;
+	}
+	p->facts[(p->fact_first + p->fact_count++) % PATH_FACTS] = (struct path_fact){
+		.kind = kind, .slot = slot, .endpoint = *e, .a = a,
+	};
+}
+
+bool paths_next_fact(struct paths *p, struct path_fact *out)
+{
+	if (!p->fact_count)
+		return false;
+	*out = p->facts[p->fact_first];
+	p->fact_first = (p->fact_first + 1) % PATH_FACTS;
+	p->fact_count--;
+	return true;
+}
+
+void path_reschedule(struct paths *p, uint32_t slot)
+{
+	const struct path *path = &p->list[slot];
+	struct instant first = INSTANT_NEVER;
+
+	for (unsigned i = 0; i < path->count; i++)
+		first = instant_min(first, path->list[i].next);
+	heap_set(&p->due, slot, first);
+}
+
+void paths_admit(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	if (path->admitted)
+		return;
+	memset(path, 0, sizeof(*path));
+	path->admitted = true;
+	path->best = NO_ADDRESS;
+	path->since = now;
+	if (slot >= p->top)
+		p->top = slot + 1;
+	/* The seeds are asked for it without waiting for their backoff. */
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		if (p->seeds[i].slot == NO_SLOT) {
+			p->seeds[i].cursor = 0;
+			p->seeds[i].next = now;
+		}
+}
+
+void paths_forget(struct paths *p, uint32_t slot)
+{
+	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+		if (p->seen[i].by == slot)
+			memset(&p->seen[i], 0, sizeof(p->seen[i]));
+	for (unsigned i = 0; i < SEED_PENDING; i++)
+		if (p->pending[i].slot == slot)
+			memset(&p->pending[i], 0, sizeof(p->pending[i]));
+	seeds_lost(p, slot, INSTANT_ZERO);
+	memset(&p->list[slot], 0, sizeof(p->list[slot]));
+	heap_set(&p->due, slot, INSTANT_NEVER);
+}
+
+/* The address of this member with that endpoint, made when it is new: in the place of the one that is least worth keeping.
+ * NULL: unusable. */
+struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e)
+{
+	struct path *path = &p->list[slot];
+	unsigned victim = NO_ADDRESS;
+
+	for (unsigned i = 0; i < path->count; i++)
+		if (endpoint_equal(&path->list[i].to, e))
+			return &path->list[i];
+	if (!path_usable(p, e))
+		return NULL;
+	if (path->count < PATH_ADDRESSES) {
+		victim = path->count++;
+	} else {
+		for (unsigned i = 0; i < path->count; i++) {
+			const struct address *a = &path->list[i];
+
+			if (i == path->best || a->claimed)
+				continue;
+			if (victim == NO_ADDRESS ||
+			    a->answered.ns < path->list[victim].answered.ns)
+				victim = i;
+		}
+		if (victim == NO_ADDRESS)
+			return NULL;
+	}
+	path->list[victim] = (struct address){ .to = *e, .next = INSTANT_NEVER };
+	return &path->list[victim];
+}
+
+static void drop_address(struct path *path, unsigned i)
+{
+	unsigned last = --path->count;
+
+	if (i != last) {
+		path->list[i] = path->list[last];
+		if (path->best == last)
+			path->best = (uint8_t)i;
+	}
+}
+
+void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
+			  struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	for (unsigned i = 0; i < path->count; i++)
+		path->list[i].claimed = false;
+	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
+		struct address *a = path_address(p, slot, &list[i]);
+
+		if (a)
+			a->claimed = true;
+		if (a && !a->waiting && !instant_is_set(a->answered)) {
+			a->tries = 0;
+			a->next = now;
+		}
+	}
+	/* What is claimed no longer and never worked makes room. */
+	for (unsigned i = path->count; i-- > 0;)
+		if (!path->list[i].claimed && i != path->best && !path->list[i].waiting &&
+		    !instant_is_set(path->list[i].heard) && !instant_is_set(path->list[i].answered))
+			drop_address(path, i);
+	path_reschedule(p, slot);
+}
+
+static void probe_now(struct address *a, struct instant now)
+{
+	if (a->waiting)
+		return;
+	a->next = now;
+}
+
+void paths_doubt(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	if (!path->admitted || path->best == NO_ADDRESS)
+		return;
+	probe_now(&path->list[path->best], now);
+	path_reschedule(p, slot);
+}
+
+void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	if (!path->admitted)
+		return;
+	if (path->best != NO_ADDRESS && endpoint_equal(&path->list[path->best].to, from)) {
+		struct address *best = &path->list[path->best];
+
+		best->heard = now;
+		if (!best->waiting && instant_before(now, best->next)) {
+			/* Moves the next keepalive; the heap is told when it comes due. */
+			best->next = instant_add(now, PATH_KEEP);
+		}
+		return;
+	}
+	struct address *a = path_address(p, slot, from);
+	if (!a)
+		return;
+	bool news = instant_since(now, a->heard).ns >= span_ms(500).ns || !instant_is_set(a->heard);
+	a->heard = now;
+	if (!news)
+		return;
+	a->tries = 0;
+	probe_now(a, now);
+	if (path->best != NO_ADDRESS)
+		probe_now(&path->list[path->best], now);
+	path_reschedule(p, slot);
+}
+
+void paths_wanted(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	if (!path->admitted || path->best != NO_ADDRESS)
+		return;
+	if (instant_is_set(path->wanted) && instant_since(now, path->wanted).ns < span_s(1).ns)
+		return;
+	path->wanted = now;
+	for (unsigned i = 0; i < path->count; i++)
+		probe_now(&path->list[i], now);
+	seeds_wanted(p, now);
+	path_reschedule(p, slot);
+}
+
+void paths_network_changed(struct paths *p, struct instant now)
+{
+	for (uint32_t slot = 0; slot < p->top; slot++) {
+		struct path *path = &p->list[slot];
+
+		if (!path->admitted)
+			continue;
+		for (unsigned i = 0; i < path->count; i++) {
+			struct address *a = &path->list[i];
+
+			/* Our old source address may be gone. */
+			a->to.local = (struct ip){ 0 };
+			a->to.local_ifindex = 0;
+			a->waiting = false;
+			a->tries = 0;
+			a->next = now;
+		}
+		path_reschedule(p, slot);
+	}
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		if (p->seeds[i].slot == NO_SLOT) {
+			p->seeds[i].added = now;
+			p->seeds[i].next = now;
+		}
+	memset(p->seen, 0, sizeof(p->seen));
+}
+
+static struct span probe_timeout(const struct address *a)
+{
+	struct span t = { a->rtt.ns * 4 };
+
+	if (!a->rtt.ns || t.ns > PROBE_TIMEOUT_MAX.ns)
+		return a->rtt.ns ? PROBE_TIMEOUT_MAX : span_ms(500);
+	return t.ns < PROBE_TIMEOUT_MIN.ns ? PROBE_TIMEOUT_MIN : t;
+}
+
+/* When an address that does not answer is probed again: soon, then 2, 4, 8 ... 600 s. */
+static struct span backoff(struct paths *p, const struct address *a, bool idle)
+{
+	uint32_t shift = a->tries > ADDRESS_TRIES_FAST ? a->tries - ADDRESS_TRIES_FAST : 0;
+	uint64_t wait;
+
+	if (!shift && !idle)
+		return span_ms(50);
+	wait = span_s(idle ? 60 : 1).ns << (shift > 10 ? 10 : shift);
+	if (wait > BACKOFF_MAX.ns)
+		wait = BACKOFF_MAX.ns;
+	return (struct span){ wait + rng_below(&p->rng, wait / 8) };
+}
+
+static void take_path(struct paths *p, uint32_t slot, unsigned index, struct instant now)
+{
+	struct path *path = &p->list[slot];
+	bool was_up = path->best != NO_ADDRESS;
+
+	path->best = (uint8_t)index;
+	if (!was_up)
+		path->since = now;
+	path_fact_add(p, was_up ? PATH_FACT_CHANGED : PATH_FACT_UP, slot, &path->list[index].to,
+		      (int64_t)(path->list[index].rtt.ns / 1000));
+}
+
+void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
+		   struct instant now)
+{
+	struct path *path = &p->list[slot];
+	unsigned index = (unsigned)(a - path->list);
+	bool first = !instant_is_set(a->answered);
+
+	a->rtt = first ? rtt : (struct span){ (a->rtt.ns * 7 + rtt.ns) / 8 };
+	a->answered = now;
+	a->heard = now;
+	a->tries = 0;
+	a->waiting = false;
+	a->next = instant_add(now, index == path->best || path->best == NO_ADDRESS ? PATH_KEEP :
+			      backoff(p, a, true));
+	if (path->best == NO_ADDRESS) {
+		take_path(p, slot, index, now);
+	} else if (index != path->best) {
+		struct address *best = &path->list[path->best];
+
+		/* Another one answers while the one in use does not, or is a quarter and a
+		 * millisecond faster. */
+		if (best->tries >= PATH_TRIES_SWITCH ||
+		    a->rtt.ns + a->rtt.ns / 4 + span_ms(1).ns < best->rtt.ns) {
+			a->next = instant_add(now, PATH_KEEP);
+			take_path(p, slot, index, now);
+		}
+	}
+	path_reschedule(p, slot);
+}
+
+/* An answered address that may replace a failing one; NO_ADDRESS: none. */
+static unsigned other_answered(const struct path *path, struct instant now)
+{
+	unsigned found = NO_ADDRESS;
+
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct address *a = &path->list[i];
+
+		if (i == path->best || !instant_is_set(a->answered) ||
+		    instant_since(now, a->answered).ns > span_s(5).ns)
+			continue;
+		if (found == NO_ADDRESS || a->rtt.ns < path->list[found].rtt.ns)
+			found = i;
+	}
+	return found;
+}
+
+static void lose_path(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	path_fact_add(p, PATH_FACT_LOST, slot, &path->list[path->best].to, 0);
+	path->best = NO_ADDRESS;
+	path->since = now;
+	for (unsigned i = 0; i < path->count; i++) {
+		path->list[i].rtt = (struct span){ 0 };
+		path->list[i].tries = 0;
+		if (!path->list[i].waiting)
+			path->list[i].next = now;
+	}
+	seeds_lost(p, slot, now);
+	seeds_wanted(p, now);
+}
+
+/* A probe to the address in use got no answer. */
+static void best_unanswered(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+	struct address *best = &path->list[path->best];
+	unsigned other = other_answered(path, now);
+
+	if (best->tries >= PATH_TRIES_SWITCH && other != NO_ADDRESS) {
+		best->next = instant_add(now, span_s(1));
+		path->list[other].next = instant_add(now, PATH_KEEP);
+		take_path(p, slot, other, now);
+		return;
+	}
+	if (best->tries == PATH_TRIES_SWITCH) /* time to look for another one */
+		for (unsigned i = 0; i < path->count; i++)
+			if (i != path->best && !path->list[i].waiting)
+				path->list[i].next = now;
+	if (best->tries >= PATH_TRIES_LOST)
+		lose_path(p, slot, now);
+	else
+		best->next = now;
+}
+
+static void address_due(struct paths *p, uint32_t slot, unsigned i, struct instant now,
+			struct outbox *out)
+{
+	struct path *path = &p->list[slot];
+	struct address *a = &path->list[i];
+
+	if (a->waiting) {
+		a->waiting = false;
+		a->tries++;
+		if (i == path->best)
+			best_unanswered(p, slot, now);
+		else
+			a->next = instant_add(now, backoff(p, a, path->best != NO_ADDRESS &&
+							   a->tries >= ADDRESS_TRIES_FAST));
+		return;
+	}
+	probe_send(p, slot, &a->to, a->id, out);
+	a->waiting = true;
+	a->sent = now;
+	a->next = instant_add(now, probe_timeout(a));
+}
+
+void paths_tick(struct paths *p, struct instant now, struct outbox *out)
+{
+	while (p->fact_count + PATH_ADDRESSES < PATH_FACTS &&
+	       outbox_has_room(out, 2 * PATH_ADDRESSES, 2 * PATH_ADDRESSES * 64)) {
+		uint32_t slot = heap_pop(&p->due, now);
+
+		if (slot == HEAP_NONE)
+			break;
+		for (unsigned i = 0; i < p->list[slot].count; i++)
+			if (instant_reached(p->list[slot].list[i].next, now))
+				address_due(p, slot, i, now, out);
+		path_reschedule(p, slot);
+	}
+	seeds_tick(p, now, out);
+}
+
+struct instant paths_deadline(const struct paths *p)
+{
+	return instant_min(heap_first(&p->due), seeds_deadline(p));
+}
+
+bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out)
+{
+	const struct path *path = &p->list[slot];
+
+	if (!path->admitted || path->best == NO_ADDRESS)
+		return false;
+	*out = path->list[path->best].to;
+	return true;
+}
+
+void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
+{
+	const struct path *path = &p->list[slot];
+	const struct address *a = NULL;
+
+	*out = (struct path_info){ .candidates = path->count, .since = path->since };
+	if (!path->admitted)
+		return;
+	if (path->best != NO_ADDRESS) {
+		a = &path->list[path->best];
+		out->up = true;
+	}
+	for (unsigned i = 0; i < path->count && !out->up; i++)
+		if (!a || path->list[i].answered.ns > a->answered.ns)
+			a = &path->list[i];
+	if (!a)
+		return;
+	out->endpoint = a->to;
+	out->rtt = a->rtt;
+	out->last_answer = a->answered;
+	out->probes_unanswered = a->tries;
+}
+
+unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < PATH_OBSERVERS && count < n; i++) {
+		bool known = !instant_is_set(p->seen[i].at);
+
+		for (unsigned k = 0; k < count; k++)
+			known |= endpoint_equal(&out[k], &p->seen[i].as);
+		if (!known) {
+			out[count] = p->seen[i].as;
+			out[count].local = (struct ip){ 0 };
+			out[count++].local_ifindex = 0;
+		}
+	}
+	return count;
+}
+
+const struct paths_counters *paths_counters(const struct paths *p)
+{
+	return &p->counters;
+}

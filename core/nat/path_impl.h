@@ -1,0 +1,110 @@
+/* path_impl.h - what path.c, probe.c and seeds.c share; nobody else includes it. */
+#ifndef NAT_PATH_IMPL_H
+#define NAT_PATH_IMPL_H
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/rng.h"
+#include "nat/path.h"
+
+#define PATH_ADDRESSES 12u    /* per member: what its record claims, and what it was heard from */
+#define PATH_FACTS 512u
+#define PATH_OBSERVERS 16u
+#define SEED_PENDING 512u     /* probes to seeds that may still be answered */
+#define SEED_RATE_NS 20000000u /* 50 probes to seeds a second in all */
+#define NO_ADDRESS 255u
+#define NO_SLOT UINT32_MAX
+
+/* Constants of the path manager. */
+#define PROBE_TIMEOUT_MIN span_ms(100)
+#define PROBE_TIMEOUT_MAX span_s(1)
+#define PATH_KEEP span_s(25)        /* silence after which the path in use is probed */
+#define PATH_TRIES_SWITCH 2u        /* unanswered probes before another answered address is taken */
+#define PATH_TRIES_LOST 4u          /* unanswered probes before the path is lost */
+#define ADDRESS_TRIES_FAST 3u       /* probes to an address that never answered, before backoff */
+#define BACKOFF_MAX span_s(600)
+
+struct address {
+	struct endpoint to;
+	bool claimed;               /* in the member's newest record */
+	bool waiting;               /* a probe is out */
+	uint8_t id[8];              /* of that probe */
+	uint32_t tries;             /* probes unanswered in a row */
+	struct instant sent;        /* the last probe */
+	struct instant next;        /* when to probe (or give this probe up); NEVER: idle */
+	struct instant answered;    /* the last answer */
+	struct instant heard;       /* the last authentic packet from there */
+	struct span rtt;            /* smoothed */
+};
+
+struct path {
+	bool admitted;
+	uint8_t best;               /* index of the address in use, or NO_ADDRESS */
+	uint8_t count;
+	struct instant since;       /* up or down since */
+	struct instant wanted;      /* last paths_wanted */
+	struct instant answer_refill;
+	uint32_t answer_tokens;
+	struct address list[PATH_ADDRESSES];
+};
+
+struct seed {
+	struct endpoint to;
+	uint32_t slot;              /* the member that answered there, or NO_SLOT */
+	uint32_t cursor;            /* next member to ask for */
+	uint64_t rounds;            /* unanswered rounds */
+	struct instant added;
+	struct instant next;        /* next probe; within a round paced, then after the backoff */
+};
+
+struct pending {
+	uint8_t id[8];
+	uint32_t slot;
+	uint32_t seed;
+	struct instant sent;        /* zero: free */
+};
+
+struct paths {
+	struct paths_config config;
+	struct rng rng;
+	struct path *list;          /* by slot */
+	struct heap due;            /* by slot */
+	uint32_t top;               /* slots below this one may be admitted */
+	bool (*underlay)(void *ctx, const struct ip *ip);
+	void *underlay_ctx;
+
+	struct seed seeds[MAX_SEEDS];
+	uint32_t seed_count;
+	struct instant seed_next;   /* pacing of all probes to seeds */
+	struct pending pending[SEED_PENDING];
+	uint32_t pending_at;
+
+	struct { struct endpoint as; uint32_t by; struct instant at; } seen[PATH_OBSERVERS];
+
+	struct path_fact facts[PATH_FACTS];
+	uint32_t fact_first, fact_count;
+	struct paths_counters counters;
+};
+
+/* path.c */
+void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
+		   const struct endpoint *e, int64_t a);
+struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e);
+void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
+		   struct instant now);
+void path_reschedule(struct paths *p, uint32_t slot);
+bool path_usable(const struct paths *p, const struct endpoint *e);
+
+/* probe.c */
+void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t id[static 8],
+		struct outbox *out);
+
+/* seeds.c */
+bool seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+		  struct instant now, struct span *rtt);
+void seeds_lost(struct paths *p, uint32_t slot, struct instant now);
+void seeds_wanted(struct paths *p, struct instant now);
+void seeds_tick(struct paths *p, struct instant now, struct outbox *out);
+struct instant seeds_deadline(const struct paths *p);
+
+#endif

@@ -1,0 +1,141 @@
+/* First contact when both know each other's key: each seed is asked, one sealed probe at a time, for each
+ * trusted key that has no path yet. Only the right node can open the probe; for anybody else there is nothing to see.
+ * All seeds together get 50 probes a second; a seed that does not answer is asked again after an eighth of the
+ * time that we have been waiting for it, at least a second and at most ten minutes. */
+#include "nat/path_impl.h"
+
+#include <string.h>
+
+#define PENDING_FOR span_s(5)
+
+void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now)
+{
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		if (endpoint_equal(&p->seeds[i].to, seed))
+			return;
+	if (p->seed_count == MAX_SEEDS)
+		return;
+	p->seeds[p->seed_count++] = (struct seed){
+		.to = *seed, .slot = NO_SLOT, .added = now, .next = now,
+	};
+}
+
+bool seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+		  struct instant now, struct span *rtt)
+{
+	for (unsigned i = 0; i < SEED_PENDING; i++) {
+		struct pending *q = &p->pending[i];
+
+		if (!instant_is_set(q->sent) || q->slot != slot || !ct_equal(q->id, id, 8) ||
+		    !endpoint_equal(&p->seeds[q->seed].to, from))
+			continue;
+		*rtt = instant_since(now, q->sent);
+		p->seeds[q->seed].slot = slot;
+		p->seeds[q->seed].rounds = 0;
+		p->seeds[q->seed].next = INSTANT_NEVER;
+		memset(q, 0, sizeof(*q));
+		return true;
+	}
+	return false;
+}
+
+void seeds_lost(struct paths *p, uint32_t slot, struct instant now)
+{
+	for (uint32_t i = 0; i < p->seed_count; i++) {
+		if (p->seeds[i].slot != slot)
+			continue;
+		p->seeds[i].slot = NO_SLOT;
+		if (instant_is_set(now))
+			p->seeds[i].added = now;
+		p->seeds[i].next = now;
+		p->seeds[i].cursor = 0;
+	}
+}
+
+void seeds_wanted(struct paths *p, struct instant now)
+{
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		if (p->seeds[i].slot == NO_SLOT && p->seeds[i].next.ns != UINT64_MAX &&
+		    instant_before(now, p->seeds[i].next))
+			p->seeds[i].next = now;
+}
+
+static struct span seed_backoff(struct paths *p, const struct seed *s, struct instant now)
+{
+	uint64_t wait = instant_since(now, s->added).ns / 8;
+
+	if (wait < span_s(1).ns)
+		wait = span_s(1).ns;
+	if (wait > BACKOFF_MAX.ns)
+		wait = BACKOFF_MAX.ns;
+	return (struct span){ wait + rng_below(&p->rng, wait / 8) };
+}
+
+/* The next member without a path from s->cursor on, or NO_SLOT at the end of the round. */
+static uint32_t next_unlocated(struct paths *p, struct seed *s)
+{
+	for (; s->cursor < p->top; s->cursor++)
+		if (p->list[s->cursor].admitted && p->list[s->cursor].best == NO_ADDRESS)
+			return s->cursor++;
+	return NO_SLOT;
+}
+
+static void seed_step(struct paths *p, uint32_t number, struct instant now, struct outbox *out)
+{
+	struct seed *s = &p->seeds[number];
+	uint32_t slot = next_unlocated(p, s);
+
+	if (slot == NO_SLOT) {
+		s->cursor = 0;
+		s->rounds++;
+		s->next = instant_add(now, seed_backoff(p, s, now));
+		if (s->rounds == 3)
+			path_fact_add(p, PATH_FACT_SEED_UNANSWERED, NO_SLOT, &s->to,
+				      (int64_t)s->rounds);
+		return;
+	}
+	struct pending *q = &p->pending[p->pending_at++ % SEED_PENDING];
+	q->slot = slot;
+	q->seed = number;
+	q->sent = now;
+	probe_send(p, slot, &s->to, q->id, out);
+	p->seed_next = instant_add(now, (struct span){ SEED_RATE_NS });
+}
+
+void seeds_tick(struct paths *p, struct instant now, struct outbox *out)
+{
+	if (!instant_reached(p->seed_next, now))
+		return;
+	for (uint32_t n = 0; n < p->seed_count; n++) {
+		/* Not always the first seed first. */
+		uint32_t i = (n + (uint32_t)(now.ns >> 24)) % p->seed_count;
+
+		while (instant_reached(p->seeds[i].next, now)) {
+			seed_step(p, i, now, out);
+			if (!instant_reached(p->seed_next, now))
+				return;
+		}
+	}
+}
+
+struct instant seeds_deadline(const struct paths *p)
+{
+	struct instant first = INSTANT_NEVER;
+
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		first = instant_min(first, p->seeds[i].next);
+	if (first.ns != UINT64_MAX && instant_before(first, p->seed_next))
+		first = p->seed_next;
+	return first;
+}
+
+unsigned paths_seeds(const struct paths *p, struct endpoint *out, bool *answered, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < p->seed_count && i < n; i++) {
+		out[i] = p->seeds[i].to;
+		answered[i] = p->seeds[i].slot != NO_SLOT;
+	}
+	return i;
+}

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 struct store {
-	int dir;                 /* O_PATH or read descriptor of the directory; -1: there is none yet */
+	int dir;                 /* descriptor of the directory; -1: there is none yet */
 	char path[PATH_MAX];
 	uid_t owner;             /* who owns the files; root's daemon writes as this user */
 	gid_t group;
@@ -27,7 +27,8 @@ struct store {
 /* Design, section 3: $MESHGUARD_CONFIG_DIR, else $XDG_CONFIG_HOME/meshguard, else
  * ~/.config/meshguard; under sudo, when root's own directory holds no identity, that of the user
  * who called it. secure_getenv. Makes nothing. 0, or negative errno with error set
- * (-ENOENT: there is no directory yet; path says where it would be). */
+ * (-ENOENT: there is no directory yet; path says where it would be; -EPERM: others may write in
+ * it, and so could let themselves in; -EACCES: not readable, or under sudo not the caller's). */
 int store_open(struct store *s) must_check;
 /* The same, and makes the directory (0700) and its parents when absent. */
 int store_create(struct store *s) must_check;
@@ -37,17 +38,22 @@ enum store_flags {
 	STORE_SECRET = 1,   /* read: refuse when others can read it; write: mode 0600 */
 	STORE_REPLACE = 2,  /* write: an existing file may be replaced; without: -EEXIST */
 };
-/* name: relative, one level of folder at most ("authorized_keys/alice.pub"). Reads at most cap bytes;
- * returns the length, or negative errno with error set (-EFBIG, -EPERM for a loose mode, -ELOOP...). */
-ssize_t store_read(struct store *s, const char *name, void *buf, size_t cap, unsigned flags) must_check;
-/* Whole content or nothing; makes the folder (0700) when absent; files are 0600 or 0644. */
-int store_write(struct store *s, const char *name, const void *data, size_t len, unsigned flags) must_check;
-/* Two files that belong together (identity.key, identity.pub): both or, after a crash, a state that
- * the readers recognise and name. */
+/* name: relative, one level of folder at most ("authorized_keys/alice.pub"). Reads at most cap
+ * bytes; returns the length, or negative errno with error set: -ENOENT, -EFBIG, -EPERM (loose
+ * mode), -ELOOP (symbolic link), -EISDIR, -ENXIO (no regular file), -EACCES (another user's),
+ * -EMLINK (hard link), -EINVAL (name), or another. After a failure nothing is left in buf. */
+ssize_t store_read(struct store *s, const char *name, void *buf, size_t cap,
+		   unsigned flags) must_check;
+/* Whole content or nothing; makes the folder (0700) when absent; files are 0600 or 0644. Root's
+ * files go to the owner of the directory. Removes temporary files that killed writers left. */
+int store_write(struct store *s, const char *name, const void *data, size_t len,
+		unsigned flags) must_check;
 int store_remove(struct store *s, const char *name) must_check;
-bool store_exists(struct store *s, const char *name); /* anything of that name, also a dangling link */
+/* Anything of that name, also a dangling link or what we may not look at. */
+bool store_exists(struct store *s, const char *name);
 /* Calls fn for each name in the folder, sorted, without dot files; stops at the first non-zero and
  * returns it; 0 for an absent folder. */
-int store_list(struct store *s, const char *folder, int (*fn)(void *ctx, const char *name), void *ctx);
+int store_list(struct store *s, const char *folder, int (*fn)(void *ctx, const char *name),
+	       void *ctx);
 
 #endif

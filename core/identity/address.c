@@ -24,7 +24,7 @@ static bool is_default(const struct prefix *p)
 	return p->len == d.len && ip_equal(&p->ip, &d.ip);
 }
 
-/* BLAKE3(key) for index 0, which is every node's until it meets another; else BLAKE3(key, index). */
+/* BLAKE3(key) for index 0, with which every node starts; else BLAKE3(key, index). */
 static struct hash hash_of(const struct public_key *key, unsigned index)
 {
 	uint8_t in[sizeof(key->b) + 1];

@@ -7,9 +7,10 @@
 
 #define ADDRESS_INDEXES 16u /* j = 0..15; a node that used all up is IPv6-only */
 
-/* The IPv4 address of a key with index j in a prefix of /8 to /24 (BUG outside). The default 10.99.0.0/16
- * gives a = h[0] (0 becomes 1), b = h[1] (0 becomes 1, 255 becomes 254) of h = BLAKE3(key), or
- * BLAKE3(key, j) for j = 1..15. Other prefixes: the first bits of h; a last octet of 0 or 255 becomes 1 or 254. */
+/* The IPv4 address of a key with index j in a prefix of /8 to /24 (BUG outside). The default
+ * 10.99.0.0/16 gives a = h[0] (0 becomes 1), b = h[1] (0 becomes 1, 255 becomes 254) of
+ * h = BLAKE3(key), or BLAKE3(key, j) for j = 1..15. Other prefixes: the first bits of h; a last
+ * octet of 0 or 255 becomes 1 or 254. */
 void mesh_ipv4(const struct public_key *key, unsigned index, const struct prefix *prefix,
 	       struct ip *out);
 /* fd99:6d67::/64 and h[0..8]; never moves. */

@@ -1,15 +1,18 @@
 /* channel.h - sealed datagrams between two nodes that know each other's keys (design, section 4).
  *
- *   E1 | tag 8 | nonce 24 | XChaCha20-Poly1305( my epoch 8 | counter 8 | your epoch 8 | payload ) | 16
+ *   E1 | tag 8 | nonce 24 | XChaCha20-Poly1305(
+ *                my epoch 8 | counter 8 | your epoch 8 | payload ) | 16
  *
- * Key: BLAKE2b over the X25519 of the twins, a label with the version, and both Ed25519 keys, sender first, so
- * that each direction has its own. The first 9 bytes are authenticated. The tag is derived from the directional key
- * and finds the sender in O(1). An unknown tag is dropped without an answer.
+ * Key: BLAKE2b over the X25519 of the twins, a label with the version, and both Ed25519 keys,
+ * sender first, so that each direction has its own. The first 9 bytes are authenticated. The tag
+ * is derived from the directional key and finds the sender in O(1). An unknown tag is dropped
+ * without an answer. Bytes: docs/protocol.md, "Sealed datagram".
  *
- * Freshness without clocks: a datagram is fresh when it carries my epoch, comes from the epoch of the sender
- * that I adopted, and its counter passes a window of 64. A sender's epoch is adopted only from an answer to a
- * probe of ours (channel_adopt), so that no withheld or replayed datagram can move it. What is authentic but not fresh
- * may only be a probe, answered by the same size and rate limited by the caller, or an answer whose id matches.
+ * Freshness without clocks: a datagram is fresh when it carries my epoch, comes from the epoch of
+ * the sender that I adopted, and its counter passes a window of 64. A sender's epoch is adopted
+ * only from an answer to a probe of ours (channel_adopt), so that no withheld or replayed
+ * datagram can move it. What is authentic but not fresh may only be a probe, answered by the same
+ * size and rate limited by the caller, or an answer whose id matches.
  */
 #ifndef IDENTITY_CHANNEL_H
 #define IDENTITY_CHANNEL_H
@@ -42,9 +45,9 @@ uint64_t channel_epoch(const struct channel *c);
 /* The epoch of that peer that was adopted; 0: none yet. */
 uint64_t channel_peer_epoch(const struct channel *c, uint32_t slot);
 
-/* Seals payload for the slot; out has CHANNEL_OVERHEAD + payload.len bytes. your_epoch 0: the adopted one (0 when
- * none); an answer gives the epoch that its question carried. Returns the length; payload.len above
- * CHANNEL_PAYLOAD_MAX is a BUG. */
+/* Seals payload for the slot; out has CHANNEL_OVERHEAD + payload.len bytes. your_epoch 0: the
+ * adopted one (0 when none); an answer gives the epoch that its question carried. Returns the
+ * length; payload.len above CHANNEL_PAYLOAD_MAX is a BUG. */
 size_t channel_seal(struct channel *c, uint32_t slot, uint64_t your_epoch, struct bytes payload,
 		    uint8_t *out);
 
@@ -66,7 +69,8 @@ struct channel_opened {
 };
 enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 				  struct channel_opened *out) must_check;
-/* Takes the sender's epoch and counter as current: the payload was the answer to our own question. */
+/* Takes the sender's epoch and counter as current: the payload was the answer to our own
+ * question. */
 void channel_adopt(struct channel *c, const struct channel_opened *opened);
 
 #endif

@@ -1,7 +1,7 @@
 /* record.h - what a node says about itself, signed by itself; the only thing that makes a member.
  *
- * A claim is decoded, a record is verified; only record_verify (and record_sign) make a record, and every
- * function that changes state takes a record. Bytes: docs/protocol.md, "Node record".
+ * A claim is decoded, a record is verified; only record_verify (and record_sign) make a record,
+ * and every function that changes state takes a record. Bytes: docs/protocol.md, "Node record".
  */
 #ifndef IDENTITY_RECORD_H
 #define IDENTITY_RECORD_H
@@ -48,7 +48,8 @@ struct record { /* verified */
 	uint8_t wire[MAX_RECORD];
 };
 
-/* Exactly one record in `wire`; checks lengths, ranges, name, candidates (unicast, port not 0), canonical form. */
+/* Exactly one record in `wire`; checks lengths, ranges, name, candidates (unicast, port not 0),
+ * canonical form. */
 bool record_decode(struct bytes wire, struct record_claim *out) must_check;
 bool record_verify(const struct record_claim *claim, struct record *out) must_check;
 /* Signs a body of ours; false if it does not fit MAX_RECORD. */

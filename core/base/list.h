@@ -31,7 +31,8 @@ static inline void list_remove(struct list *node)
 	node->next = node->prev = node;
 }
 #define list_each(head, it) for (struct list *it = (head)->next; it != (head); it = it->next)
-#define list_each_safe(head, it, after) \
-	for (struct list *it = (head)->next, *after = it->next; it != (head); it = after, after = it->next)
+#define list_each_safe(head, it, after)                                               \
+	for (struct list *it = (head)->next, *after = it->next; it != (head); \
+	     it = after, after = it->next)
 
 #endif

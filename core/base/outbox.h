@@ -22,7 +22,7 @@ struct out {
 	struct endpoint to;
 	uint8_t *data;
 	uint32_t len;
-	uint64_t epoch;      /* OUT_MESSAGE: the epoch of the question that it answers; 0: no answer */
+	uint64_t epoch;      /* OUT_MESSAGE: of the question that it answers; 0: no answer */
 	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
 };
 

@@ -10,7 +10,8 @@
 #include "base/bytes.h"
 
 /* Base64 of RFC 4648 section 4 with padding; len_out = exact decoded length wanted.
- * Refuses white space, missing padding and non-zero trailing bits. Constant time in the characters. */
+ * Refuses white space, missing padding and non-zero trailing bits. Constant time in the
+ * characters. */
 bool base64_decode(const char *text, size_t text_len, void *out, size_t out_len);
 /* Writes 4 * ceil(len / 3) characters and a terminator. */
 void base64_encode(const void *data, size_t len, char *out, size_t out_cap);

@@ -60,7 +60,8 @@ void hmac_blake2s(struct hash *out, const void *key, size_t key_len, struct byte
 	wipe(&h, sizeof(h));
 }
 
-void kdf(struct hash *t1, struct hash *t2, struct hash *t3, const struct hash *key, struct bytes in)
+void kdf(struct hash *t1, struct hash *t2, struct hash *t3, const struct hash *key,
+	 struct bytes in)
 {
 	struct hash *const t[3] = { t1, t2, t3 };
 	struct hash prk;

@@ -11,7 +11,8 @@ void blake2s_mac(uint8_t out[16], const void *key, size_t key_len, struct bytes 
 /* HMAC-BLAKE2s (paper, 5.4). */
 void hmac_blake2s(struct hash *out, const void *key, size_t key_len, struct bytes in);
 /* KDF_n of the paper, 5.4: t1..tn from key and input; NULL ones are not wanted (trailing only). */
-void kdf(struct hash *t1, struct hash *t2, struct hash *t3, const struct hash *key, struct bytes in);
+void kdf(struct hash *t1, struct hash *t2, struct hash *t3, const struct hash *key,
+	 struct bytes in);
 
 /* Keyed BLAKE2b-256 over the parts in order (libsodium generichash); key may be NULL. */
 void blake2b(struct hash *out, const struct sym_key *key, const struct bytes *parts, size_t n);

@@ -26,7 +26,8 @@ static void test_race(void)
 		rng_init(&rng, seed);
 		for (uint64_t step = 0; step < 5000 && !tap_bad; step++) {
 			uint32_t slot = (uint32_t)rng_below(&rng, CAP), count = 0;
-			uint64_t first = UINT64_MAX, now = rng_below(&rng, 60), what = rng_below(&rng, 4);
+			uint64_t first = UINT64_MAX, now = rng_below(&rng, 60);
+			uint64_t what = rng_below(&rng, 4);
 
 			if (what < 2) { /* few values, so that many are equal */
 				when[slot] = now + rng_below(&rng, seed < 4 ? 20 : 100000);

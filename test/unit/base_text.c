@@ -134,7 +134,7 @@ static void test_hex(void)
 	ok(!hex_decode("0000", 4, out, 3));
 	for (int c = 0; c < 256; c++) {
 		char two[2] = { (char)c, '1' };
-		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+		bool digit = c && strchr("0123456789abcdefABCDEF", c);
 
 		ok(hex_decode(two, 2, out, 1) == digit);
 	}

@@ -18,6 +18,10 @@ struct crypto_contexts {
 /* For the calling thread, from now on; the contexts must outlive the thread's calls. */
 void crypto_use(const struct crypto_contexts *contexts);
 
+/* Overwrites the keys and key streams that the last calls left in the contexts: for when a
+ * session or key has been erased everywhere else, and before a long sleep. */
+void crypto_forget(void);
+
 /* What crypto_use() was given; for this room only. */
 const struct crypto_contexts *crypto_current(void);
 

@@ -1,0 +1,83 @@
+/* The libraries' memory is ours here, so that it can be searched for keys. */
+#include "crypto/contexts.h"
+#include "crypto/aead.h"
+#include "crypto/hash.h"
+
+#include "contexts.h"
+#include "tap.h"
+
+#include <openssl/crypto.h>
+
+static _Alignas(16) uint8_t heap[1 << 23];
+static size_t heap_used;
+
+/* Never reuses: what was freed without wiping stays to be found. */
+static void *get(size_t len, const char *file, int line)
+{
+	uint8_t *p = heap + heap_used + 16;
+
+	(void)file, (void)line;
+	if (len > sizeof(heap) - 32 - heap_used)
+		return NULL;
+	memcpy(p - 16, &len, sizeof(len));
+	heap_used += 16 + (len + 15) / 16 * 16;
+	return p;
+}
+
+static void put(void *p, const char *file, int line)
+{
+	(void)p, (void)file, (void)line;
+}
+
+static void *grow(void *p, size_t len, const char *file, int line)
+{
+	size_t had = 0;
+	void *to = get(len, file, line);
+
+	if (p)
+		memcpy(&had, (uint8_t *)p - 16, sizeof(had));
+	if (p && to)
+		memcpy(to, p, had < len ? had : len);
+	return to;
+}
+
+/* Any eight bytes in a row of those 32. */
+static bool found(const uint8_t secret[32])
+{
+	for (size_t i = 0; i + 8 <= 32; i++)
+		if (memmem(heap, heap_used, secret + i, 8))
+			return true;
+	return false;
+}
+
+static void test_forget(void)
+{
+	struct sym_key key;
+	struct hash h;
+	uint8_t sealed[32 + AEAD_TAG] = { 0 }, stream[32], mac[16];
+
+	if (!CRYPTO_set_mem_functions(get, grow, put)) {
+		TAP_FAIL("%s", "the library has taken memory before");
+		return;
+	}
+	test_crypto();
+	for (uint8_t i = 0; i < 32; i++)
+		key.b[i] = (uint8_t)(i * 37 + 11);
+	aead_seal(sealed, sealed, 32, NULL, 0, 5, &key); /* of zeros: the key stream */
+	memcpy(stream, sealed, 32);
+	ok(found(key.b) && found(stream)); /* else this test would show nothing */
+	crypto_forget();
+	ok(!found(key.b) && !found(stream));
+
+	ok(aead_open(sealed, sealed, sizeof(sealed), NULL, 0, 5, &key));
+	ok(found(key.b));
+	crypto_forget();
+	ok(!found(key.b) && !found(stream));
+
+	blake2s_mac(mac, key.b, 32, bytes_of("in", 2));
+	blake2s(&h, bytes_of(key.b, 32), bytes_of(NULL, 0));
+	crypto_forget();
+	ok(!found(key.b));
+}
+
+TAP_TESTS(T(test_forget))

@@ -1,0 +1,31 @@
+#include "node/node_impl.h"
+
+/* WireGuard's messages, by type, with their exact lengths (data: at least). */
+static bool is_wireguard(const uint8_t *p, size_t len)
+{
+	if (len < 32 || p[1] || p[2] || p[3])
+		return false;
+	switch (p[0]) {
+	case 1: return len == 148;
+	case 2: return len == 92;
+	case 3: return len == 64;
+	case 4: return len % 16 == 0;
+	}
+	return false;
+}
+
+enum demux_kind demux(struct bytes d)
+{
+	const uint8_t *p = d.data;
+
+	if (is_wireguard(p, d.len))
+		return DEMUX_WIREGUARD;
+	if (d.len >= 20 && p[0] == 1 && (p[1] == 0x01 || p[1] == 0x11) &&
+	    load_be32(p + 4) == 0x2112A442u)
+		return DEMUX_STUN;
+	if (d.len >= 4 && p[0] >= 0x40 && p[0] <= 0x7F)
+		return DEMUX_RELAY;
+	if (d.len >= CHANNEL_OVERHEAD && p[0] == CHANNEL_FIRST_BYTE)
+		return DEMUX_SEALED;
+	return DEMUX_UNKNOWN;
+}

@@ -1,0 +1,120 @@
+#include "node/node_impl.h"
+
+#include <string.h>
+
+/* A big mesh changes often; the table is built anew at most ten times a second. */
+#define BUILD_EVERY span_ms(100)
+#define BUILD_AT_ONCE_BELOW 256u
+
+size_t forwarding_size(uint32_t members)
+{
+	return 2 * ((allowedips_size(2 * members, members) + 63) & ~(size_t)63);
+}
+
+void forwarding_init(struct forwarding *f, void *memory, uint32_t members)
+{
+	size_t one = forwarding_size(members) / 2;
+
+	for (int i = 0; i < 2; i++)
+		f->buffers[i].routes = allowedips_init((uint8_t *)memory + one * i, 2 * members,
+						       members);
+	f->current = &f->buffers[0];
+}
+
+struct holder_query {
+	const struct node *node;
+	const struct ip *ip;
+};
+
+static bool holds(const void *ctx, uint32_t slot)
+{
+	const struct holder_query *q = ctx;
+
+	return ip_equal(&q->node->peers[slot].ipv4, q->ip);
+}
+
+static uint64_t address_hash(const struct node *n, const struct ip *ip)
+{
+	return siphash(n->hash_key, ip->b, 4);
+}
+
+/* Everybody keeps routing to the holder known first; IPv6 never collides. */
+void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant now)
+{
+	struct node_peer *peer = &n->peers[slot];
+	struct ip ip;
+
+	forward_release(n, slot);
+	peer->address_index = (uint8_t)index;
+	peer->address_lost = false;
+	n->forwarding.stale = true;
+	if (peer->prefix_differs || index >= ADDRESS_INDEXES)
+		return;
+	mesh_ipv4(trust_key(n->trust, slot), index, &n->config.prefix, &ip);
+	struct holder_query q = { n, &ip };
+	uint32_t holder = map_find(&n->holders, address_hash(n, &ip), holds, &q);
+	if (holder != MAP_NONE || ip_equal(&ip, &n->ipv4)) {
+		struct event e = { .at = now, .kind = EV_ADDRESS_CONFLICT,
+				   .subject = *trust_key(n->trust, slot),
+				   .by = holder != MAP_NONE ? *trust_key(n->trust, holder) :
+				   n->config.public };
+		event_emit(&n->events, &e);
+		peer->address_lost = true;
+		return;
+	}
+	peer->ipv4 = ip;
+	BUG_ON(!map_add(&n->holders, address_hash(n, &ip), slot));
+}
+
+void forward_release(struct node *n, uint32_t slot)
+{
+	struct node_peer *peer = &n->peers[slot];
+
+	if (peer->ipv4.family)
+		BUG_ON(!map_remove(&n->holders, address_hash(n, &peer->ipv4), slot));
+	memset(&peer->ipv4, 0, sizeof(peer->ipv4));
+	n->forwarding.stale = true;
+}
+
+static void build(struct node *n, struct forward *f)
+{
+	uint32_t slot = TRUST_NONE;
+
+	allowedips_clear(f->routes);
+	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE) {
+		const struct node_peer *peer = &n->peers[slot];
+		struct prefix p;
+		struct ip ipv6;
+
+		mesh_ipv6(trust_key(n->trust, slot), &ipv6);
+		p = prefix_of(&ipv6, 128);
+		BUG_ON(!allowedips_insert(f->routes, &p, peer->wg));
+		if (!peer->ipv4.family)
+			continue;
+		p = prefix_of(&peer->ipv4, 32);
+		BUG_ON(!allowedips_insert(f->routes, &p, peer->wg));
+	}
+}
+
+void forward_publish(struct node *n, struct instant now)
+{
+	struct forwarding *f = &n->forwarding;
+
+	if (!f->stale)
+		return;
+	if (trust_count(n->trust) > BUILD_AT_ONCE_BELOW &&
+	    instant_before(now, instant_add(f->built, BUILD_EVERY)))
+		return;
+	struct forward *next = &f->buffers[f->current == &f->buffers[0]];
+	build(n, next);
+	next->generation = f->current->generation + 1;
+	f->current = next;
+	f->stale = false;
+	f->built = now;
+	wg_set_routes(n->wg, next->routes);
+}
+
+struct instant forward_deadline(const struct node *n)
+{
+	return n->forwarding.stale ? instant_add(n->forwarding.built, BUILD_EVERY) : INSTANT_NEVER;
+}

@@ -1,0 +1,278 @@
+#include "node/node_impl.h"
+
+#include <string.h>
+
+struct layout {
+	uint32_t members;
+	struct wg_limits wg;
+	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events, size;
+};
+
+static size_t take(size_t *at, size_t size)
+{
+	size_t here = *at;
+
+	*at = (here + size + 63) & ~(size_t)63;
+	return here;
+}
+
+static struct layout layout_of(uint32_t members, uint32_t sessions)
+{
+	struct layout l = { .members = members ? members : MAX_MEMBERS };
+	size_t at = 0;
+
+	l.wg = (struct wg_limits){
+		.peers = l.members,
+		.sessions = sessions ? sessions : 3 * 2048,
+		.staged_packets = 4096,
+	};
+	l.node = take(&at, sizeof(struct node));
+	l.trust = take(&at, trust_size(l.members));
+	l.channel = take(&at, channel_size(l.members));
+	l.swim = take(&at, swim_size(l.members));
+	l.paths = take(&at, paths_size(l.members));
+	l.wg_at = take(&at, wg_size(&l.wg));
+	l.peers = take(&at, l.members * sizeof(struct node_peer));
+	l.forwarding = take(&at, forwarding_size(l.members));
+	l.holders = take(&at, map_size(l.members));
+	l.events = take(&at, NODE_EVENTS * sizeof(struct event));
+	l.size = at;
+	return l;
+}
+
+size_t node_size(uint32_t members, uint32_t sessions)
+{
+	return layout_of(members, sessions).size;
+}
+
+static bool is_underlay(void *ctx, const struct ip *ip)
+{
+	const struct node *n = ctx;
+
+	return !mesh_has_address(&n->config.prefix, ip);
+}
+
+static void init_protocols(struct node *n, uint8_t *base, const struct layout *l, struct moment now)
+{
+	struct channel_config channel = {
+		.members = l->members, .random = &n->random, .secret = &n->config.secret,
+		.public = &n->config.public, .epoch = random_u64(&n->random) | 1,
+	};
+	struct swim_config swim = {
+		.members = l->members, .seed = random_u64(&n->random), .self = n->config.public,
+	};
+	struct paths_config paths = {
+		.members = l->members, .seed = random_u64(&n->random), .random = &n->random,
+	};
+	struct wg_config wg = {
+		.limits = l->wg, .random = &n->random, .keylog = n->config.keylog,
+		.keylog_ctx = n->config.keylog_ctx,
+	};
+
+	memcpy(channel.hash_key, n->hash_key, sizeof(n->hash_key));
+	memcpy(swim.hash_key, n->hash_key, sizeof(n->hash_key));
+	memcpy(paths.hash_key, n->hash_key, sizeof(n->hash_key));
+	memcpy(wg.hash_key, n->hash_key, sizeof(n->hash_key));
+	n->trust = trust_init(base + l->trust, l->members, n->hash_key, &n->config.public);
+	n->channel = channel_init(base + l->channel, &channel);
+	n->swim = swim_init(base + l->swim, &swim, now.boot);
+	n->paths = paths_init(base + l->paths, &paths, now.boot);
+	n->wg = wg_init(base + l->wg_at, &wg, now.boot);
+	paths_set_filter(n->paths, is_underlay, n);
+	wg_set_mtu(n->wg, n->config.mtu);
+	ed25519_to_dh_secret(&n->dh, &n->config.secret);
+	wg_set_private(n->wg, &n->dh, now.boot);
+}
+
+struct node *node_init(void *memory, const struct node_config *config, struct moment now)
+{
+	struct layout l = layout_of(config->members, config->sessions);
+	uint8_t *base = memory;
+	struct node *n = (struct node *)(void *)(base + l.node);
+
+	n->config = *config;
+	n->config.members = l.members;
+	n->started = now.boot;
+	random_init(&n->random, config->entropy);
+	wipe(n->config.entropy, sizeof(n->config.entropy));
+	rng_init(&n->rng, random_u64(&n->random));
+	random_bytes(&n->random, n->hash_key, sizeof(n->hash_key));
+	event_ring_init(&n->events, (struct event *)(void *)(base + l.events), NODE_EVENTS);
+	outbox_init(&n->inner, n->inner_items, sizeof(n->inner_items) / sizeof(*n->inner_items),
+		    n->inner_arena, sizeof(n->inner_arena));
+	n->peers = (struct node_peer *)(void *)(base + l.peers);
+	map_init(&n->holders, base + l.holders, l.members);
+	forwarding_init(&n->forwarding, base + l.forwarding, l.members);
+	init_protocols(n, base, &l, now);
+	wg_set_routes(n->wg, n->forwarding.current->routes);
+	records_init(n, now);
+	records_sign(n, now);
+	return n;
+}
+
+void node_wipe(struct node *n)
+{
+	uint32_t slot = TRUST_NONE;
+
+	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE) {
+		wg_peer_remove(n->wg, n->peers[slot].wg);
+		channel_remove(n->channel, slot);
+	}
+	wg_set_private(n->wg, NULL, INSTANT_ZERO);
+	wipe(&n->config.secret, sizeof(n->config.secret));
+	wipe(&n->dh, sizeof(n->dh));
+	wipe(&n->random, sizeof(n->random));
+}
+
+void node_entropy(struct node *n, const uint8_t entropy[32])
+{
+	random_mix(&n->random, entropy);
+}
+
+void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,
+	       const struct endpoint *e, int64_t a)
+{
+	struct event event = { .at = now, .kind = kind, .a = a };
+
+	if (slot != TRUST_NONE)
+		event.subject = *trust_key(n->trust, slot);
+	if (e)
+		event.endpoint = *e;
+	event_emit(&n->events, &event);
+}
+
+static void input_datagram(struct node *n, struct moment now, const struct node_event *e,
+			   struct outbox *out)
+{
+	n->counters.datagrams++;
+	switch (demux(e->data)) {
+	case DEMUX_WIREGUARD:
+		wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
+		break;
+	case DEMUX_SEALED:
+		reach_input(n, now, &e->from, e->data);
+		break;
+	case DEMUX_STUN:
+	case DEMUX_RELAY:
+	case DEMUX_UNKNOWN:
+		n->counters.drop_unknown_kind++;
+		break;
+	}
+}
+
+/* Tells this host that nobody has the address; at most a hundred times a second. */
+static void refuse(struct node *n, struct moment now, struct bytes packet, struct outbox *out)
+{
+	uint8_t *error = outbox_reserve(out, ICMP_ERROR_MAX);
+
+	if (!error || instant_since(now.boot, n->refused_at).ns < span_ms(10).ns)
+		return;
+	size_t len = icmp_unreachable(packet, ICMP_HOST_UNREACHABLE, 0, NULL, error, ICMP_ERROR_MAX);
+	if (!len)
+		return;
+	outbox_commit(out, OUT_PACKET, len);
+	n->refused_at = now.boot;
+}
+
+/* A packet of this host. Its peer's path is asked for when there is none. */
+static void input_packet(struct node *n, struct moment now, const struct node_event *e,
+			 struct outbox *out)
+{
+	struct ip_packet ip;
+	struct endpoint to;
+
+	n->counters.packets++;
+	if (!ip_packet_parse(e->data, &ip)) {
+		n->counters.drop_packet++;
+		return;
+	}
+	uint32_t wg = allowedips_lookup(n->forwarding.current->routes, &ip.dst);
+	if (wg == ALLOWEDIPS_NONE) {
+		n->counters.drop_no_route++;
+		refuse(n, now, e->data, out);
+		return;
+	}
+	wg_send(n->wg, now, wg, bytes_of(e->data.data, ip.total_len), out);
+	if (!paths_best(n->paths, wg_peer_slot(n->wg, wg), &to))
+		paths_wanted(n->paths, wg_peer_slot(n->wg, wg), now.boot);
+}
+
+static void tick(struct node *n, struct moment now, struct outbox *out)
+{
+	if (instant_reached(paths_deadline(n->paths), now.boot))
+		paths_tick(n->paths, now.boot, &n->inner);
+	if (instant_reached(swim_deadline(n->swim), now.boot))
+		swim_tick(n->swim, now.boot, &n->inner);
+	if (instant_reached(wg_deadline(n->wg), now.boot))
+		wg_tick(n->wg, now, out);
+}
+
+static void stop(struct node *n, struct moment now)
+{
+	n->leaving = true;
+	n->record_stale = true;
+	records_sign(n, now);
+	swim_leave(n->swim, now.boot, &n->inner);
+	/* The floors in use are exact now: nothing of the time ahead was needed. */
+}
+
+void node_step(struct node *n, struct moment now, const struct node_event *e,
+	       struct node_actions *actions)
+{
+	struct outbox *out = &actions->out;
+
+	switch (e->kind) {
+	case NODE_TIME:
+		break;
+	case NODE_DATAGRAM:
+		input_datagram(n, now, e, out);
+		break;
+	case NODE_PACKET:
+		input_packet(n, now, e, out);
+		break;
+	case NODE_TRUST_BEGIN:
+		n->bad_keys = 0;
+		peering_begin(n, e->unreadable);
+		break;
+	case NODE_TRUST_KEY:
+		peering_key(n, &e->key, e->name, now);
+		break;
+	case NODE_TRUST_END:
+		peering_end(n, e->number, now);
+		break;
+	case NODE_SEED:
+		paths_add_seed(n->paths, &e->from, now.boot);
+		break;
+	case NODE_ADDRESSES:
+		records_own_addresses(n, e->addresses, e->number, now);
+		break;
+	case NODE_STOP:
+		stop(n, now);
+		break;
+	}
+	reach_facts(n, now, out);
+	records_sign(n, now);
+	forward_publish(n, now.boot);
+	if (e->kind == NODE_TIME)
+		tick(n, now, out);
+	reach_facts(n, now, out);
+	reach_flush(n, out);
+	records_clock(n, now, actions);
+}
+
+struct instant node_deadline(const struct node *n)
+{
+	struct instant first = instant_min(paths_deadline(n->paths), swim_deadline(n->swim));
+
+	return instant_min(instant_min(first, wg_deadline(n->wg)), forward_deadline(n));
+}
+
+const struct event_ring *node_events(const struct node *n)
+{
+	return &n->events;
+}
+
+void node_uapi(struct node *n, struct uapi_device *out)
+{
+	*out = (struct uapi_device){ .wg = n->wg, .listen_port = n->config.port };
+}

@@ -1,0 +1,86 @@
+/* node.h - the node: one event in, actions out. The one room that knows all protocols.
+ *
+ * The daemon (linux/mesh.c) and the simulator drive the same object: node_step() with an event and the time,
+ * until node_deadline() says when time alone is an event. Nothing here reads a clock, waits, or allocates.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/event.h"
+#include "base/outbox.h"
+#include "control/report.h"
+#include "crypto/random.h"
+#include "wg/uapi.h"
+
+struct node;
+
+struct node_config {
+	uint32_t members;            /* admitted keys at the most; 0: MAX_MEMBERS */
+	uint32_t sessions;           /* WireGuard key pairs at the most; 0: 3 * 2048 */
+	uint16_t port;
+	uint32_t mtu;
+	char interface[16];
+	struct prefix prefix;        /* IPv4 mesh prefix */
+	struct secret_key secret;    /* copied; wipe yours */
+	struct public_key public;
+	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
+	uint8_t entropy[32];
+	struct bytes clock;          /* node_actions.clock as saved last; empty: first start */
+	void (*keylog)(void *ctx, const struct wg_keylog *log);
+	void *keylog_ctx;
+};
+
+/* 0 members: the default. The memory is zeroed by mmap and touched as far as it is used. */
+size_t node_size(uint32_t members, uint32_t sessions);
+struct node *node_init(void *memory, const struct node_config *config, struct moment now);
+/* Wipes every secret. */
+void node_wipe(struct node *node);
+
+enum node_event_kind {
+	NODE_TIME,          /* nothing but the time */
+	NODE_DATAGRAM,      /* from, ecn, data: one UDP datagram */
+	NODE_PACKET,        /* data: one IP packet from the TUN */
+	NODE_TRUST_BEGIN,   /* the trust store follows; unreadable: there is none to read */
+	NODE_TRUST_KEY,     /* key, name */
+	NODE_TRUST_END,     /* number: unusable entries */
+	NODE_SEED,          /* from: an address to ask */
+	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
+	NODE_STOP,          /* say goodbye */
+};
+
+struct node_event {
+	enum node_event_kind kind;
+	struct endpoint from;
+	uint8_t ecn;
+	struct bytes data;
+	struct public_key key;
+	const char *name;
+	const struct ip *addresses;
+	uint32_t number;
+	bool unreadable;
+};
+
+#define NODE_CLOCK_LEN 20u
+
+struct node_actions {
+	struct outbox out;           /* OUT_DATAGRAM and OUT_PACKET; the caller clears it */
+	bool save_clock;             /* keep `clock` over restarts; the caller clears it */
+	uint8_t clock[NODE_CLOCK_LEN];
+};
+
+/* Fresh entropy, once per turn of the loop. */
+void node_entropy(struct node *node, const uint8_t entropy[32]);
+/* actions->out must have room for one step (OUTBOX_STEP_*); the caller empties it. */
+void node_step(struct node *node, struct moment now, const struct node_event *event,
+	       struct node_actions *actions);
+struct instant node_deadline(const struct node *node);
+
+const struct event_ring *node_events(const struct node *node);
+void node_report(const struct node *node, struct report_node *out);
+/* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its slot, or
+ * UINT32_MAX when there is none. */
+uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
+/* For the read-only UAPI. */
+void node_uapi(struct node *node, struct uapi_device *out);
+
+#endif

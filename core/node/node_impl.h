@@ -1,0 +1,112 @@
+/* node_impl.h - what the files of this room share; nobody else includes it. */
+#ifndef NODE_NODE_IMPL_H
+#define NODE_NODE_IMPL_H
+
+#include "base/map.h"
+#include "base/rng.h"
+#include "crypto/curve.h"
+#include "crypto/hash.h"
+#include "identity/address.h"
+#include "identity/channel.h"
+#include "identity/record.h"
+#include "identity/trust.h"
+#include "nat/path.h"
+#include "node/forward.h"
+#include "node/node.h"
+#include "packet/icmp.h"
+#include "packet/ip.h"
+#include "swim/swim.h"
+#include "wg/wg.h"
+
+#define NODE_EVENTS 1024u
+#define NODE_OWN_ADDRESSES 32u
+
+/* What the node keeps for one admitted key; the rooms keep the rest under the same slot. */
+struct node_peer {
+	uint32_t wg;                /* handle */
+	struct ip ipv4;             /* the address that is routed to it; family 0: none */
+	uint8_t address_index;      /* the one that ipv4 derives from */
+	bool prefix_differs;
+	bool address_lost;          /* its IPv4 address is held by another key */
+	uint64_t epoch;             /* of its process, as last adopted */
+};
+
+struct node {
+	struct node_config config;
+	struct dh_secret dh;
+	struct random random;
+	struct rng rng;
+	struct event_ring events;
+	struct instant started;
+
+	struct trust *trust;
+	struct channel *channel;
+	struct swim *swim;
+	struct paths *paths;
+	struct wg *wg;
+	struct node_peer *peers;         /* by slot */
+	struct forwarding forwarding;
+	struct map holders;         /* IPv4 mesh address -> slot */
+	uint8_t hash_key[16];
+
+	/* our own record */
+	struct record_body self;
+	struct record record;
+	struct ip ipv4, ipv6;
+	struct ip own[NODE_OWN_ADDRESSES];
+	unsigned own_count;
+	bool record_stale;          /* sign a new one at the end of the step */
+	bool leaving;
+
+	/* persisted ahead of use: TAI64N and our sequence */
+	struct tai64n clock_saved;
+	uint64_t sequence_saved;
+
+	struct instant refused_at;  /* the last ICMP error to this host */
+	bool trust_unreadable;
+	uint32_t bad_keys;
+
+	/* messages of swim and nat on their way to the channel */
+	struct outbox inner;
+	struct out inner_items[OUTBOX_STEP_ITEMS * 2];
+
+	struct node_counters {
+		uint64_t drop_unknown_kind, drop_control, drop_unknown_tag, drop_forged, drop_replayed;
+		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
+		uint64_t datagrams, packets;
+	} counters;
+	uint8_t inner_arena[OUTBOX_STEP_BYTES];
+};
+
+/* demux.c - what kind of datagram it is, by its first bytes (design, section 4). */
+enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED };
+enum demux_kind demux(struct bytes datagram);
+
+/* peering.c - who is admitted: one key in or out of all rooms. */
+void peering_begin(struct node *n, bool unreadable);
+void peering_key(struct node *n, const struct public_key *key, const char *name, struct moment now);
+void peering_end(struct node *n, uint32_t bad, struct moment now);
+
+/* reach.c - the sealed channel, paths and tunnels of a peer. */
+void reach_input(struct node *n, struct moment now, const struct endpoint *from, struct bytes datagram);
+void reach_facts(struct node *n, struct moment now, struct outbox *out);
+void reach_flush(struct node *n, struct outbox *out);
+
+/* records.c - our own record, and what the records of others say. */
+void records_init(struct node *n, struct moment now);
+void records_sign(struct node *n, struct moment now);
+void records_accept(struct node *n, uint32_t slot, struct moment now);
+void records_own_addresses(struct node *n, const struct ip *list, unsigned count, struct moment now);
+void records_clock(struct node *n, struct moment now, struct node_actions *actions);
+
+/* forward.c */
+void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant now);
+void forward_release(struct node *n, uint32_t slot);
+void forward_publish(struct node *n, struct instant now);
+struct instant forward_deadline(const struct node *n);
+
+/* node.c */
+void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,
+	       const struct endpoint *e, int64_t a);
+
+#endif

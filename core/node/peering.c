@@ -1,0 +1,87 @@
+/* Who is admitted. A key that comes in gets its slot in every room at once, and one that goes loses it everywhere at
+ * once: its tunnel is closed and its keys are wiped before this returns. */
+#include "node/node_impl.h"
+
+#include <string.h>
+
+void peering_begin(struct node *n, bool unreadable)
+{
+	n->trust_unreadable = unreadable;
+	trust_begin(n->trust);
+}
+
+static bool admit(struct node *n, uint32_t slot, struct moment now)
+{
+	const struct public_key *key = trust_key(n->trust, slot);
+	struct node_peer *peer = &n->peers[slot];
+
+	memset(peer, 0, sizeof(*peer));
+	if (!channel_add(n->channel, slot, key))
+		return false;
+	peer->wg = wg_peer_add(n->wg, trust_dh(n->trust, slot), slot, now.boot);
+	if (peer->wg == WG_NONE) {
+		channel_remove(n->channel, slot);
+		return false;
+	}
+	paths_admit(n->paths, slot, now.boot);
+	swim_admit(n->swim, slot, key, now.boot);
+	forward_claim(n, slot, 0, now.boot);
+	n->forwarding.stale = true;
+	return true;
+}
+
+static void dismiss(struct node *n, uint32_t slot, struct moment now)
+{
+	wg_peer_remove(n->wg, n->peers[slot].wg);
+	channel_remove(n->channel, slot);
+	paths_forget(n->paths, slot);
+	swim_forget(n->swim, slot, now.boot);
+	forward_release(n, slot);
+	memset(&n->peers[slot], 0, sizeof(n->peers[slot]));
+	n->forwarding.stale = true;
+	trust_remove(n->trust, slot);
+}
+
+void peering_key(struct node *n, const struct public_key *key, const char *name, struct moment now)
+{
+	uint32_t slot = TRUST_NONE;
+	struct event e = { .at = now.boot, .subject = *key };
+
+	switch (trust_add(n->trust, key, name, &slot)) {
+	case TRUST_NEW:
+		if (admit(n, slot, now)) {
+			node_emit(n, now.boot, EV_PEER_ADMITTED, slot, NULL, ADMIT_AUTHORIZED);
+		} else {
+			trust_remove(n->trust, slot);
+			n->bad_keys++;
+		}
+		break;
+	case TRUST_SAME:
+		break;
+	case TRUST_TWIN:
+		e.kind = EV_KEY_TWIN;
+		event_emit(&n->events, &e);
+		n->bad_keys++;
+		break;
+	case TRUST_OWN_KEY:
+	case TRUST_INVALID:
+	case TRUST_FULL:
+		n->bad_keys++;
+		break;
+	}
+}
+
+void peering_end(struct node *n, uint32_t bad, struct moment now)
+{
+	uint32_t slot = TRUST_NONE;
+
+	while ((slot = trust_stale(n->trust, slot)) != TRUST_NONE) {
+		node_emit(n, now.boot, EV_PEER_REVOKED, slot, NULL, 0);
+		dismiss(n, slot, now);
+	}
+	n->bad_keys += bad;
+	if (bad)
+		node_emit(n, now.boot, EV_TRUST_BAD, TRUST_NONE, NULL, bad);
+	if (!trust_count(n->trust))
+		node_emit(n, now.boot, EV_TRUST_EMPTY, TRUST_NONE, NULL, n->trust_unreadable);
+}

@@ -1,0 +1,214 @@
+/* How a peer is reached. Three rooms know a part: nat knows addresses that answer, swim knows who lives, wg has the
+ * tunnel. What one of them learns is told to the others here, and nowhere else. */
+#include "node/node_impl.h"
+
+/* An opened, authentic message from a member. */
+static void input_message(struct node *n, struct moment now, const struct endpoint *from,
+			  const struct channel_opened *opened, bool fresh)
+{
+	struct bytes message = bytes_of(opened->payload, opened->len);
+	uint8_t type = opened->len ? opened->payload[0] : 0;
+
+	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER) {
+		if (!paths_input(n->paths, now.boot, opened->slot, from, message, opened->epoch,
+				 opened->knows_us, &n->inner))
+			return;
+		if (channel_peer_epoch(n->channel, opened->slot) != opened->epoch) {
+			/* Another process of that peer: sessions with the former one are void. */
+			if (channel_peer_epoch(n->channel, opened->slot))
+				wg_peer_expire(n->wg, n->peers[opened->slot].wg);
+			swim_reachable(n->swim, opened->slot, false, now.boot);
+			channel_adopt(n->channel, opened);
+		}
+		swim_proof_of_life(n->swim, opened->slot, now.boot);
+		swim_reachable(n->swim, opened->slot, true, now.boot);
+		return;
+	}
+	if (!fresh) {
+		/* It may have been restarted, or we were: a probe of ours finds out. */
+		n->counters.drop_stale++;
+		paths_doubt(n->paths, opened->slot, now.boot);
+		paths_heard(n->paths, opened->slot, from, now.boot);
+		return;
+	}
+	paths_heard(n->paths, opened->slot, from, now.boot);
+	if (type >= SWIM_TYPE_FIRST && type <= SWIM_TYPE_LAST)
+		swim_input(n->swim, now.boot, opened->slot, message, &n->inner);
+	else
+		n->counters.drop_type++;
+}
+
+void reach_input(struct node *n, struct moment now, const struct endpoint *from, struct bytes datagram)
+{
+	struct channel_opened opened;
+
+	switch (channel_open(n->channel, datagram, &opened)) {
+	case CHANNEL_FRESH:
+		input_message(n, now, from, &opened, true);
+		break;
+	case CHANNEL_AUTHENTIC:
+		input_message(n, now, from, &opened, false);
+		break;
+	case CHANNEL_REPLAYED:
+		n->counters.drop_replayed++;
+		break;
+	case CHANNEL_UNKNOWN:
+		n->counters.drop_unknown_tag++;
+		break;
+	case CHANNEL_FORGED:
+		n->counters.drop_forged++;
+		break;
+	case CHANNEL_MALFORMED:
+		n->counters.drop_control++;
+		break;
+	}
+	wipe(opened.payload, sizeof(opened.payload));
+}
+
+/* Seals what swim and nat wish to send. */
+void reach_flush(struct node *n, struct outbox *out)
+{
+	for (uint32_t i = 0; i < n->inner.count; i++) {
+		const struct out *item = &n->inner.items[i];
+		struct endpoint to = item->to;
+
+		BUG_ON(item->kind != OUT_MESSAGE);
+		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
+			n->counters.drop_no_path++;
+			continue;
+		}
+		uint8_t *data = outbox_reserve(out, CHANNEL_OVERHEAD + item->len);
+		if (!data)
+			continue; /* counted by the outbox; every sender of these repeats */
+		size_t len = channel_seal(n->channel, item->slot, item->epoch,
+					  bytes_of(item->data, item->len), data);
+		struct out *sealed = outbox_commit(out, OUT_DATAGRAM, len);
+		sealed->slot = item->slot;
+		sealed->to = to;
+	}
+	outbox_clear(&n->inner);
+}
+
+static void path_fact(struct node *n, const struct path_fact *f, struct moment now,
+		      struct outbox *out)
+{
+	struct wg_peer_info info;
+	uint32_t wg = f->slot == UINT32_MAX ? WG_NONE : n->peers[f->slot].wg;
+
+	switch (f->kind) {
+	case PATH_FACT_UP:
+	case PATH_FACT_CHANGED:
+		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
+		wg_peer_info(n->wg, wg, &info);
+		if (info.staged)
+			wg_peer_handshake(n->wg, wg, now, out);
+		wipe(&info.preshared, sizeof(info.preshared));
+		node_emit(n, now.boot, f->kind == PATH_FACT_UP ? EV_PATH_UP : EV_ENDPOINT_CHANGED,
+			  f->slot, &f->endpoint, f->a);
+		break;
+	case PATH_FACT_LOST:
+		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. */
+		swim_reachable(n->swim, f->slot, false, now.boot);
+		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
+		break;
+	case PATH_FACT_SEEN_AS:
+		n->record_stale = true;
+		break;
+	case PATH_FACT_SEED_UNANSWERED:
+		node_emit(n, now.boot, EV_SEED_UNANSWERED, UINT32_MAX, &f->endpoint, f->a);
+		break;
+	}
+}
+
+static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
+{
+	switch (f->kind) {
+	case WG_FACT_HANDSHAKE:
+		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
+		swim_proof_of_life(n->swim, f->slot, now.boot);
+		node_emit(n, now.boot, EV_HANDSHAKE, f->slot, &f->endpoint, f->initiator);
+		break;
+	case WG_FACT_GAVE_UP:
+		paths_doubt(n->paths, f->slot, now.boot);
+		node_emit(n, now.boot, EV_HANDSHAKE_GAVE_UP, f->slot, &f->endpoint, 0);
+		break;
+	case WG_FACT_EXPIRED:
+		node_emit(n, now.boot, EV_SESSION_EXPIRED, f->slot, NULL, 0);
+		break;
+	case WG_FACT_HEARD_FROM:
+		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
+		break;
+	}
+}
+
+/* Authentic tunnel traffic of the last ten seconds vetoes a suspicion (design, section 5). */
+static void suspect(struct node *n, uint32_t slot, struct moment now)
+{
+	struct wg_peer_info info;
+
+	wg_peer_info(n->wg, n->peers[slot].wg, &info);
+	wipe(&info.preshared, sizeof(info.preshared));
+	if (instant_is_set(info.last_heard) &&
+	    instant_since(now.boot, info.last_heard).ns < span_s(10).ns)
+		swim_proof_of_life(n->swim, slot, now.boot);
+	paths_doubt(n->paths, slot, now.boot);
+}
+
+static void swim_fact(struct node *n, const struct swim_fact *f, struct moment now)
+{
+	switch (f->kind) {
+	case SWIM_FACT_RECORD:
+		records_accept(n, f->slot, now);
+		break;
+	case SWIM_FACT_ALIVE:
+		node_emit(n, now.boot, EV_MEMBER_ALIVE, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_SUSPECT:
+		suspect(n, f->slot, now);
+		node_emit(n, now.boot, EV_MEMBER_SUSPECT, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_DEAD:
+		paths_doubt(n->paths, f->slot, now.boot);
+		node_emit(n, now.boot, EV_MEMBER_DEAD, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_LEFT:
+		node_emit(n, now.boot, EV_MEMBER_LEFT, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_CONFLICT:
+		node_emit(n, now.boot, EV_MEMBER_CONFLICT, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_OWN_NEWER:
+		if (f->sequence < RECORD_SEQUENCE_DEAD - 1 && f->sequence >= n->self.sequence) {
+			n->self.sequence = f->sequence;
+			node_emit(n, now.boot, EV_SEQUENCE_JUMP, UINT32_MAX, NULL,
+				  (int64_t)f->sequence + 1);
+			n->record_stale = true;
+		}
+		break;
+	}
+}
+
+void reach_facts(struct node *n, struct moment now, struct outbox *out)
+{
+	struct path_fact path;
+	struct wg_fact tunnel;
+	struct swim_fact member;
+	bool more = true;
+
+	/* A fact may cause others; each room has fewer than its ring holds. */
+	for (int round = 0; more && round < 8; round++) {
+		more = false;
+		while (paths_next_fact(n->paths, &path)) {
+			path_fact(n, &path, now, out);
+			more = true;
+		}
+		while (wg_next_fact(n->wg, &tunnel)) {
+			wg_fact(n, &tunnel, now);
+			more = true;
+		}
+		while (swim_next_fact(n->swim, &member)) {
+			swim_fact(n, &member, now);
+			more = true;
+		}
+	}
+}

@@ -1,0 +1,161 @@
+/* Our own record, and what the records of others say.
+ *
+ * Our sequence number starts at the wall clock in milliseconds, above every one saved before, and rises by one for each
+ * record. What was issued, and the TAI64N of handshakes, is persisted ahead of use, so that a clock that went back and a crash
+ * cost nothing. */
+#include "node/node_impl.h"
+
+#include "base/cursor.h"
+
+#include <string.h>
+
+/* How far ahead of the clock the floor is saved, and how near it may come before it is saved again. */
+#define AHEAD_S 600u
+#define NEAR_S 60u
+#define SEQUENCE_AHEAD 65536u
+
+static uint64_t tai64n_seconds(const struct tai64n *t)
+{
+	return load_be64(t->b) & ~(1ull << 62);
+}
+
+static void load_clock(struct node *n)
+{
+	struct cursor c = cur_of(n->config.clock.data, n->config.clock.len);
+
+	cur_bytes(&c, n->clock_saved.b, sizeof(n->clock_saved.b));
+	n->sequence_saved = cur_be64(&c);
+	if (!cur_done(&c)) {
+		memset(&n->clock_saved, 0, sizeof(n->clock_saved));
+		n->sequence_saved = 0;
+	}
+	n->config.clock = bytes_of(NULL, 0);
+}
+
+void records_init(struct node *n, struct moment now)
+{
+	uint64_t wall_ms = now.wall.s * 1000 + now.wall.ns / 1000000;
+
+	load_clock(n);
+	wg_set_timestamp_floor(n->wg, n->clock_saved);
+	n->self.key = n->config.public;
+	n->self.prefix = n->config.prefix;
+	n->self.sequence = wall_ms > n->sequence_saved ? wall_ms : n->sequence_saved;
+	memcpy(n->self.name, n->config.label, sizeof(n->self.name));
+	mesh_ipv4(&n->config.public, 0, &n->config.prefix, &n->ipv4);
+	mesh_ipv6(&n->config.public, &n->ipv6);
+	n->record_stale = true;
+}
+
+/* The first candidates are what others see us as, then our own addresses. */
+static void fill_candidates(struct node *n)
+{
+	struct endpoint seen[MAX_CANDIDATES / 2];
+	unsigned count = paths_seen_as(n->paths, seen, MAX_CANDIDATES / 2);
+
+	memset(n->self.candidates, 0, sizeof(n->self.candidates));
+	n->self.candidate_count = 0;
+	for (unsigned i = 0; i < n->own_count + count; i++) {
+		struct endpoint e = { .port = n->config.port };
+		bool known = n->self.candidate_count == MAX_CANDIDATES;
+
+		if (i < count)
+			e = seen[i];
+		else
+			e.ip = n->own[i - count];
+		for (unsigned k = 0; k < n->self.candidate_count; k++)
+			known |= endpoint_equal(&n->self.candidates[k], &e);
+		if (!known && !ip_is_loopback(&e.ip) && !ip_is_link_local(&e.ip) &&
+		    ip_is_unicast(&e.ip))
+			n->self.candidates[n->self.candidate_count++] = e;
+	}
+}
+
+void records_sign(struct node *n, struct moment now)
+{
+	if (!n->record_stale || n->self.sequence >= RECORD_SEQUENCE_DEAD - 1)
+		return;
+	n->record_stale = false;
+	n->self.sequence++;
+	n->self.flags = n->leaving ? RECORD_LEAVING : 0;
+	fill_candidates(n);
+	BUG_ON(!record_sign(&n->self, &n->config.secret, &n->record));
+	swim_set_self(n->swim, &n->record, now.boot);
+}
+
+void records_own_addresses(struct node *n, const struct ip *list, unsigned count, struct moment now)
+{
+	unsigned kept = 0;
+	struct ip own[NODE_OWN_ADDRESSES] = { 0 };
+
+	for (unsigned i = 0; i < count && kept < NODE_OWN_ADDRESSES; i++)
+		if (!mesh_has_address(&n->config.prefix, &list[i]))
+			own[kept++] = list[i];
+	if (kept == n->own_count && !memcmp(own, n->own, sizeof(own)))
+		return;
+	bool first = !n->own_count;
+	memcpy(n->own, own, sizeof(own));
+	n->own_count = kept;
+	n->record_stale = true;
+	if (first)
+		return;
+	paths_network_changed(n->paths, now.boot);
+	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, kept);
+}
+
+static bool prefix_same(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && ip_equal(&a->ip, &b->ip);
+}
+
+void records_accept(struct node *n, uint32_t slot, struct moment now)
+{
+	struct node_peer *peer = &n->peers[slot];
+	struct swim_info info;
+
+	swim_info(n->swim, slot, &info);
+	if (!info.record)
+		return;
+	const struct record_body *body = &info.record->body;
+	bool differs = !prefix_same(&body->prefix, &n->config.prefix);
+
+	if (differs != peer->prefix_differs || body->address_index != peer->address_index) {
+		if (differs && !peer->prefix_differs)
+			node_emit(n, now.boot, EV_PREFIX_DIFFERS, slot, NULL, 0);
+		peer->prefix_differs = differs;
+		forward_claim(n, slot, body->address_index, now.boot);
+	}
+	if (!(body->flags & RECORD_LEAVING))
+		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count, now.boot);
+}
+
+static void save_clock(struct node *n, struct node_actions *actions)
+{
+	struct writer w = wr_of(actions->clock, sizeof(actions->clock));
+
+	wr_bytes(&w, n->clock_saved.b, sizeof(n->clock_saved.b));
+	wr_be64(&w, n->sequence_saved);
+	BUG_ON(wr_len(&w) != NODE_CLOCK_LEN);
+	actions->save_clock = true;
+}
+
+/* Saves new floors when the ones in use come near to those saved. */
+void records_clock(struct node *n, struct moment now, struct node_actions *actions)
+{
+	struct tai64n last = wg_timestamp_last(n->wg);
+	uint64_t used = tai64n_seconds(&last);
+	uint64_t saved = tai64n_seconds(&n->clock_saved);
+	bool due = false;
+
+	if (used + NEAR_S > saved) {
+		store_be64(n->clock_saved.b, (1ull << 62) + (used ? used : now.wall.s) + AHEAD_S);
+		store_be32(n->clock_saved.b + 8, 0);
+		due = true;
+	}
+	if (n->self.sequence + SEQUENCE_AHEAD / 2 > n->sequence_saved) {
+		n->sequence_saved = n->self.sequence + SEQUENCE_AHEAD;
+		due = true;
+	}
+	if (due)
+		save_clock(n, actions);
+}

@@ -1,0 +1,211 @@
+/* What the node tells about itself: facts only, read, never changed. */
+#include "node/node_impl.h"
+
+#include <string.h>
+
+static void counter(struct report_node *r, const char *name, uint64_t value)
+{
+	if (r->counter_count < sizeof(r->counters) / sizeof(*r->counters)) {
+		r->counters[r->counter_count].name = name;
+		r->counters[r->counter_count++].value = value;
+	}
+}
+
+static void table(struct report_node *r, const char *name, uint64_t bytes, uint64_t entries,
+		  uint64_t used)
+{
+	unsigned i = r->table_count++;
+
+	BUG_ON(i >= sizeof(r->tables) / sizeof(*r->tables));
+	r->tables[i].name = name;
+	r->tables[i].bytes = bytes;
+	r->tables[i].entries = entries;
+	r->tables[i].used = used;
+}
+
+static void tables(const struct node *n, struct report_node *r)
+{
+	uint32_t members = n->config.members;
+	uint32_t sessions = n->config.sessions ? n->config.sessions : 3 * 2048;
+	uint32_t used = trust_count(n->trust);
+	struct wg_limits wg = { members, sessions, 4096 };
+
+	table(r, "trust", trust_size(members), members, used);
+	table(r, "channel", channel_size(members), members, used);
+	table(r, "swim", swim_size(members), members, swim_counters(n->swim)->alive);
+	table(r, "paths", paths_size(members), members, used);
+	table(r, "wireguard", wg_size(&wg), members, wg_peer_count(n->wg));
+	table(r, "forwarding", forwarding_size(members), 2 * members,
+	      allowedips_count(n->forwarding.current->routes));
+	table(r, "addresses", map_size(members), members, n->holders.count);
+	table(r, "events", NODE_EVENTS * sizeof(struct event), NODE_EVENTS,
+	      n->events.count < NODE_EVENTS ? n->events.count : NODE_EVENTS);
+}
+
+static void wg_counts(const struct node *n, struct report_node *r)
+{
+	const struct wg_counters *w = wg_counters(n->wg);
+
+	counter(r, "wireguard_handshakes_sent", w->handshakes_sent);
+	counter(r, "wireguard_handshakes_received", w->handshakes_received);
+	counter(r, "wireguard_cookies_sent", w->cookies_sent);
+	counter(r, "wireguard_cookies_received", w->cookies_received);
+	counter(r, "wireguard_data_sent", w->data_sent);
+	counter(r, "wireguard_data_received", w->data_received);
+	counter(r, "wireguard_drop_malformed", w->drop_malformed);
+	counter(r, "wireguard_drop_mac1", w->drop_mac1);
+	counter(r, "wireguard_drop_mac2_needed", w->drop_mac2_needed);
+	counter(r, "wireguard_drop_ratelimit", w->drop_ratelimit);
+	counter(r, "wireguard_drop_unknown_peer", w->drop_unknown_peer);
+	counter(r, "wireguard_drop_unknown_index", w->drop_unknown_index);
+	counter(r, "wireguard_drop_handshake", w->drop_handshake);
+	counter(r, "wireguard_drop_replayed_handshake", w->drop_replayed_handshake);
+	counter(r, "wireguard_drop_flood", w->drop_flood);
+	counter(r, "wireguard_drop_auth", w->drop_auth);
+	counter(r, "wireguard_drop_replay", w->drop_replay);
+	counter(r, "wireguard_drop_expired", w->drop_expired);
+	counter(r, "wireguard_drop_source", w->drop_source);
+	counter(r, "wireguard_drop_inner", w->drop_inner);
+	counter(r, "wireguard_drop_staged_full", w->drop_staged_full);
+}
+
+static void counts(const struct node *n, struct report_node *r)
+{
+	const struct node_counters *c = &n->counters;
+	const struct paths_counters *p = paths_counters(n->paths);
+	const struct swim_counters *s = swim_counters(n->swim);
+
+	counter(r, "datagrams", c->datagrams);
+	counter(r, "packets", c->packets);
+	counter(r, "drop_unknown_kind", c->drop_unknown_kind);
+	counter(r, "drop_control_malformed", c->drop_control);
+	counter(r, "drop_control_unknown_tag", c->drop_unknown_tag);
+	counter(r, "drop_control_forged", c->drop_forged);
+	counter(r, "drop_control_replayed", c->drop_replayed);
+	counter(r, "drop_control_stale", c->drop_stale);
+	counter(r, "drop_control_type", c->drop_type);
+	counter(r, "drop_no_path", c->drop_no_path);
+	counter(r, "drop_packet_malformed", c->drop_packet);
+	counter(r, "drop_packet_no_route", c->drop_no_route);
+	counter(r, "probes_sent", p->probes_sent);
+	counter(r, "probes_received", p->probes_received);
+	counter(r, "probe_answers_sent", p->answers_sent);
+	counter(r, "probe_answers_received", p->answers_received);
+	counter(r, "probe_drop_malformed", p->drop_malformed);
+	counter(r, "probe_drop_unasked", p->drop_unasked);
+	counter(r, "probe_drop_rate", p->drop_rate);
+	counter(r, "swim_pings", s->pings);
+	counter(r, "swim_acks", s->acks);
+	counter(r, "swim_syncs", s->syncs);
+	counter(r, "swim_records_sent", s->records_sent);
+	counter(r, "swim_records_received", s->records_received);
+	counter(r, "swim_suspicions", s->suspicions);
+	counter(r, "swim_refutations", s->refutations);
+	counter(r, "swim_deaths", s->deaths);
+	counter(r, "swim_drop_malformed", s->drop_malformed);
+	counter(r, "swim_drop_signature", s->drop_signature);
+	counter(r, "swim_drop_not_admitted", s->drop_not_admitted);
+	counter(r, "swim_drop_stale", s->drop_stale);
+	counter(r, "swim_drop_rate", s->drop_rate);
+}
+
+void node_report(const struct node *n, struct report_node *r)
+{
+	struct endpoint seeds[MAX_SEEDS];
+	bool answered[MAX_SEEDS];
+
+	memset(r, 0, sizeof(*r));
+	r->key = n->config.public;
+	memcpy(r->interface, n->config.interface, sizeof(r->interface));
+	r->ipv4 = n->ipv4;
+	r->ipv6 = n->ipv6;
+	r->prefix = n->config.prefix;
+	r->port = n->config.port;
+	r->mtu = n->config.mtu;
+	r->started = n->started;
+	r->sequence = n->self.sequence;
+	r->trusted = trust_count(n->trust);
+	r->alive = swim_counters(n->swim)->alive;
+	r->bad_keys = n->bad_keys;
+	r->trust_unreadable = n->trust_unreadable;
+	r->seed_count = paths_seeds(n->paths, seeds, answered, MAX_SEEDS);
+	for (unsigned i = 0; i < r->seed_count; i++) {
+		r->seeds[i].endpoint = seeds[i];
+		r->seeds[i].answered = answered[i];
+	}
+	tables(n, r);
+	counts(n, r);
+	wg_counts(n, r);
+}
+
+static enum report_reason reason(const struct node *n, const struct node_peer *peer,
+				 const struct report_peer *r, const struct path_info *path)
+{
+	if (r->state == REPORT_LEFT)
+		return REASON_LEFT;
+	if (r->state == REPORT_DEAD)
+		return REASON_DEAD;
+	if (!path->up) {
+		bool answered;
+		struct endpoint seed;
+
+		if (path->candidates)
+			return REASON_NO_ANSWER;
+		return paths_seeds(n->paths, &seed, &answered, 1) ? REASON_NEVER_HEARD :
+			REASON_NO_SEED;
+	}
+	if (peer->prefix_differs)
+		return REASON_PREFIX;
+	if (peer->address_lost)
+		return REASON_ADDRESS;
+	return r->session ? REASON_NONE : REASON_NO_HANDSHAKE;
+}
+
+static void report_tunnel(const struct node *n, const struct node_peer *peer, struct report_peer *r)
+{
+	struct wg_peer_info info;
+
+	wg_peer_info(n->wg, peer->wg, &info);
+	wipe(&info.preshared, sizeof(info.preshared));
+	r->session = info.has_session;
+	r->last_handshake = info.last_handshake;
+	r->last_handshake_at = info.last_handshake_at;
+	r->last_heard = info.last_heard;
+	r->rx_bytes = info.rx_bytes;
+	r->tx_bytes = info.tx_bytes;
+}
+
+uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_peer *r)
+{
+	static const enum report_state states[] = {
+		[SWIM_UNKNOWN] = REPORT_UNKNOWN, [SWIM_ALIVE] = REPORT_ALIVE,
+		[SWIM_SUSPECT] = REPORT_SUSPECT, [SWIM_DEAD] = REPORT_DEAD,
+		[SWIM_LEFT] = REPORT_LEFT,
+	};
+	uint32_t slot = trust_next(n->trust, after);
+	struct swim_info member;
+	struct path_info path;
+
+	if (slot == TRUST_NONE)
+		return TRUST_NONE;
+	memset(r, 0, sizeof(*r));
+	r->key = *trust_key(n->trust, slot);
+	r->wireguard_key = *trust_dh(n->trust, slot);
+	memcpy(r->name, trust_name(n->trust, slot), strlen(trust_name(n->trust, slot)) + 1);
+	r->ipv4 = n->peers[slot].ipv4;
+	mesh_ipv6(&r->key, &r->ipv6);
+	swim_info(n->swim, slot, &member);
+	r->state = states[member.state];
+	r->sequence = member.sequence;
+	if (member.record)
+		memcpy(r->label, member.record->body.name, sizeof(r->label));
+	report_tunnel(n, &n->peers[slot], r);
+	if (member.last_heard.ns > r->last_heard.ns)
+		r->last_heard = member.last_heard;
+	paths_info(n->paths, slot, &path);
+	r->path_up = path.up;
+	r->endpoint = path.endpoint;
+	r->rtt_us = path.rtt.ns / 1000;
+	r->reason = reason(n, &n->peers[slot], r, &path);
+	return slot;
+}

@@ -1,0 +1,423 @@
+/* The node process: sockets, TUN, control and notices are turned into events for core/node, and its actions are
+ * carried out. One thread, one loop; the time is read once a turn. */
+#include "linux/mesh.h"
+
+#include "base/cursor.h"
+#include "linux/contexts.h"
+#include "linux/control_server.h"
+#include "linux/keylog.h"
+#include "linux/loop.h"
+#include "linux/rtnetlink.h"
+#include "linux/tun.h"
+#include "linux/uapi_server.h"
+#include "linux/udp.h"
+#include "node/node.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ITEMS 1024u
+#define ARENA (4u << 20)
+#define TUN_BATCH 64
+#define HOST_ADDRESSES 64u
+
+struct mesh {
+	struct priv_child *child;
+	struct loop loop;
+	struct node *node;
+	struct node_actions actions;
+	struct moment now;
+	uint64_t turn;              /* of the loop, in which `now` was read */
+	struct udp udp;
+	struct udp_batch batch;
+	uint8_t *packet;            /* one packet from the TUN */
+	struct control_server *control;
+	struct uapi_server uapi;
+	struct uapi_device device;
+	int watch;                  /* rtnetlink: addresses and our link */
+	bool stopping;
+	bool failed;
+};
+
+static void *map_memory(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void fail(struct mesh *m, const char *what, int error)
+{
+	if (!m->failed)
+		fprintf(stderr, "meshguard: %s: %s\n", what, strerror(-error));
+	m->failed = true;
+}
+
+static void flush(void *ctx)
+{
+	struct mesh *m = ctx;
+
+	if (m->actions.out.count) {
+		udp_send(&m->udp, &m->actions.out);
+		tun_write(m->child->tun, &m->actions.out);
+	}
+	outbox_clear(&m->actions.out);
+}
+
+static void save_clock(struct mesh *m)
+{
+	struct priv_message message = {
+		.kind = PRIV_SAVE, .which = PRIV_SAVE_CLOCK, .data_len = NODE_CLOCK_LEN,
+	};
+
+	m->actions.save_clock = false;
+	memcpy(message.data, m->actions.clock, NODE_CLOCK_LEN);
+	int error = priv_ask(m->child, &message, NULL);
+	if (error)
+		fprintf(stderr, "meshguard: state/clock was not saved: %s; if this host's clock "
+			"goes back, peers refuse it until they restart\n", strerror(-error));
+}
+
+/* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it. */
+static void wake(struct mesh *m)
+{
+	uint8_t fresh[32];
+
+	if (m->turn == m->loop.turns)
+		return;
+	m->turn = m->loop.turns;
+	m->now = clock_now();
+	entropy(fresh, sizeof(fresh));
+	node_entropy(m->node, fresh);
+	wipe(fresh, sizeof(fresh));
+}
+
+static void step(struct mesh *m, const struct node_event *e)
+{
+	if (!outbox_has_room(&m->actions.out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
+		flush(m);
+	node_step(m->node, m->now, e, &m->actions);
+	if (m->actions.save_clock)
+		save_clock(m);
+}
+
+static void on_udp(struct mesh *m, int fd)
+{
+	wake(m);
+	int n = udp_receive(&m->udp, fd, &m->batch);
+
+	if (n < 0)
+		fail(m, "receiving on the UDP socket", n);
+	for (int i = 0; i < n; i++) {
+		const struct udp_datagram *d = &m->batch.items[i];
+		struct node_event e = {
+			.kind = NODE_DATAGRAM, .from = d->from, .ecn = d->ecn,
+			.data = bytes_of(d->data, d->len),
+		};
+
+		step(m, &e);
+	}
+	flush(m);
+}
+
+static void on_udp4(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+
+	(void)events;
+	on_udp(m, m->udp.fd4);
+}
+
+static void on_udp6(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+
+	(void)events;
+	on_udp(m, m->udp.fd6);
+}
+
+static void on_tun(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+
+	(void)events;
+	wake(m);
+	for (int i = 0; i < TUN_BATCH; i++) {
+		int n = tun_read(m->child->tun, m->packet, MAX_PACKET);
+
+		if (n == -EBADFD) {
+			fprintf(stderr, "meshguard: %s was removed; ending\n", m->child->interface);
+			m->stopping = true;
+			loop_remove(&m->loop, m->child->tun);
+		}
+		if (n <= 0)
+			break;
+		struct node_event e = { .kind = NODE_PACKET, .data = bytes_of(m->packet, n) };
+		step(m, &e);
+	}
+	flush(m);
+}
+
+static void ready(struct mesh *m)
+{
+	if (m->child->ready < 0)
+		return;
+	if (write(m->child->ready, "", 1) != 1)
+		fprintf(stderr, "meshguard: nobody waits for the start any more\n");
+	close(m->child->ready);
+	m->child->ready = -1;
+}
+
+static void notice(struct mesh *m, const struct priv_message *p)
+{
+	struct node_event e = { 0 };
+
+	switch (p->kind) {
+	case PRIV_TRUST_BEGIN:
+		e.kind = NODE_TRUST_BEGIN;
+		e.unreadable = p->flag;
+		break;
+	case PRIV_TRUST_KEY:
+		e.kind = NODE_TRUST_KEY;
+		e.key = p->key;
+		e.name = p->name;
+		break;
+	case PRIV_TRUST_END:
+		e.kind = NODE_TRUST_END;
+		e.number = p->value;
+		break;
+	case PRIV_SEED:
+		e.kind = NODE_SEED;
+		e.from = p->endpoint;
+		break;
+	case PRIV_STOP:
+		m->stopping = true;
+		return;
+	default:
+		return;
+	}
+	step(m, &e);
+	if (p->kind == PRIV_TRUST_END)
+		ready(m);
+}
+
+static void on_channel(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+	struct priv_message message;
+	int n;
+
+	(void)events;
+	wake(m);
+	while ((n = priv_next_notice(m->child, &message)) == 1)
+		notice(m, &message);
+	if (n < 0) {
+		m->stopping = true;
+		if (n != -EPIPE)
+			fail(m, "the channel to the privileged process", n);
+	}
+	flush(m);
+}
+
+struct address_list {
+	struct ip list[HOST_ADDRESSES];
+	uint32_t count;
+	int own;
+};
+
+static int add_address(void *ctx, const struct rtnl_address *a)
+{
+	struct address_list *l = ctx;
+
+	if (a->index != l->own && a->scope == RT_SCOPE_UNIVERSE && !ip_is_loopback(&a->ip) &&
+	    !(a->flags & (IFA_F_DEPRECATED | IFA_F_TENTATIVE)) && l->count < HOST_ADDRESSES)
+		l->list[l->count++] = a->ip;
+	return 0;
+}
+
+static void tell_addresses(struct mesh *m)
+{
+	struct address_list l = { .own = (int)if_nametoindex(m->child->interface) };
+	struct node_event e = { .kind = NODE_ADDRESSES };
+	int error = rtnl_addresses(add_address, &l);
+
+	if (error) {
+		fail(m, "listing the addresses of this host", error);
+		return;
+	}
+	e.addresses = l.list;
+	e.number = l.count;
+	step(m, &e);
+}
+
+static void on_watch(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+	struct rtnl_news news;
+
+	(void)events;
+	wake(m);
+	if (rtnl_watch_read(m->watch, (int)if_nametoindex(m->child->interface), &news) &&
+	    (news.addresses || news.overrun))
+		tell_addresses(m);
+	flush(m);
+}
+
+static void on_status(void *ctx, struct report_node *out)
+{
+	struct mesh *m = ctx;
+
+	node_report(m->node, out);
+	out->wakeups = m->loop.turns;
+}
+
+static uint32_t on_peer(void *ctx, uint32_t after, struct report_peer *out)
+{
+	struct mesh *m = ctx;
+
+	return node_report_peer(m->node, after, out);
+}
+
+static void on_down(void *ctx)
+{
+	struct mesh *m = ctx;
+
+	m->stopping = true;
+}
+
+static int open_servers(struct mesh *m)
+{
+	struct control_config config = {
+		.listener = m->child->control, .owner = m->child->owner,
+		.directory = m->child->store_path,
+		.handlers = { on_status, on_peer, on_down, m },
+	};
+	int error = control_server_open(&m->control, &m->loop, &config);
+
+	if (error)
+		return error;
+	node_uapi(m->node, &m->device);
+	m->uapi = (struct uapi_server){
+		.loop = &m->loop, .listener = m->child->uapi, .device = &m->device,
+		.hide_secrets = true, .out = &m->actions.out, .flush = flush, .ctx = m,
+	};
+	return uapi_server_open(&m->uapi);
+}
+
+static int open_node(struct mesh *m)
+{
+	struct priv_child *c = m->child;
+	struct node_config config = {
+		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
+		.secret = c->secret, .public = c->public,
+		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
+	};
+	void *memory = map_memory(node_size(0, 0));
+	struct out *items = map_memory(ITEMS * sizeof(*items));
+	uint8_t *arena = map_memory(ARENA);
+
+	m->packet = map_memory(MAX_PACKET + 1);
+	if (!memory || !items || !arena || !m->packet)
+		return -ENOMEM;
+	if (c->keylog >= 0) {
+		config.keylog = keylog_write;
+		config.keylog_ctx = &c->keylog;
+	}
+	memcpy(config.interface, c->interface, sizeof(config.interface));
+	entropy(config.entropy, sizeof(config.entropy));
+	outbox_init(&m->actions.out, items, ITEMS, arena, ARENA);
+	m->now = clock_now();
+	m->node = node_init(memory, &config, m->now);
+	wipe(&config, sizeof(config));
+	wipe(&c->secret, sizeof(c->secret));
+	return udp_batch_make(&m->batch);
+}
+
+static int add_descriptors(struct mesh *m)
+{
+	struct priv_child *c = m->child;
+	int error = loop_add(&m->loop, c->channel, EPOLLIN, on_channel, m);
+
+	if (!error)
+		error = loop_add(&m->loop, c->tun, EPOLLIN, on_tun, m);
+	if (!error && m->udp.fd4 >= 0)
+		error = loop_add(&m->loop, m->udp.fd4, EPOLLIN, on_udp4, m);
+	if (!error && m->udp.fd6 >= 0)
+		error = loop_add(&m->loop, m->udp.fd6, EPOLLIN, on_udp6, m);
+	if (error)
+		return error;
+	m->watch = rtnl_watch_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	if (m->watch < 0)
+		return m->watch;
+	return loop_add(&m->loop, m->watch, EPOLLIN, on_watch, m);
+}
+
+static struct instant deadline(const struct mesh *m)
+{
+	struct instant first = instant_min(node_deadline(m->node), uapi_server_deadline(&m->uapi));
+
+	return instant_min(first, control_server_deadline(m->control));
+}
+
+static void turn(struct mesh *m)
+{
+	int error = loop_turn(&m->loop, deadline(m));
+
+	if (error)
+		fail(m, "waiting for events", error);
+	wake(m);
+	if (instant_reached(node_deadline(m->node), m->now.boot)) {
+		struct node_event e = { .kind = NODE_TIME };
+
+		step(m, &e);
+		flush(m);
+	}
+	control_server_tick(m->control, m->now.boot);
+	uapi_server_tick(&m->uapi, m->now.boot);
+}
+
+int mesh_child(struct priv_child *child)
+{
+	static struct mesh mesh;
+	struct mesh *m = &mesh;
+	struct crypto_contexts contexts;
+	int error;
+
+	m->child = child;
+	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
+	error = crypto_contexts_make(&contexts);
+	if (!error) {
+		crypto_use(&contexts);
+		error = loop_init(&m->loop);
+	}
+	if (!error)
+		error = open_node(m);
+	if (!error)
+		error = open_servers(m);
+	if (!error)
+		error = add_descriptors(m);
+	if (error) {
+		fail(m, "starting the node", error);
+		return 1;
+	}
+	tell_addresses(m);
+	flush(m);
+	while (!m->stopping && !m->failed)
+		turn(m);
+
+	struct node_event e = { .kind = NODE_STOP };
+	m->now = clock_now();
+	step(m, &e);
+	flush(m);
+	control_server_close(m->control);
+	uapi_server_close(&m->uapi);
+	node_wipe(m->node);
+	crypto_contexts_free(&contexts);
+	return m->failed;
+}

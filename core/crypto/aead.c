@@ -81,8 +81,6 @@ void xaead_seal(uint8_t *out, const uint8_t *in, size_t len, const void *ad, siz
 bool xaead_open(uint8_t *out, const uint8_t *in, size_t len, const void *ad, size_t ad_len,
 		const uint8_t nonce[XAEAD_NONCE], const struct sym_key *key)
 {
-	if (len < AEAD_TAG)
-		return false;
 	return !crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in, len, ad, ad_len,
 							   nonce, key->b);
 }

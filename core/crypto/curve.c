@@ -47,8 +47,9 @@ bool ed25519_valid(const struct public_key *pk)
 
 bool ed25519_to_dh_public(struct dh_public *out, const struct public_key *pk)
 {
-	/* The conversion alone takes non-canonical encodings: two keys of one point. */
-	return ed25519_valid(pk) && crypto_sign_ed25519_pk_to_curve25519(out->b, pk->b) == 0;
+	/* It refuses small order and what lies outside the main subgroup. No encoding of the
+	 * rest is non-canonical: of y = 0..18 only y = 1 is in it, and that is of order one. */
+	return crypto_sign_ed25519_pk_to_curve25519(out->b, pk->b) == 0;
 }
 
 void ed25519_to_dh_secret(struct dh_secret *out, const struct secret_key *sk)

@@ -8,14 +8,8 @@
 struct things {
 	uint64_t key[64];
 	uint64_t wanted;
+	unsigned kind;   /* of the hash */
 };
-
-static bool same(const void *ctx, uint32_t slot)
-{
-	const struct things *t = ctx;
-
-	return t->key[slot] == t->wanted;
-}
 
 /* Few hashes, so that runs collide, share a hash, and wrap around the end. */
 static uint64_t weak_hash(uint64_t key, unsigned kind)
@@ -28,10 +22,19 @@ static uint64_t weak_hash(uint64_t key, unsigned kind)
 	}
 }
 
+
+static bool same(const void *ctx, uint32_t slot)
+{
+	const struct things *t = ctx;
+
+	ok(weak_hash(t->key[slot], t->kind) == weak_hash(t->wanted, t->kind)); /* asked then only */
+	return t->key[slot] == t->wanted;
+}
+
 static void race(uint64_t seed, uint32_t cap, unsigned kind)
 {
 	static uint64_t memory[4096];
-	struct things t = { .wanted = 0 };
+	struct things t = { .kind = kind };
 	bool used[64] = { false };
 	struct map m;
 	struct rng rng;

@@ -71,6 +71,9 @@ static void test_room_boundaries(void)
 	ok(outbox_has_room(&o, 2, 34) && !outbox_has_room(&o, 2, 35) && !outbox_has_room(&o, 3, 1));
 	ok(!outbox_has_room(&o, 1, SIZE_MAX) && !outbox_has_room(&o, UINT32_MAX, 0));
 	ok(!outbox_reserve(&o, SIZE_MAX) && !outbox_reserve(&o, 65) && o.refused == 2);
+	outbox_init(&o, items, 2, arena, 50); /* the end is not aligned */
+	ok(outbox_reserve(&o, 50) && outbox_commit(&o, OUT_PACKET, 50));
+	ok(!outbox_has_room(&o, 1, 1) && !outbox_reserve(&o, 1) && outbox_has_room(&o, 0, 0));
 	outbox_init(&o, items, 2, arena + 1, 3);
 	ok(!outbox_reserve(&o, 1));
 }

@@ -80,4 +80,27 @@ static void test_forget(void)
 	ok(!found(key.b));
 }
 
-TAP_TESTS(T(test_forget))
+/* The purity of the core: with the contexts made, no call takes memory. */
+static void test_takes_no_memory(void)
+{
+	struct sym_key key = { { 1 } };
+	struct hash h, k;
+	uint8_t buf[200 + AEAD_TAG] = { 0 }, mac[16];
+	size_t before;
+
+	test_crypto();
+	before = heap_used;
+	for (int i = 0; i < 3; i++) {
+		aead_seal(buf, buf, 200, "ad", 2, 5, &key);
+		ok(aead_open(buf, buf, sizeof(buf), "ad", 2, 5, &key));
+		ok(!aead_open(buf, buf, sizeof(buf), "ad", 2, 5, &key));
+		blake2s_mac(mac, key.b, 16, bytes_of(buf, 100));
+		blake2s(&h, bytes_of(buf, 100), bytes_of(buf, 3));
+		kdf(&h, &k, NULL, &h, bytes_of(buf, 32));
+		crypto_forget();
+	}
+	ok(before > 0);
+	eq_int(heap_used, before);
+}
+
+TAP_TESTS(T(test_forget), T(test_takes_no_memory))

@@ -22,15 +22,15 @@ enum record_flags {
 
 struct record_body {
 	struct public_key key;
-	uint64_t sequence;
-	struct prefix prefix;          /* IPv4 mesh prefix */
+	uint64_t sequence;             /* from 1 */
+	struct prefix prefix;          /* IPv4 mesh prefix, /8 to /24 */
 	uint8_t address_index;         /* j; ADDRESS_INDEXES: IPv6-only */
 	uint8_t nat_kind;              /* 0 unknown; a later issue */
 	uint16_t flags;                /* enum record_flags; unknown bits are kept */
 	uint8_t certificate[8];        /* hash; zero: none */
 	char name[MAX_NAME + 1];       /* a label that the node gives itself; may be empty */
 	uint8_t candidate_count;
-	struct endpoint candidates[MAX_CANDIDATES];
+	struct endpoint candidates[MAX_CANDIDATES]; /* address and port travel, scope does not */
 	uint8_t relay_count;
 	struct public_key relays[RECORD_RELAY_MAX];
 	uint8_t route_count;
@@ -49,13 +49,17 @@ struct record { /* verified */
 };
 
 /* Exactly one record in `wire`; checks lengths, ranges, name, candidates (unicast, port not 0),
- * canonical form. */
+ * canonical form. *out is a claim only if it returns true. Whether the key is admitted, and a valid
+ * point, is the caller's question. */
 bool record_decode(struct bytes wire, struct record_claim *out) must_check;
+/* The signature of the key in the claim; design, section 4. */
 bool record_verify(const struct record_claim *claim, struct record *out) must_check;
-/* Signs a body of ours; false if it does not fit MAX_RECORD. */
+/* Signs a body of ours; false if it does not fit MAX_RECORD, or if record_decode would
+ * refuse it. A key that is not the secret's and counts above the maxima are BUGs. */
 bool record_sign(const struct record_body *body, const struct secret_key *secret,
 		 struct record *out) must_check;
-/* For queues: length of the record that starts here, from its own header; 0 if malformed. */
+/* For queues: length of the record that starts here, from its own header; 0 if malformed or cut
+ * short. */
 size_t record_length(struct bytes wire);
 
 #endif

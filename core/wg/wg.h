@@ -62,12 +62,16 @@ const struct dh_public *wg_public(const struct wg *wg);
 /* Cryptokey routing table; values are peer handles. The caller owns it and may exchange it. */
 void wg_set_routes(struct wg *wg, const struct allowedips *routes);
 
+/* The MTU of the interface; padding does not go beyond it. MESH_MTU at init. */
+void wg_set_mtu(struct wg *wg, uint32_t mtu);
+
 /* The handle, or WG_NONE: full, our own key. A key that is there already gives its handle.
  * Keys of small order are taken (as WireGuard does) but never get a packet (row 44). */
 uint32_t wg_peer_add(struct wg *wg, const struct dh_public *key, uint32_t slot, struct instant now);
 /* Wipes everything of the peer. Its prefixes in the routing table are the caller's to remove. */
 void wg_peer_remove(struct wg *wg, uint32_t peer);
 uint32_t wg_peer_find(const struct wg *wg, const struct dh_public *key);
+uint32_t wg_peer_slot(const struct wg *wg, uint32_t peer); /* the caller's number */
 /* The next handle in use after `peer`, in a stable order; start with WG_NONE; WG_NONE at the end. */
 uint32_t wg_peer_next(const struct wg *wg, uint32_t peer);
 uint32_t wg_peer_count(const struct wg *wg);

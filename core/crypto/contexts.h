@@ -2,7 +2,8 @@
  *
  * The shell allocates and fetches these once per thread (linux/contexts.c, and
  * test/contexts.h for tests) and hands them over; the core only uses them. A call that
- * needs them before crypto_use() is a BUG.
+ * needs them before crypto_use() is a BUG. Ciphers and MACs then take no memory; libcrypto 3.0
+ * itself replaces the state of `digest` at each BLAKE2s (taken, wiped, given back).
  */
 #ifndef CRYPTO_CONTEXTS_H
 #define CRYPTO_CONTEXTS_H

@@ -1,0 +1,116 @@
+/* cmd_up.c - the daemon. Checks what was asked; linux/priv does it. */
+#include "cli/command.h"
+
+#include "identity/address.h"
+#include "linux/mesh.h"
+#include "linux/priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIN_MTU 1280u   /* IPv6 (RFC 8200, section 5) */
+#define MAX_MTU 65440u  /* and the wrapping fits one UDP datagram */
+
+/* HOST:PORT: an address as endpoint_parse wants it, or a name and a port. */
+static bool seed_ok(const char *seed)
+{
+	struct endpoint e;
+	const char *colon = strrchr(seed, ':');
+	size_t host_len = colon ? (size_t)(colon - seed) : 0;
+	uint64_t port;
+
+	if (endpoint_parse(seed, strlen(seed), 0, &e))
+		return e.port != 0 && ip_is_unicast(&e.ip);
+	if (host_len == 0 || host_len > 253 || !parse_u64(colon + 1, strlen(colon + 1), 65535, &port)
+	    || port == 0)
+		return false;
+	/* Digits and dots alone are a mistyped address, not a name. */
+	if (strspn(seed, "0123456789.") >= host_len)
+		return false;
+	for (size_t i = 0; i < host_len; i++) {
+		char c = seed[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+		      || c == '-' || c == '_' || c == '.'))
+			return false;
+	}
+	return seed[0] != '-' && seed[0] != '.';
+}
+
+static bool take_seeds(struct priv_config *config, const struct arguments *a)
+{
+	const char *seed;
+
+	for (unsigned i = 0; (seed = option_nth(a, "seed", i)); i++) {
+		if (i == PRIV_MAX_SEEDS) {
+			note("up: at most %u seeds", PRIV_MAX_SEEDS);
+			return false;
+		}
+		if (!seed_ok(seed)) {
+			note("up: --seed %.80s: it must be HOST:PORT, as in 192.0.2.7:%u or "
+			     "[2001:db8::7]:%u", seed, MESH_PORT, MESH_PORT);
+			return false;
+		}
+		config->seeds[i] = seed;
+		config->seed_count = i + 1;
+	}
+	return true;
+}
+
+static bool take_prefix(struct priv_config *config, const char *text)
+{
+	struct prefix p = mesh_ipv4_default_prefix();
+
+	if (text && (!strchr(text, '/') || !prefix_parse(text, strlen(text), &p)
+		     || p.ip.family != FAMILY_IPV4 || p.len < 8 || p.len > 24
+		     || !ip_is_unicast(&p.ip) || ip_is_loopback(&p.ip))) {
+		note("up: --prefix %.80s: it must be an IPv4 prefix of /8 to /24, as in 10.99.0.0/16", text);
+		return false;
+	}
+	config->prefix = p;
+	return true;
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct priv_config config; /* the daemon keeps it */
+	const char *interface;
+
+	if (!chosen_interface(a, &interface) || !take_seeds(&config, a)
+	    || !take_prefix(&config, option_text(a, "prefix", NULL)))
+		return EXIT_USAGE;
+	config.mesh = true;
+	snprintf(config.interface, sizeof(config.interface), "%s", interface);
+	config.mtu = option_number(a, "mtu", MESH_MTU);
+	config.port = (uint16_t)option_number(a, "port", MESH_PORT);
+	config.port_given = has_option(a, "port");
+	config.detach = has_option(a, "detach");
+	config.keylog = option_text(a, "debug-keylog", NULL);
+	return (enum exit_code)priv_run(&config, mesh_child);
+}
+
+const struct command command_up = {
+	.name = "up",
+	.summary = "run the daemon: join the mesh",
+	.words = "",
+	.options = (const struct option_spec[]){
+		{ .name = "seed", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
+		  .help = "a peer to ask first; may be repeated" },
+		{ .name = "port", .kind = OPTION_NUMBER, .min = 1, .max = 65535, .value = "N",
+		  .help = "UDP port (default: 51821)" },
+		INTERFACE_OPTION,
+		{ .name = "mtu", .kind = OPTION_NUMBER, .min = MIN_MTU, .max = MAX_MTU, .value = "N",
+		  .help = "of the interface (default: 1420)" },
+		{ .name = "prefix", .kind = OPTION_TEXT, .value = "CIDR",
+		  .help = "IPv4 prefix of the mesh (default: 10.99.0.0/16)" },
+		{ .name = "detach", .kind = OPTION_FLAG,
+		  .help = "return when the mesh address is usable" },
+		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE",
+		  .help = "write session keys for Wireshark; dangerous" },
+		{ 0 } },
+	.text = "Makes the interface, gives it this machine's mesh addresses, finds the trusted\n"
+		"peers through the seeds and serves until it is stopped. Stays in the foreground\n"
+		"without --detach. Needs root (CAP_NET_ADMIN).",
+	.example = "sudo meshguard up --seed 192.0.2.7:51821",
+	.run = run,
+};

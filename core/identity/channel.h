@@ -36,18 +36,22 @@ struct channel_config {
 	uint64_t epoch;              /* random, not 0 */
 };
 
+/* Memory: zeroed, aligned for uint64_t, touched only as far as used; it holds secrets. */
 size_t channel_size(uint32_t members);
+/* Copies what it needs of the configuration, but for `random`, which must stay. */
 struct channel *channel_init(void *memory, const struct channel_config *config);
-/* Computes the keys of this pair (one X25519). False: the key has no usable twin. */
+/* Computes the keys of this pair (one X25519). False: the key has no usable twin. Our own key and a
+ * slot that is in use are BUGs. */
 bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key) must_check;
-void channel_remove(struct channel *c, uint32_t slot); /* wipes */
+void channel_remove(struct channel *c, uint32_t slot); /* wipes; harmless for a free slot */
 uint64_t channel_epoch(const struct channel *c);
 /* The epoch of that peer that was adopted; 0: none yet. */
 uint64_t channel_peer_epoch(const struct channel *c, uint32_t slot);
 
-/* Seals payload for the slot; out has CHANNEL_OVERHEAD + payload.len bytes. your_epoch 0: the
- * adopted one (0 when none); an answer gives the epoch that its question carried. Returns the
- * length; payload.len above CHANNEL_PAYLOAD_MAX is a BUG. */
+/* Seals payload for the slot; out has CHANNEL_OVERHEAD + payload.len bytes and does not overlap
+ * payload. your_epoch 0: the adopted one (0 when none); an answer gives the epoch that its question
+ * carried. Returns the length; payload.len above CHANNEL_PAYLOAD_MAX is a BUG. Each call uses up a
+ * counter: a datagram that is sent again is sealed again. */
 size_t channel_seal(struct channel *c, uint32_t slot, uint64_t your_epoch, struct bytes payload,
 		    uint8_t *out);
 
@@ -60,17 +64,19 @@ enum channel_verdict {
 	CHANNEL_MALFORMED,
 };
 struct channel_opened {
-	uint32_t slot;
+	uint32_t slot;        /* also for CHANNEL_FORGED: whose tag it carried */
 	uint64_t epoch;       /* the sender's */
 	uint64_t counter;
 	bool knows_us;        /* carried our epoch */
 	uint32_t len;
 	uint8_t payload[CHANNEL_PAYLOAD_MAX];
 };
+/* *out holds the message for FRESH and AUTHENTIC only. */
 enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 				  struct channel_opened *out) must_check;
 /* Takes the sender's epoch and counter as current: the payload was the answer to our own
- * question. */
+ * question. Ignored if it does not carry our epoch, and for the epoch that we know. What that
+ * sender sealed before it is not fresh any more. */
 void channel_adopt(struct channel *c, const struct channel_opened *opened);
 
 #endif

@@ -42,17 +42,19 @@ static void make_mac2(uint8_t out[COOKIE_LEN], const uint8_t cookie[COOKIE_LEN],
 }
 
 /* cookie := Mac(secret, source) */
-static void make_cookie(uint8_t out[COOKIE_LEN], struct cookie_checker *c, struct bytes source,
-			struct instant now, struct random *random)
+static void make_cookie(uint8_t out[COOKIE_LEN], const struct cookie_checker *c,
+			struct bytes source)
 {
-	bool young = instant_is_set(c->secret_birth) &&
-		     instant_since(now, c->secret_birth).ns < COOKIE_SECRET_MAX_AGE.ns;
-
-	if (!young) {
-		random_bytes(random, c->secret, sizeof(c->secret));
-		c->secret_birth = now;
-	}
 	blake2s_mac(out, c->secret, sizeof(c->secret), source);
+}
+
+void cookie_checker_refresh(struct cookie_checker *c, struct instant now, struct random *random)
+{
+	if (instant_is_set(c->secret_birth) &&
+	    instant_since(now, c->secret_birth).ns < COOKIE_SECRET_MAX_AGE.ns)
+		return;
+	random_bytes(random, c->secret, sizeof(c->secret));
+	c->secret_birth = now;
 }
 
 bool cookie_mac1_valid(const struct cookie_checker *c, struct bytes message)
@@ -64,14 +66,14 @@ bool cookie_mac1_valid(const struct cookie_checker *c, struct bytes message)
 	return ct_equal(mac, message.data + message.len - MACS_LEN, sizeof(mac));
 }
 
-bool cookie_mac2_valid(struct cookie_checker *c, struct bytes message, struct bytes source,
-		       struct instant now, struct random *random)
+bool cookie_mac2_valid(const struct cookie_checker *c, struct bytes message,
+		       struct bytes source)
 {
 	uint8_t cookie[COOKIE_LEN], mac[COOKIE_LEN];
 	bool valid;
 
 	BUG_ON(message.len <= MACS_LEN);
-	make_cookie(cookie, c, source, now, random);
+	make_cookie(cookie, c, source);
 	make_mac2(mac, cookie, message.data, message.len);
 	valid = ct_equal(mac, message.data + message.len - COOKIE_LEN, sizeof(mac));
 	wipe(cookie, sizeof(cookie));
@@ -79,20 +81,20 @@ bool cookie_mac2_valid(struct cookie_checker *c, struct bytes message, struct by
 	return valid;
 }
 
-void cookie_create_reply(struct message_cookie_reply *out, struct cookie_checker *c,
-			 struct bytes message, struct bytes source, struct instant now,
-			 struct random *random)
+void cookie_create_reply(struct message_cookie_reply *out, const struct cookie_checker *c,
+			 struct bytes message, struct bytes source,
+			 const uint8_t nonce[static COOKIE_NONCE])
 {
 	const uint8_t *mac1 = message.data + message.len - MACS_LEN;
 	uint8_t cookie[COOKIE_LEN];
 	struct sym_key key;
 
 	BUG_ON(message.len <= MACS_LEN);
-	make_cookie(cookie, c, source, now, random);
+	make_cookie(cookie, c, source);
 	memcpy(key.b, c->cookie_key.b, sizeof(key.b));
 	*out = (struct message_cookie_reply){ .type = { MESSAGE_COOKIE_REPLY } };
 	memcpy(out->receiver, message.data + 4, sizeof(out->receiver)); /* his sender index */
-	random_bytes(random, out->nonce, sizeof(out->nonce));
+	memcpy(out->nonce, nonce, sizeof(out->nonce));
 	xaead_seal(out->encrypted_cookie, cookie, sizeof(cookie), mac1, COOKIE_LEN, out->nonce,
 		   &key);
 	wipe(cookie, sizeof(cookie));

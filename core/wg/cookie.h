@@ -31,14 +31,15 @@ void cookie_sender_init(struct cookie_sender *s, const struct dh_public *peer);
 
 /* `message`: a whole initiation or response; the macs are its last 32 bytes. */
 bool cookie_mac1_valid(const struct cookie_checker *c, struct bytes message);
-/* `source`: all that tells where the message came from (address, port). Draws a new secret
- * when the present one is too old. */
-bool cookie_mac2_valid(struct cookie_checker *c, struct bytes message, struct bytes source,
-		       struct instant now, struct random *random);
-/* Answers the initiation or response `message`. `nonce`: random. */
-void cookie_create_reply(struct message_cookie_reply *out, struct cookie_checker *c,
-			 struct bytes message, struct bytes source, struct instant now,
-			 struct random *random);
+/* Draws a new secret when the present one is too old; before either of the two below. */
+void cookie_checker_refresh(struct cookie_checker *c, struct instant now, struct random *random);
+/* `source`: all that tells where the message came from (address, port). */
+bool cookie_mac2_valid(const struct cookie_checker *c, struct bytes message,
+		       struct bytes source);
+/* Answers the initiation or response `message`; the nonce is random. */
+void cookie_create_reply(struct message_cookie_reply *out, const struct cookie_checker *c,
+			 struct bytes message, struct bytes source,
+			 const uint8_t nonce[static COOKIE_NONCE]);
 
 /* Writes both macs at the end of a message of len bytes. */
 void cookie_add_macs(struct cookie_sender *s, void *message, size_t len, struct instant now);

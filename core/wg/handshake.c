@@ -129,16 +129,18 @@ static struct bytes source_of(const struct endpoint *from, uint8_t buf[static 18
 	return bytes_of(buf, len + 2);
 }
 
-static void send_cookie(struct wg *wg, struct moment now, const struct endpoint *from,
-			struct bytes source, struct bytes datagram, struct outbox *out)
+static void send_cookie(struct wg *wg, const struct endpoint *from, struct bytes source,
+			struct bytes datagram, struct outbox *out)
 {
 	struct message_cookie_reply *m;
+	uint8_t nonce[COOKIE_NONCE];
 	uint8_t *at = outbox_reserve(out, sizeof(*m));
 
 	if (!at)
 		return;
 	m = (struct message_cookie_reply *)at;
-	cookie_create_reply(m, &wg->checker, datagram, source, now.boot, wg->config.random);
+	random_bytes(wg->config.random, nonce, sizeof(nonce));
+	cookie_create_reply(m, &wg->checker, datagram, source, nonce);
 	outbox_commit(out, OUT_DATAGRAM, sizeof(*m))->to = *from;
 	wg->counters.cookies_sent++;
 }
@@ -152,9 +154,10 @@ static bool admit(struct wg *wg, struct moment now, const struct endpoint *from,
 
 	if (!is_under_load(&wg->load, now.boot))
 		return true;
-	if (!cookie_mac2_valid(&wg->checker, datagram, source, now.boot, wg->config.random)) {
+	cookie_checker_refresh(&wg->checker, now.boot, wg->config.random);
+	if (!cookie_mac2_valid(&wg->checker, datagram, source)) {
 		wg->counters.drop_mac2_needed++;
-		send_cookie(wg, now, from, source, datagram, out);
+		send_cookie(wg, from, source, datagram, out);
 		return false;
 	}
 	if (!ratelimit_allow(wg->ratelimit, &from->ip, now.boot)) {

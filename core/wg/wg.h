@@ -75,7 +75,8 @@ uint32_t wg_peer_slot(const struct wg *wg, uint32_t peer); /* the caller's numbe
 /* The next handle in use after `peer`, in a stable order; start with WG_NONE; WG_NONE at the end. */
 uint32_t wg_peer_next(const struct wg *wg, uint32_t peer);
 uint32_t wg_peer_count(const struct wg *wg);
-void wg_peer_set_preshared(struct wg *wg, uint32_t peer, const struct sym_key *psk); /* zero: none */
+/* Zero: none. */
+void wg_peer_set_preshared(struct wg *wg, uint32_t peer, const struct sym_key *psk);
 /* Where to send. An unset endpoint: packets wait. */
 void wg_peer_set_endpoint(struct wg *wg, uint32_t peer, const struct endpoint *to);
 /* Seconds, 0: off. From off to on sends a keepalive at once when there is an endpoint. */

@@ -1,6 +1,8 @@
-# Rooms of the core, and which rooms each may use. The compiler enforces this
-# table: a room is compiled against a folder that holds these headers only, and
-# its tests are linked with these archives only.
+# meshguard: `make` builds build/meshguard; `make help` lists the rest.
+#
+# Rooms of the core, and which rooms each may use. The compiler enforces this table: a room is
+# compiled against a folder that holds these headers only, and its tests are linked with these
+# archives only.
 MAY_base     :=
 MAY_crypto   := base
 MAY_packet   := base
@@ -14,34 +16,58 @@ MAY_nat      := base crypto identity
 MAY_node     := base crypto packet dns control identity policy wg swim nat
 ROOMS := base crypto packet dns control identity policy wg swim nat node
 
-CC      ?= gcc
 B       ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
 OPT     ?= -O2 -g
 SAN     ?=
+WERROR  ?=
+T       ?= 60
+JOBS    ?= $(shell nproc)
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-           -Wwrite-strings -Wcast-qual -Wconversion -Wno-sign-conversion -Werror
-CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -fno-common $(OPT) $(WARN) $(SAN) -MMD -MP $(CFLAGS)
+           -Wwrite-strings -Wcast-qual -Wconversion -Wno-sign-conversion
+# Sanitizers bring their own checks of memory, and _FORTIFY_SOURCE would hide some of them.
+ifeq ($(SAN),)
+HARDEN  := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
+           -ftrivial-auto-var-init=zero $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+HARD_LD := -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -fno-common -fPIE $(OPT) $(HARDEN) $(WARN) $(WERROR) \
+              $(SAN) -MMD -MP $(CFLAGS)
+LINK    = $(CC) $(SAN) -pie $(HARD_LD) $(LDFLAGS)
 LIBS    := -lsodium -lcrypto
-SHELL_LIBS := -ljansson -lmnl -lcap-ng $(LIBS) -lpthread
+SHELL_LIBS := -ljansson -lmnl -lcap-ng $(LIBS)
 
 PROG := $(B)/meshguard
-all: $(PROG)
+all: $(PROG) $(B)/meshguard-wireguard
 
 # --- the core: one archive a room
 define room
 $(1)_OBJ := $$(patsubst %.c,$(B)/%.o,$$(wildcard core/$(1)/*.c))
-$(B)/inc/$(1)/.made:
-	@mkdir -p $$(@D) && for d in $(1) $$(MAY_$(1)); do ln -sfn $$(CURDIR)/core/$$$$d $$(@D)/$$$$d; done && touch $$@
+$(B)/inc/$(1)/.made: Makefile
+	@rm -rf $$(@D) && mkdir -p $$(@D) && for d in $(1) $$(MAY_$(1)); do \
+	 ln -sfn $$(CURDIR)/core/$$$$d $$(@D)/$$$$d; done && touch $$@
 $$($(1)_OBJ): $(B)/%.o: %.c | $(B)/inc/$(1)/.made
 	@mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS_ALL) -iquote $(B)/inc/$(1) -c $$< -o $$@
 $(B)/lib$(1).a: $$($(1)_OBJ)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	@$$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
 CORE := $(foreach r,$(call reverse,$(ROOMS)),$(B)/lib$(r).a)
+# The archives that a test or fuzz target of a room is linked with, and its include path.
+row = $(if $(filter linux cli,$(1)),$(filter-out $(B)/cli/main.o,$(SHELL_OBJ)) $(CORE),\
+      $(foreach r,$(1) $(call reverse,$(MAY_$(1))),$(B)/lib$(r).a))
+path_of = $(if $(filter linux cli,$(1)),-iquote core -iquote .,-iquote $(B)/inc/$(1))
+libs_of = $(if $(filter linux cli,$(1)),$(SHELL_LIBS),\
+          $(if $(filter base packet dns control policy,$(1)),,$(LIBS)))
+room_of = $(firstword $(subst _, ,$(notdir $(1))))
 
 # --- the shell: sees everything
 SHELL_SRC := $(wildcard linux/*.c cli/*.c)
@@ -50,21 +76,48 @@ $(SHELL_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -iquote core -iquote . -c $< -o $@
 $(PROG): $(SHELL_OBJ) $(CORE)
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(SHELL_LIBS)
+	$(LINK) -o $@ $^ $(SHELL_LIBS)
+# `wg-quick` finds the plain WireGuard by this name.
+$(B)/meshguard-wireguard: $(PROG)
+	@ln -sf meshguard $@
 
 # --- tests: test/unit/<room>_<what>.c links its room and what that room may use
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
-room_of = $(firstword $(subst _, ,$(notdir $(1))))
 .SECONDEXPANSION:
-$(UNIT): $(B)/test/%: test/unit/%.c $$(foreach r,$$(call room_of,$$*) $$(call reverse,$$(MAY_$$(call room_of,$$*))),$(B)/lib$$(r).a)
+$(UNIT): $(B)/test/%: test/unit/%.c $$(call row,$$(call room_of,$$*))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -iquote $(B)/inc/$(call room_of,$*) -iquote test -o $@ $< $(filter %.a,$^) $(if $(filter base packet dns control policy,$(call room_of,$*)),,$(LIBS))
-check: $(UNIT)
-	@prove -j4 -Q -e '' $^
+	$(CC) $(CFLAGS_ALL) $(call path_of,$(call room_of,$*)) -iquote test -pie $(HARD_LD) -o $@ $< \
+	 $(filter %.o %.a,$^) $(call libs_of,$(call room_of,$*))
+# fuzz/<room>_<what>.c, with its seeds in fuzz/seeds/<room>_<what>/, replayed as a test
+FUZZ := $(patsubst fuzz/%.c,%,$(filter-out fuzz/replay.c,$(wildcard fuzz/*.c)))
+SEEDS := $(patsubst %,$(B)/seeds/%,$(FUZZ))
+$(SEEDS): $(B)/seeds/%: fuzz/%.c fuzz/replay.c $$(call row,$$(call room_of,$$*))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Wno-missing-prototypes $(call path_of,$(call room_of,$*)) -iquote test \
+	 -DTARGET='"$*"' -pie $(HARD_LD) -o $@ $< fuzz/replay.c $(filter %.o %.a,$^) \
+	 $(call libs_of,$(call room_of,$*))
+
+CLI_TESTS := $(wildcard test/cli/*.t)
+E2E_TESTS := $(filter-out test/e2e/long_%,$(wildcard test/e2e/*.t))
+LONG_TESTS := $(wildcard test/e2e/long_*.t)
+PROVE := prove -j$(JOBS)
+export MESHGUARD = $(CURDIR)/$(PROG)
+
+tests: all $(UNIT) $(SEEDS)
+# No root, no network.
+check: tests
+	@$(PROVE) -e '' $(UNIT) $(SEEDS)
+	@$(PROVE) $(CLI_TESTS)
+# Root: network namespaces of their own.
+check-e2e: all
+	@prove $(E2E_TESTS)
+# Ten real minutes and more.
+check-long: all
+	@prove $(LONG_TESTS)
 
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
-PURE_OK := mem(cmp|cpy|move|set)|str(n?len|n?cmp|chr)|explicit_bzero|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
+PURE_OK := mem(cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 # What core/crypto alone may ask of its libraries: arithmetic on contexts and buffers it was handed.
 CRYPTO_OK := EVP_(En|De)crypt(Init_ex|Update|Final_ex)|EVP_CIPHER_CTX_ctrl|EVP_Digest(Init_ex|Update|Final_ex)|EVP_MAC_(init|update|final)|$\
  crypto_aead_xchacha20poly1305_ietf_(en|de)crypt|crypto_stream_chacha20_ietf|crypto_shorthash_siphash24|$\
@@ -76,26 +129,65 @@ pure: $(CORE)
 	 | grep -vE '^($(PURE_OK)) |^($(CRYPTO_OK)) [^ ]*libcrypto\.a:' && { echo 'core/ asks the system for the above'; exit 1; } || echo 'core/ is pure'
 headers: $(foreach r,$(ROOMS),$(B)/inc/$(r)/.made)
 	@for h in $(wildcard core/*/*.h); do r=$$(echo $$h | cut -d/ -f2); \
-	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -iquote $(B)/inc/$$r -fsyntax-only -x c $$h || exit 1; done; echo 'each header stands alone'
-fuzz: $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/*.c))
-$(B)/fuzz/%: fuzz/%.c
-	@mkdir -p $(@D)
-	clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu17 -D_GNU_SOURCE -iquote core -o $@ $< $(wildcard core/*/*.c)
-asan:
-	@$(MAKE) --no-print-directory B=$(B)/asan CC=clang OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all' check
+	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror -iquote $(B)/inc/$$r -fsyntax-only -x c $$h || exit 1; done
+	@for h in $(wildcard linux/*.h cli/*.h); do \
+	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror -iquote core -iquote . -fsyntax-only -x c $$h || exit 1; done
+	@echo 'each header stands alone'
 # A function fits one screen, a line fits two windows side by side.
 tidy:
 	@awk 'FNR==1{s=0} /^{/{s=FNR} /^}/{if(s&&FNR-s>71)print FILENAME":"s": "FNR-s-1" lines in one function",bad++; s=0} \
 	  {gsub(/\t/,"        ")} length>100{print FILENAME":"FNR": longer than 100 columns",bad++} END{exit bad>0}' \
 	  $$(git ls-files '*.c' '*.h' 2>/dev/null || find core linux cli sim test fuzz -name '*.[ch]') && echo tidy
+# Address and undefined behaviour; the end-to-end suite too: make asan-e2e (root).
+ASAN := CC=clang OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
+asan:
+	@$(MAKE) --no-print-directory B=$(B)/asan $(ASAN) check
+asan-e2e:
+	@$(MAKE) --no-print-directory B=$(B)/asan $(ASAN) check-e2e
 tsan:
 	@$(MAKE) --no-print-directory B=$(B)/tsan CC=clang OPT='-O1 -g' SAN=-fsanitize=thread check
 analyze:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -Icore core linux cli
 	clang-tidy --quiet --checks='bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' --warnings-as-errors='*' \
 	  $$(find core linux cli -name '*.c') -- -std=gnu17 -D_GNU_SOURCE -Icore -I.
-gate: all check pure headers tidy asan
+# Each target for T seconds, from its seeds; new inputs stay under build/.
+FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz-build: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
+$(B)/fuzz/%: fuzz/%.c $(wildcard core/*/*.[ch] linux/*.[ch] cli/*.[ch])
+	@mkdir -p $(@D)
+	clang -g -O1 $(FUZZ_SAN) -std=gnu17 -D_GNU_SOURCE -iquote core -iquote . -iquote test -o $@ $< \
+	 $(foreach r,$(call room_of,$*) $(MAY_$(call room_of,$*)),$(wildcard core/$(r)/*.c)) \
+	 $(if $(filter linux cli,$(call room_of,$*)),$(wildcard core/*/*.c linux/*.c) \
+	 $(filter-out cli/main.c,$(wildcard cli/*.c)) $(SHELL_LIBS),$(LIBS))
+fuzz: fuzz-build
+	@for f in $(FUZZ); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
+	 $(B)/fuzz/$$f -max_total_time=$(T) -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=0 \
+	 -artifact_prefix=$(B)/fuzz/$$f- $(B)/corpus/$$f fuzz/seeds/$$f || exit 1; done
+gate: check pure headers tidy asan
+
+compile_commands.json: Makefile
+	@$(MAKE) --no-print-directory -Bn tests | awk -v dir='$(CURDIR)' 'BEGIN{print "["} \
+	 / -c [^ ]+\.c /{match($$0,/ -c [^ ]+\.c/); f=substr($$0,RSTART+4,RLENGTH-4); gsub(/\\/,"\\\\"); gsub(/"/,"\\\""); \
+	 printf "%s{\"directory\":\"%s\",\"file\":\"%s\",\"command\":\"%s\"}",n++?",\n":"",dir,f,$$0} END{print "\n]"}' >$@
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/meshguard
+	install -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/meshguard
+	ln -sf meshguard $(DESTDIR)$(PREFIX)/bin/meshguard-wireguard
+	install -m 644 man/meshguard.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 README.md LICENSE CHANGELOG.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/meshguard/
 clean:
 	rm -rf $(B)
-.PHONY: all check pure headers fuzz asan tsan tidy analyze gate clean
--include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/test/*.d)
+help:
+	@echo 'make                build build/meshguard'
+	@echo 'make check          unit, seed and command tests: no root, no network'
+	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
+	@echo 'make check-long     the ten-minute tests (root)'
+	@echo 'make asan tsan      make check under sanitizers; asan-e2e: the end-to-end tests (root)'
+	@echo 'make pure headers tidy analyze   gates on the source'
+	@echo 'make fuzz T=60      each fuzz target for T seconds'
+	@echo 'make install        DESTDIR= PREFIX=/usr/local'
+	@echo 'make compile_commands.json       for editors'
+.PHONY: all tests check check-e2e check-long pure headers fuzz fuzz-build asan asan-e2e tsan tidy \
+        analyze gate clean install help compile_commands.json
+-include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -1,12 +1,13 @@
 /* loop.c - epoll with a timer on the boot clock.
  *
- * epoll's own timeout counts on the monotonic clock, which stands still while the machine sleeps; our
- * deadlines do not. So the deadline is a timerfd on CLOCK_BOOTTIME, which is due at once after a resume.
- * It is moved only when the deadline comes earlier: timers that each packet pushes back cost no
- * system call, and at the most one idle wake-up when the old time comes.
+ * epoll's own timeout counts on the monotonic clock, which stands still while the machine
+ * sleeps; our deadlines do not. So the deadline is a timerfd on CLOCK_BOOTTIME, which is due
+ * at once after a resume. It is moved only when the deadline comes earlier: timers that each
+ * packet pushes back cost no system call, and one idle wake-up when the old time comes.
  *
- * A handler may remove descriptors whose events are still in the batch at hand, and the number may
- * even be in use again. Each registration therefore has a generation, which travels in the epoll data.
+ * A handler may remove descriptors whose events are still in the batch at hand, and the number
+ * may even be in use again. Each registration therefore has a generation, which travels in the
+ * epoll data.
  */
 #include "linux/loop.h"
 
@@ -104,7 +105,7 @@ void loop_remove(struct loop *l, int fd)
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* True when there is something to wait for by the timer; a deadline that has come is not waited for. */
+/* Sets the timer; false when the deadline has come already and nothing is to be waited for. */
 static bool arm(struct loop *l, struct instant deadline)
 {
 	if (!instant_before(deadline, l->armed))

@@ -84,12 +84,13 @@ static void answer_add(void *ctx, const char *text, size_t len)
 	c->answer_len += len;
 }
 
+/* As wireguard-go writes it, with a minus: wg(8) finds the words for its message by that. */
 static void answer_errno(struct uapi_client *c, int error)
 {
 	char buf[32];
 	struct text t = text_of(buf, sizeof(buf));
 
-	text_add(&t, "errno=");
+	text_add(&t, error ? "errno=-" : "errno=");
 	text_u64(&t, (uint64_t)error);
 	text_add(&t, "\n\n");
 	answer_add(c, buf, t.len);

@@ -1,11 +1,11 @@
 /* udp.c - sendmmsg and recvmmsg with ancillary data.
  *
- * Sticky source addresses: each datagram tells the address it was sent to (PKTINFO), the engine
- * keeps that beside the peer's endpoint, and what goes back names it as its source. The interface index
- * is named only for link-local addresses: elsewhere routing stays free to pick a better way for the
- * same source. When the address is gone the kernel refuses the datagram (EINVAL, EADDRNOTAVAIL,
- * ENETUNREACH); it is sent once more with the source left to the kernel, and the peer's next answer
- * then tells the engine the new address.
+ * Sticky source addresses: each datagram tells the address it was sent to (PKTINFO), the
+ * engine keeps that beside the peer's endpoint, and what goes back names it as its source. The
+ * interface index is named only for link-local addresses: elsewhere routing stays free to pick
+ * a better way for the same source. When the address is gone the kernel refuses the datagram
+ * (EINVAL, EADDRNOTAVAIL, ENETUNREACH); it is sent once more with the source left to the
+ * kernel, and the peer's next answer then tells the engine the new address.
  */
 #include "linux/udp.h"
 
@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (7 << 20) /* each way; the kernel caps it at net.core.*mem_max without rights */
+#define BUFFER_BYTES (7 << 20) /* each way; without rights at most net.core.*mem_max */
 #define FULL_WAIT_MS 5         /* for room in a full socket, once a call */
 #define PORT_TRIES 32          /* for a port that is free in both families */
 

@@ -286,7 +286,7 @@ static struct span probe_timeout(const struct address *a)
 /* When an address that does not answer is probed again: soon, then 2, 4, 8 ... 600 s. */
 static struct span backoff(struct paths *p, const struct address *a, bool idle)
 {
-	uint32_t shift = a->tries > ADDRESS_TRIES_FAST ? a->tries - ADDRESS_TRIES_FAST : 0;
+	uint32_t shift = a->tries < ADDRESS_TRIES_FAST ? 0 : a->tries - ADDRESS_TRIES_FAST + 1;
 	uint64_t wait;
 
 	if (!shift && !idle)

@@ -98,6 +98,11 @@ void wg_peer_remove(struct wg *wg, uint32_t peer)
 	pool_put(&wg->peer_pool, peer);
 }
 
+uint32_t wg_peer_slot(const struct wg *wg, uint32_t peer)
+{
+	return peer_at(wg, peer)->slot;
+}
+
 uint32_t wg_peer_next(const struct wg *wg, uint32_t peer)
 {
 	for (uint32_t i = peer == WG_NONE ? 0 : peer + 1; i < wg->peer_pool.fresh; i++)

@@ -18,6 +18,7 @@
 
 struct world_datagram {
 	struct instant at;
+	uint64_t number;           /* tells who was first when two arrive at once */
 	struct endpoint from, to;
 	uint8_t ecn;
 	uint32_t len;
@@ -50,6 +51,7 @@ struct world {
 	uint32_t count;
 	struct world_datagram *wire; /* unordered */
 	uint32_t in_flight;
+	uint64_t put;
 	/* True: the datagram is lost. It may be changed. */
 	bool (*meddle)(struct world *w, struct world_node *from, struct world_datagram *d);
 	void *ctx;
@@ -141,6 +143,7 @@ static void world_put(struct world *w, const struct world_datagram *d)
 
 	BUG_ON(w->in_flight > WORLD_WIRE);
 	*copy = *d;
+	copy->number = w->put++;
 	copy->data = malloc(d->len ? d->len : 1);
 	memcpy(copy->data, d->data, d->len);
 }
@@ -201,9 +204,12 @@ static uint32_t world_first(const struct world *w)
 {
 	uint32_t first = 0;
 
-	for (uint32_t i = 1; i < w->in_flight; i++)
-		if (instant_before(w->wire[i].at, w->wire[first].at))
+	for (uint32_t i = 1; i < w->in_flight; i++) {
+		const struct world_datagram *a = &w->wire[i], *b = &w->wire[first];
+
+		if (a->at.ns < b->at.ns || (a->at.ns == b->at.ns && a->number < b->number))
 			first = i;
+	}
 	return first;
 }
 

@@ -173,7 +173,7 @@ bool record_decode(struct bytes wire, struct record_claim *out)
 	c = cur_of(wire.data + LENGTH_AT + 2, wire.len - SIGNATURE - LENGTH_AT - 2);
 	read_body(&c, &out->body);
 	if (!cur_done(&c) || encode(&out->body, again) != wire.len - SIGNATURE
-	    || memcmp(again, wire.data, wire.len - SIGNATURE))
+	    || memcmp(again, wire.data, wire.len - SIGNATURE) != 0)
 		return false;
 	out->len = (uint16_t)wire.len;
 	memcpy(out->wire, wire.data, wire.len);

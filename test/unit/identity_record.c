@@ -257,7 +257,8 @@ static void only_its_subject_can_change_a_record(void)
 
 static void a_signature_for_something_else_does_not_count(void)
 {
-	static const char *const others[] = { "", "meshguard node record v2", "meshguard vouch v1" };
+	static const char *const others[] = { "", "meshguard node record v2",
+					      "meshguard vouch v1" };
 	struct record_body b = full_body();
 	struct record r, verified;
 	struct record_claim claim;

@@ -27,20 +27,17 @@ static struct index_cell *cell_of(const struct indices *t, uint32_t index)
 
 uint32_t indices_add(struct indices *t, struct random *random, enum index_kind kind, uint32_t slot)
 {
-	/* With half of the cells free, a hundred misses in a row mean a broken random source. */
-	BUG_ON(t->count > t->mask / 2);
-	for (unsigned int tries = 0; tries < 128; tries++) {
-		uint32_t index = random_u32(random);
-		struct index_cell *cell = cell_of(t, index);
+	uint32_t index, tries = 0;
 
-		if (cell->kind != INDEX_NONE)
-			continue;
-		*cell = (struct index_cell){ .index = index, .slot = slot, .kind = kind };
-		t->count++;
-		return index;
-	}
-	BUG_ON("no free index");
-	return 0;
+	BUG_ON(t->count > t->mask / 2);
+	do {
+		/* With half of the cells free, so many misses mean a broken random source. */
+		BUG_ON(tries++ == 128);
+		index = random_u32(random);
+	} while (cell_of(t, index)->kind != INDEX_NONE);
+	*cell_of(t, index) = (struct index_cell){ .index = index, .slot = slot, .kind = kind };
+	t->count++;
+	return index;
 }
 
 void indices_move(struct indices *t, uint32_t index, enum index_kind kind, uint32_t slot)

@@ -119,16 +119,18 @@ void timers_handshake_complete(struct timers *t)
 	t->sent_lastminute_handshake = false;
 }
 
+/* 6.3: what is older than three lives of a session is wiped. */
+void timers_session_derived(struct timers *t, struct instant now)
+{
+	t->due[TIMER_ZERO_KEYS] = instant_add(now, ZERO_KEYS_AFTER_TIME);
+}
+
 void timers_handshake_gave_up(struct timers *t, struct instant now)
 {
 	t->due[TIMER_RETRANSMIT] = INSTANT_NEVER;
 	t->due[TIMER_KEEPALIVE] = INSTANT_NEVER;
 	t->attempt_since = INSTANT_ZERO;
 	if (!timers_is_set(t, TIMER_ZERO_KEYS))
-		t->due[TIMER_ZERO_KEYS] = instant_add(now, span_s(3 * span_in_s(REJECT_AFTER_TIME)));
+		timers_session_derived(t, now);
 }
 
-void timers_session_derived(struct timers *t, struct instant now)
-{
-	t->due[TIMER_ZERO_KEYS] = instant_add(now, span_s(3 * span_in_s(REJECT_AFTER_TIME)));
-}

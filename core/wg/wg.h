@@ -72,7 +72,7 @@ uint32_t wg_peer_add(struct wg *wg, const struct dh_public *key, uint32_t slot, 
 void wg_peer_remove(struct wg *wg, uint32_t peer);
 uint32_t wg_peer_find(const struct wg *wg, const struct dh_public *key);
 uint32_t wg_peer_slot(const struct wg *wg, uint32_t peer); /* the caller's number */
-/* The next handle in use after `peer`, in a stable order; start with WG_NONE; WG_NONE at the end. */
+/* The next handle in use after `peer`, in a stable order; WG_NONE begins and ends. */
 uint32_t wg_peer_next(const struct wg *wg, uint32_t peer);
 uint32_t wg_peer_count(const struct wg *wg);
 /* Zero: none. */

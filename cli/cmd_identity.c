@@ -1,8 +1,8 @@
 /* cmd_identity.c - keygen and export.
  *
  * keygen writes identity.pub first and identity.key last: the step that destroys an old secret
- * (--force) is the last one, and nothing before it can fail after it. Without --force the first of the two
- * files is also the lock: of two keygens at once one finds it there.
+ * (--force) is the last one, and nothing before it can fail after it. Without --force the first of
+ * the two files is also the lock: of two keygens at once one finds it there.
  */
 #include "cli/command.h"
 #include "cli/keys.h"
@@ -70,9 +70,10 @@ static int write_pair(struct store *s, const struct public_key *public,
 
 static enum exit_code refuse_overwrite(const struct store *s, bool key, bool public)
 {
-	const char *what = key && public ? "an identity is" : key ? IDENTITY_KEY " is" : IDENTITY_PUB " is";
+	const char *half = key ? IDENTITY_KEY : IDENTITY_PUB;
 
-	return fail(EXIT_REFUSED, "%s already in %s; --force replaces it for good", what, s->path);
+	return fail(EXIT_REFUSED, "%s is already in %s; --force replaces it for good",
+		    key && public ? "an identity" : half, s->path);
 }
 
 static void print_identity(const struct store *s, const struct public_key *key)
@@ -138,7 +139,8 @@ const struct command command_keygen = {
 
 static enum exit_code no_directory(const struct store *s)
 {
-	return fail(EXIT_FAILED, "there is no identity in %s; make one with: meshguard keygen", s->path);
+	return fail(EXIT_FAILED, "there is no identity in %s; make one with: meshguard keygen",
+		    s->path);
 }
 
 static enum exit_code run_export(const struct arguments *a)
@@ -165,7 +167,8 @@ static enum exit_code run_export(const struct arguments *a)
 		break;
 	}
 	if (id.lacks_public)
-		note("%s/%s is missing; the key is the one of %s", s.path, IDENTITY_PUB, IDENTITY_KEY);
+		note("%s/%s is missing; the key is the one of %s", s.path, IDENTITY_PUB,
+		     IDENTITY_KEY);
 	public_key_format(&id.key, text);
 	fputs(text, stdout);
 	return EXIT_DONE;
@@ -175,8 +178,8 @@ const struct command command_export = {
 	.name = "export",
 	.summary = "print the public key",
 	.words = "",
-	.text = "Prints the public key as one line, for others to trust. It is checked against the\n"
-		"secret key first.",
+	.text = "Prints the public key as one line, for others to trust. It is checked against\n"
+		"the secret key first.",
 	.example = "meshguard export > alice.pub",
 	.run = run_export,
 };

@@ -1,5 +1,5 @@
-/* cmd_trust.c - trust and revoke: a key is trusted while authorized_keys/NAME.pub holds it. A running
- * daemon watches that folder. */
+/* cmd_trust.c - trust and revoke: a key is trusted while authorized_keys/NAME.pub holds it. A
+ * running daemon watches that folder. */
 #include "cli/command.h"
 #include "cli/keys.h"
 
@@ -38,7 +38,8 @@ static bool means_path(const char *word)
 	return strpbrk(word, ".-_~") || word[0] == '/' || access(word, F_OK) == 0;
 }
 
-static enum exit_code parse_text(const char *what, const char *text, size_t len, struct public_key *key)
+static enum exit_code parse_text(const char *what, const char *text, size_t len,
+				 struct public_key *key)
 {
 	enum key_problem p = public_key_parse(text, len, key);
 
@@ -157,12 +158,16 @@ static enum exit_code judge_and_add(struct store *s, const struct public_key *ke
 		return EXIT_DONE;
 	}
 	if (found.same_key[0])
-		return fail(EXIT_REFUSED, "this key is trusted already under the name %s", found.same_key);
+		return fail(EXIT_REFUSED, "this key is trusted already under the name %s",
+			    found.same_key);
 	if (found.twin[0])
-		return fail(EXIT_REFUSED, "this key has the same tunnel key as that of %s", found.twin);
+		return fail(EXIT_REFUSED, "this key has the same tunnel key as that of %s",
+			    found.twin);
 	if (found.name_taken && found.name_good)
-		return fail(EXIT_REFUSED, "the name %s belongs to another key; choose another with --name, or "
-			    "meshguard revoke %s first", name, name);
+		return fail(EXIT_REFUSED,
+			    "the name %s belongs to another key; choose another with --name, or "
+			    "meshguard revoke %s first",
+			    name, name);
 	if (found.name_taken)
 		return fail(EXIT_REFUSED, "the name %s is taken by a file without a usable key; "
 			    "meshguard revoke %s removes it", name, name);
@@ -180,8 +185,10 @@ static enum exit_code run_trust(const struct arguments *a)
 	if (!start_crypto())
 		return EXIT_FAILED;
 	if (given && !name_valid(given, strlen(given)))
-		return fail(EXIT_USAGE, "--name %.80s: a name is 1 to 63 letters, digits, '-', '_', '.', not "
-			    "starting with a dot", given);
+		return fail(EXIT_USAGE,
+			    "--name %.80s: a name is 1 to 63 letters, digits, '-', '_', '.', not "
+			    "starting with a dot",
+			    given);
 	code = key_of_word(a->words[0], &key);
 	if (code != EXIT_DONE)
 		return code;
@@ -206,9 +213,9 @@ const struct command command_trust = {
 		{ .name = "name", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "what to call it here (default: made from the key)" },
 		{ 0 } },
-	.text = "Adds a public key, given in base64, as a file that holds it, or on standard input\n"
-		"(-), to authorized_keys/NAME.pub. A running daemon knows within a second. Trust\n"
-		"works when both sides trust each other.",
+	.text = "Adds a public key, given in base64, as a file that holds it, or on standard\n"
+		"input (-), to authorized_keys/NAME.pub. A running daemon knows within a second.\n"
+		"Two machines connect when both trust each other.",
 	.example = "meshguard trust alice.pub --name alice",
 	.run = run_trust,
 };
@@ -265,10 +272,13 @@ static enum exit_code remove_key(struct store *s, const char *word, const struct
 	if (key && h.count == 0)
 		return fail(EXIT_FAILED, "this key is not trusted here");
 	if (!key && h.best)
-		return fail(EXIT_FAILED, "nobody is trusted by the name %.80s; did you mean %s?", word, h.best);
+		return fail(EXIT_FAILED, "nobody is trusted by the name %.80s; did you mean %s?",
+			    word, h.best);
 	if (!key)
-		return fail(EXIT_FAILED, "nobody is trusted by the name %.80s; meshguard config show lists "
-			    "the names", word);
+		return fail(EXIT_FAILED,
+			    "nobody is trusted by the name %.80s; meshguard config show lists "
+			    "the names",
+			    word);
 	for (unsigned i = 0; i < h.count && code == EXIT_DONE; i++)
 		code = remove_name(s, h.names[i]);
 	return code;
@@ -310,8 +320,8 @@ const struct command command_revoke = {
 	.words = "NAME|KEY",
 	.min_words = 1,
 	.max_words = 1,
-	.text = "Removes authorized_keys/NAME.pub, or every such file that holds the key. A running\n"
-		"daemon closes the tunnel within a second.",
+	.text = "Removes authorized_keys/NAME.pub, or every such file that holds the key. A\n"
+		"running daemon closes the tunnel within a second.",
 	.example = "meshguard revoke alice",
 	.run = run_revoke,
 };

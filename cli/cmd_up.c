@@ -21,8 +21,8 @@ static bool seed_ok(const char *seed)
 
 	if (endpoint_parse(seed, strlen(seed), 0, &e))
 		return e.port != 0 && ip_is_unicast(&e.ip);
-	if (host_len == 0 || host_len > 253 || !parse_u64(colon + 1, strlen(colon + 1), 65535, &port)
-	    || port == 0)
+	if (host_len == 0 || host_len > 253
+	    || !parse_u64(colon + 1, strlen(colon + 1), 65535, &port) || port == 0)
 		return false;
 	/* Digits and dots alone are a mistyped address, not a name. */
 	if (strspn(seed, "0123456789.") >= host_len)
@@ -64,7 +64,9 @@ static bool take_prefix(struct priv_config *config, const char *text)
 	if (text && (!strchr(text, '/') || !prefix_parse(text, strlen(text), &p)
 		     || p.ip.family != FAMILY_IPV4 || p.len < 8 || p.len > 24
 		     || !ip_is_unicast(&p.ip) || ip_is_loopback(&p.ip))) {
-		note("up: --prefix %.80s: it must be an IPv4 prefix of /8 to /24, as in 10.99.0.0/16", text);
+		note("up: --prefix %.80s: it must be an IPv4 prefix of /8 to /24, as in "
+		     "10.99.0.0/16",
+		     text);
 		return false;
 	}
 	config->prefix = p;
@@ -99,8 +101,8 @@ const struct command command_up = {
 		{ .name = "port", .kind = OPTION_NUMBER, .min = 1, .max = 65535, .value = "N",
 		  .help = "UDP port (default: 51821)" },
 		INTERFACE_OPTION,
-		{ .name = "mtu", .kind = OPTION_NUMBER, .min = MIN_MTU, .max = MAX_MTU, .value = "N",
-		  .help = "of the interface (default: 1420)" },
+		{ .name = "mtu", .kind = OPTION_NUMBER, .value = "N",
+		  .min = MIN_MTU, .max = MAX_MTU, .help = "of the interface (default: 1420)" },
 		{ .name = "prefix", .kind = OPTION_TEXT, .value = "CIDR",
 		  .help = "IPv4 prefix of the mesh (default: 10.99.0.0/16)" },
 		{ .name = "detach", .kind = OPTION_FLAG,

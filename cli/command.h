@@ -45,7 +45,7 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* store_open and store_create; on a failure the line was printed. When the directory is not the one
  * that everybody would guess, says which it is. */
-int open_store(struct store *s) must_check;    /* -ENOENT says nothing: s->path is where it would be */
+int open_store(struct store *s) must_check; /* -ENOENT says nothing: s->path is where it would be */
 int create_store(struct store *s) must_check;
 
 /* Makes the crypto libraries usable; false after a line on standard error. Any number of times. */

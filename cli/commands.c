@@ -4,7 +4,7 @@
 
 const struct command *const commands[] = {
 	&command_keygen, &command_export, &command_trust, &command_revoke,
-	&command_up,
+	&command_up, &command_down, &command_status, &command_config_show,
 	&command_wireguard, &command_version, &command_help, NULL,
 };
 
@@ -12,9 +12,9 @@ const struct command command_wireguard = {
 	.name = "wireguard",
 	.summary = "a plain userspace WireGuard interface, without a mesh",
 	.words = "[-f] [--debug-keylog FILE] INTERFACE",
-	.text = "Makes a WireGuard interface that wg(8) and wg-quick(8) steer. It takes no part in\n"
-		"any mesh and reads no configuration directory. -f stays in the foreground. Also\n"
-		"installed as meshguard-wireguard, for WG_QUICK_USERSPACE_IMPLEMENTATION.",
+	.text = "Makes a WireGuard interface that wg(8) and wg-quick(8) steer. It takes no part\n"
+		"in any mesh and reads no configuration directory. -f stays in the foreground.\n"
+		"Also installed as meshguard-wireguard, for WG_QUICK_USERSPACE_IMPLEMENTATION.",
 	.example = "sudo meshguard wireguard wg0 && sudo wg setconf wg0 wg0.conf",
 	.run_raw = cmd_wireguard,
 };
@@ -34,7 +34,8 @@ static enum exit_code run_help(const struct arguments *a)
 	if (!c)
 		return EXIT_USAGE;
 	if (words < a->word_count)
-		return fail(EXIT_USAGE, "help: %s takes no word \"%.60s\"", c->name, a->words[words]);
+		return fail(EXIT_USAGE, "help: %s takes no word \"%.60s\"", c->name,
+			    a->words[words]);
 	print_command_help(c);
 	return EXIT_DONE;
 }

@@ -65,7 +65,8 @@ struct screen screen_of(FILE *out)
 	const char *term = getenv("TERM");
 	struct winsize size;
 
-	s.colour = s.terminal && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+	s.colour = s.terminal && !(no_color && *no_color) && term && *term
+		   && strcmp(term, "dumb") != 0;
 	if (s.terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
 		s.width = size.ws_col;
 	return s;

@@ -38,8 +38,9 @@ struct table {
 };
 /* Copies text. Out of memory ends the program with exit code 1. */
 void table_add(struct table *t, enum colour colour, const char *text);
-/* Columns are as wide as their widest cell, two blanks apart, one when the screen is too narrow for two. On
- * a terminal that is still too narrow the last column goes to lines of its own. Frees the cells. */
+/* Columns are as wide as their widest cell, two blanks apart, one when the screen is too narrow for
+ * two. On a terminal that is still too narrow the last column goes to lines of its own. Frees the
+ * cells. */
 void table_print(struct table *t, const struct screen *s);
 
 #endif

@@ -24,11 +24,12 @@ static const struct command *unknown_command(const char *word)
 		const char *before = best;
 
 		suggest(word, first, &best, &distance);
-		if (best != before) /* first is gone after this turn; the line says the first word only */
+		if (best != before) /* `first` is gone after this turn */
 			best = (*c)->name;
 	}
 	if (best)
-		fail(EXIT_USAGE, "unknown command \"%.60s\"; did you mean %.*s? see: meshguard help", word,
+		fail(EXIT_USAGE,
+		     "unknown command \"%.60s\"; did you mean %.*s? see: meshguard help", word,
 		     (int)strcspn(best, " "), best);
 	else
 		fail(EXIT_USAGE, "unknown command \"%.60s\"; see: meshguard help", word);
@@ -58,10 +59,11 @@ static const struct command *unknown_second(const char *first, const char *secon
 	if (!second)
 		fail(EXIT_USAGE, "%s needs one more word: %s", first, all);
 	else if (best)
-		fail(EXIT_USAGE, "unknown word \"%.60s\" after %s; did you mean %s %s?", second, first,
-		     first, best);
+		fail(EXIT_USAGE, "unknown word \"%.60s\" after %s; did you mean %s %s?", second,
+		     first, first, best);
 	else
-		fail(EXIT_USAGE, "unknown word \"%.60s\" after %s; it takes: %s", second, first, all);
+		fail(EXIT_USAGE, "unknown word \"%.60s\" after %s; it takes: %s", second, first,
+		     all);
 	return NULL;
 }
 

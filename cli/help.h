@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* The command of one or two words (second may be NULL). NULL after a line on standard error that names
- * the nearest one; *words: how many of the two belong to the name. */
+/* The command of one or two words (second may be NULL). NULL after a line on standard error that
+ * names the nearest one; *words: how many of the two belong to the name. */
 const struct command *find_command(const char *first, const char *second, unsigned *words);
 void print_command_help(const struct command *c);
 /* For the first word of commands of two words: the help of each. Their number. */

@@ -58,7 +58,8 @@ void read_identity(struct store *s, struct identity *out)
 
 	if (n == -ENOENT) {
 		if (store_exists(s, IDENTITY_PUB))
-			unusable_file(out, s, IDENTITY_PUB, "there, but " IDENTITY_KEY " is missing");
+			unusable_file(out, s, IDENTITY_PUB,
+				      "there, but " IDENTITY_KEY " is missing");
 		return;
 	}
 	if (n < 0) {
@@ -94,8 +95,10 @@ static void read_trusted(struct store *s, struct trusted *t)
 	enum key_problem p;
 
 	if (!name_valid(t->name, strlen(t->name))) {
-		snprintf(t->problem, sizeof(t->problem), "%s/" TRUST_FOLDER "/%s.pub: a name is 1 to 63 "
-			 "letters, digits, '-', '_', '.', not starting with a dot", s->path, t->name);
+		snprintf(t->problem, sizeof(t->problem),
+			 "%s/" TRUST_FOLDER "/%s.pub: a name is 1 to 63 "
+			 "letters, digits, '-', '_', '.', not starting with a dot",
+			 s->path, t->name);
 		return;
 	}
 	trust_file(file, t->name);

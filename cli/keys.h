@@ -21,7 +21,7 @@ struct identity {
 	char problem[PATH_MAX + 256];
 };
 
-/* Reads both files and checks one against the other; the secret is wiped again. s->dir may be -1. */
+/* Reads both files and checks one against the other; the secret is wiped. s->dir may be -1. */
 void read_identity(struct store *s, struct identity *out);
 
 struct trusted {
@@ -31,15 +31,15 @@ struct trusted {
 	char problem[PATH_MAX + 256]; /* not good: why */
 };
 
-/* Calls fn for each authorized_keys/NAME.pub by name, usable or not; stops at the first non-zero and
- * returns it. Negative errno with s->error when the folder cannot be read. */
+/* Calls fn for each authorized_keys/NAME.pub by name, usable or not; stops at the first non-zero
+ * and returns it. Negative errno with s->error when the folder cannot be read. */
 int each_trusted(struct store *s, int (*fn)(void *ctx, const struct trusted *t), void *ctx);
 
 /* "authorized_keys/NAME.pub" */
 void trust_file(char out[static TRUST_FILE], const char *name);
 
-/* P and -P have one X25519 key, so a tunnel could not tell them apart (design, section 3): all bits but the
- * sign are equal. */
+/* P and -P have one X25519 key, so a tunnel could not tell them apart (design, section 3): all bits
+ * but the sign are equal. */
 bool keys_are_twins(const struct public_key *a, const struct public_key *b);
 
 #endif

@@ -1,7 +1,7 @@
 /* main.c - finds the command that is meant, reads its options, runs it.
  *
- * Everything that a command prints goes through stdout's buffer; whether it arrived is asked once, at
- * the end: output that was lost (a full disk) is a failure whatever the command said.
+ * Everything that a command prints goes through stdout's buffer; whether it arrived is asked once,
+ * at the end: output that was lost (a full disk) is a failure whatever the command said.
  */
 #include "cli/cmd_wireguard.h"
 #include "cli/help.h"
@@ -59,7 +59,8 @@ static int run_bare(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (argc > 1)
-		return fail(EXIT_USAGE, "%.60s: a command is missing; see: meshguard help", argv[1]);
+		return fail(EXIT_USAGE, "%.60s: a command is missing; see: meshguard help",
+			    argv[1]);
 	print_help(stderr);
 	return EXIT_USAGE;
 }
@@ -80,7 +81,8 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 	format_usage(c, usage, sizeof(usage));
 	if (!arguments_parse(&a, c->options, argc, argv))
-		return fail(EXIT_USAGE, "%s: %s; see: meshguard help %s", c->name, a.error, c->name);
+		return fail(EXIT_USAGE, "%s: %s; see: meshguard help %s", c->name, a.error,
+			    c->name);
 	if (a.help) {
 		print_command_help(c);
 		return EXIT_DONE;
@@ -109,7 +111,8 @@ static int run(int argc, char **argv)
 	if (second >= argc && wants_help(argc, argv) && print_group_help(argv[at]))
 		return EXIT_DONE;
 
-	const struct command *c = find_command(argv[at], second < argc ? argv[second] : NULL, &words);
+	const struct command *c = find_command(argv[at], second < argc ? argv[second] : NULL,
+					       &words);
 
 	if (!c)
 		return EXIT_USAGE;
@@ -117,8 +120,8 @@ static int run(int argc, char **argv)
 		take_out(&argc, argv, second);
 	take_out(&argc, argv, at);
 	if (c->run_raw)
-		return fail(EXIT_USAGE, "%s: write the command first: meshguard %s %s", c->name, c->name,
-			    c->words);
+		return fail(EXIT_USAGE, "%s: write the command first: meshguard %s %s", c->name,
+			    c->name, c->words);
 	return run_command(c, argc - 1, argv + 1);
 }
 

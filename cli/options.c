@@ -9,7 +9,8 @@
 
 unsigned edit_distance(const char *a, const char *b)
 {
-	unsigned rows[3][MAX_COMPARED + 1]; /* of the table of all prefixes: two back, one back, now */
+	/* Of the table over all prefixes: two rows back, one back, now. */
+	unsigned rows[3][MAX_COMPARED + 1];
 	size_t a_len = strlen(a), b_len = strlen(b);
 
 	if (a_len > MAX_COMPARED || b_len > MAX_COMPARED)
@@ -79,7 +80,8 @@ static bool unknown(struct arguments *a, const struct option_spec *specs, const 
 		snprintf(a->error, sizeof(a->error), "unknown option %.*s (did you mean --%s?)",
 			 len < 80 ? len : 80, word, best);
 	else
-		snprintf(a->error, sizeof(a->error), "unknown option %.*s", len < 80 ? len : 80, word);
+		snprintf(a->error, sizeof(a->error), "unknown option %.*s", len < 80 ? len : 80,
+			 word);
 	return false;
 }
 
@@ -89,8 +91,9 @@ static bool number_ok(struct arguments *a, struct given *g)
 	uint64_t value;
 
 	if (!parse_u64(g->text, strlen(g->text), spec->max, &value) || value < spec->min) {
-		snprintf(a->error, sizeof(a->error), "--%s %.80s: it must be a number from %u to %u",
-			 spec->name, g->text, spec->min, spec->max);
+		snprintf(a->error, sizeof(a->error),
+			 "--%s %.80s: it must be a number from %u to %u", spec->name, g->text,
+			 spec->min, spec->max);
 		return false;
 	}
 	g->number = (uint32_t)value;
@@ -109,7 +112,7 @@ static int take(struct arguments *a, const struct option_spec *spec, const char 
 		return 0;
 	}
 	if (spec->kind != OPTION_FLAG && !value) {
-		/* A word with a dash is rather the next option than a value; --name=-x can say it. */
+		/* A word with a dash is rather an option than a value; --name=-x can say it. */
 		if (next && (next[0] != '-' || !next[1])) {
 			g.text = next;
 			taken = 2;
@@ -167,9 +170,11 @@ bool arguments_parse(struct arguments *a, const struct option_spec *specs, int a
 			continue;
 		}
 
-		const struct option_spec *spec = word[1] != '-' ? NULL
-			: find(specs, word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+		size_t len = equals ? (size_t)(equals - word) : strlen(word);
+		const struct option_spec *spec = NULL;
 
+		if (word[1] == '-' && len > 2)
+			spec = find(specs, word + 2, len - 2);
 		if (!spec)
 			return unknown(a, specs, word);
 

@@ -49,8 +49,8 @@ const char *option_nth(const struct arguments *a, const char *name, unsigned n);
 
 /* Optimal string alignment distance: insert, delete, change, swap of neighbours. */
 unsigned edit_distance(const char *a, const char *b);
-/* The name that somebody who typed `word` most likely meant, or NULL when none is near. Keep the nearest
- * in *best and its distance in *distance (start with NULL) over any number of names. */
+/* The name that somebody who typed `word` most likely meant, or NULL when none is near. Keep the
+ * nearest in *best and its distance in *distance (start with NULL) over any number of names. */
 void suggest(const char *word, const char *name, const char **best, unsigned *distance);
 
 #endif

@@ -1,4 +1,5 @@
-/* speak.c - what all commands share: how they say no, and how they open the store and the libraries. */
+/* speak.c - what all commands share: how they say no, and how they open the store and the
+ * libraries. */
 #include "cli/command.h"
 
 #include "linux/contexts.h"
@@ -17,7 +18,8 @@ static void say(const char *format, va_list ap)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
 	fflush(stdout); /* what was said before stands before */
-	fprintf(stderr, "meshguard: %s\n", line);
+	/* "meshguard is not running" needs no name in front. */
+	fprintf(stderr, "%s%s\n", strncmp(line, "meshguard ", 10) ? "meshguard: " : "", line);
 }
 
 enum exit_code fail(enum exit_code code, const char *format, ...)
@@ -94,7 +96,8 @@ bool chosen_interface(const struct arguments *a, const char **out)
 	for (size_t i = 0; i < len; i++)
 		good = good && name[i] > ' ' && name[i] < 0x7f && !strchr("/:%", name[i]);
 	if (!good) {
-		note("--interface %.40s: a name is 1 to 15 printable characters without / : %%", name);
+		note("--interface %.40s: a name is 1 to 15 printable characters without / : %%",
+		     name);
 		return false;
 	}
 	*out = name;

@@ -1,7 +1,7 @@
 /* control_server.h - the daemon's end of the control socket, inside its loop.
  *
- * Up to CONTROL_MAX_CLIENTS at once, none of which can hold up the loop: sockets are non-blocking, and
- * one turn encodes at most one buffer (64 KiB) of an answer for each. Protocol: docs/control.md.
+ * Up to CONTROL_MAX_CLIENTS at once, none of which can hold up the loop: sockets are non-blocking,
+ * and one turn encodes at most one buffer (64 KiB) of an answer for each. docs/control.md.
  */
 #ifndef LINUX_CONTROL_SERVER_H
 #define LINUX_CONTROL_SERVER_H
@@ -18,9 +18,9 @@
 struct control_handlers {
 	/* Fills *out, which is all zero. */
 	void (*status)(void *ctx, struct report_node *out);
-	/* Fills *out (all zero) with the peer of the lowest slot above `after`, CONTROL_NO_PEER to start with the
-	 * first, and returns its slot; CONTROL_NO_PEER when there is none. A long answer spans many turns
-	 * of the loop: slots are stable, positions would not be. */
+	/* Fills *out (all zero) with the peer of the lowest slot above `after`, CONTROL_NO_PEER to
+	 * start with the first, and returns its slot; CONTROL_NO_PEER when there is none. A long
+	 * answer spans many turns of the loop: slots are stable, positions would not be. */
 	uint32_t (*peer)(void *ctx, uint32_t after, struct report_peer *out);
 	/* The daemon is asked to end. The answer is on its way already. */
 	void (*down)(void *ctx);
@@ -36,7 +36,7 @@ struct control_config {
 
 struct control_server;
 
-/* Takes its memory (pages are touched on use) and adds the listener to the loop. 0 or negative errno. */
+/* Maps its memory (touched on use) and adds the listener to the loop. 0 or negative errno. */
 int control_server_open(struct control_server **out, struct loop *loop,
 			const struct control_config *config) must_check;
 /* Cuts all clients; the listener stays open. NULL is fine. */

@@ -1,4 +1,5 @@
-/* report.h - what the daemon tells about itself: typed, without words; linux/control_json makes the JSON. */
+/* report.h - what the daemon tells about itself: typed, without words; the JSON of it is
+ * linux/control_json. */
 #ifndef CONTROL_REPORT_H
 #define CONTROL_REPORT_H
 
@@ -12,7 +13,7 @@ enum report_reason {
 	REASON_NEVER_HEARD,     /* no seed answered for it, nobody told us where it is */
 	REASON_NO_SEED,         /* we know no address to ask at all */
 	REASON_NO_ANSWER,       /* its addresses are known, none answers */
-	REASON_NO_HANDSHAKE,    /* control traffic works, the tunnel has not been needed or does not answer */
+	REASON_NO_HANDSHAKE,    /* control works; the tunnel was not needed or does not answer */
 	REASON_LEFT,
 	REASON_DEAD,
 	REASON_PREFIX,          /* its IPv4 prefix differs from ours: only IPv6 */

@@ -1,5 +1,5 @@
-/* request.h - what a client of the control socket may ask, and who may ask it; without bytes or words.
- * The bytes are docs/control.md and linux/control_json.h. */
+/* request.h - what a client of the control socket may ask, and who may ask it; without bytes or
+ * words. The bytes are docs/control.md and linux/control_json.h. */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CONTROL_VERSION 1u
-#define CONTROL_MAX_FRAME 65536u  /* bytes of one request or one frame of an answer, without its length */
+#define CONTROL_MAX_FRAME 65536u  /* bytes of a request, or of one frame of an answer */
 #define CONTROL_MAX_CLIENTS 16u
 #define CONTROL_STALL_S 10u       /* a client that takes nothing of its answer for so long is cut */
 #define CONTROL_IDLE_S 30u        /* and one that asks nothing */
@@ -38,8 +38,9 @@ enum request_problem {
 	REQUEST_PROBLEMS
 };
 
-/* Who may connect at all was decided by the mode of the socket: root, the owner of the configuration
- * directory, members of its group. All of them may look; only the first two may change something. */
+/* Who may connect at all was decided by the mode of the socket: root, the owner of the
+ * configuration directory, members of its group. All of them may look; only the first two may
+ * change something. */
 bool request_allowed(enum request_verb verb, uint32_t uid, uint32_t owner);
 
 #endif

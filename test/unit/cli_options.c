@@ -170,9 +170,10 @@ static const char *nearest(const char *word)
 static void suggestions(void)
 {
 	static const struct { const char *word, *best; } rows[] = {
-		{ "keygne", "keygen" }, { "stat", "status" }, { "sttaus", "status" }, { "trsut", "trust" },
-		{ "conf", "config" }, { "donw", "down" }, { "u", "up" }, { "vers", "version" },
-		{ "revok", "revoke" }, { "ping", "nothing" }, { "xyzzy", "nothing" }, { "", "nothing" },
+		{ "keygne", "keygen" }, { "stat", "status" }, { "sttaus", "status" },
+		{ "trsut", "trust" }, { "conf", "config" }, { "donw", "down" }, { "u", "up" },
+		{ "vers", "version" }, { "revok", "revoke" }, { "ping", "nothing" },
+		{ "xyzzy", "nothing" }, { "", "nothing" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

@@ -1,0 +1,327 @@
+/* cmd_config.c - what is in force and where it comes from.
+ *
+ * A daemon that runs is the truth about the settings of `up`; without one they are what `up` would
+ * take by itself. The keys are read from the directory either way. */
+#include "cli/command.h"
+#include "cli/format.h"
+#include "cli/keys.h"
+
+#include "base/text.h"
+#include "identity/address.h"
+#include "linux/control_client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SETTINGS 5u
+
+struct setting {
+	const char *name;
+	char text[PATH_MAX];
+	int64_t number;       /* -1: text */
+	const char *source;
+};
+
+struct config {
+	struct store store;
+	bool exists;          /* the directory */
+	bool unreadable;      /* it exists, but its keys could not be listed */
+	struct setting settings[MAX_SETTINGS];
+	unsigned setting_count;
+	struct report_node node;    /* of the daemon */
+	struct prefix prefix;
+	const char *source;         /* of its settings */
+	struct identity identity;
+	struct trusted *trusted;
+	size_t count, cap;
+};
+
+static struct setting *add_setting(struct config *c, const char *name, const char *source)
+{
+	struct setting *s = &c->settings[c->setting_count++];
+
+	s->name = name;
+	s->source = source;
+	s->number = -1;
+	return s;
+}
+
+static void add_number(struct config *c, const char *name, int64_t number)
+{
+	struct setting *s = add_setting(c, name, c->source);
+
+	s->number = number;
+	snprintf(s->text, sizeof(s->text), "%lld", (long long)number);
+}
+
+/* What the daemon says; false when there is none that talks to us. */
+static bool ask_daemon(const char *interface, struct report_node *out)
+{
+	static struct control_client client;
+	static struct answer answer;
+	bool got = false;
+
+	if (control_connect(&client, interface) < 0)
+		return false;
+	if (control_ask(&client, REQUEST_COUNTERS) == 0 && control_next(&client, &answer) == 1) {
+		*out = answer.node; /* its names lie in the answer, which stays */
+		got = true;
+	}
+	control_close(&client);
+	return got;
+}
+
+static void take_settings(struct config *c, const struct arguments *a, const char *interface)
+{
+	char text[PREFIX_TEXT];
+	char seed[ENDPOINT_TEXT];
+	bool running = ask_daemon(interface, &c->node);
+	struct setting *s;
+
+	c->source = running ? "running daemon" : "default";
+	c->prefix = running ? c->node.prefix : mesh_ipv4_default_prefix();
+	s = add_setting(c, "interface", has_option(a, "interface") ? "--interface" : "default");
+	snprintf(s->text, sizeof(s->text), "%s", interface);
+	add_number(c, "port", running ? c->node.port : MESH_PORT);
+	add_number(c, "mtu", running ? c->node.mtu : MESH_MTU);
+	prefix_format(&c->prefix, text);
+	s = add_setting(c, "prefix", c->source);
+	snprintf(s->text, sizeof(s->text), "%s", text);
+	s = add_setting(c, "seeds", c->source);
+
+	struct text list = text_of(s->text, sizeof(s->text));
+
+	for (unsigned i = 0; running && i < c->node.seed_count; i++) {
+		endpoint_format(&c->node.seeds[i].endpoint, seed);
+		text_add(&list, i ? " " : "");
+		text_add(&list, seed);
+	}
+}
+
+static int keep(void *ctx, const struct trusted *t)
+{
+	struct config *c = ctx;
+
+	if (c->count == c->cap) {
+		c->cap = c->cap ? 2 * c->cap : 16;
+		c->trusted = reallocarray(c->trusted, c->cap, sizeof(*c->trusted));
+		if (!c->trusted)
+			exit(fail(EXIT_FAILED, "out of memory"));
+	}
+	c->trusted[c->count++] = *t;
+	return 0;
+}
+
+static void addresses(const struct config *c, const struct public_key *key,
+		      char ipv4[static IP_TEXT], char ipv6[static IP_TEXT])
+{
+	struct ip ip;
+
+	mesh_ipv4(key, 0, &c->prefix, &ip);
+	ip_format(&ip, ipv4);
+	mesh_ipv6(key, &ip);
+	ip_format(&ip, ipv6);
+}
+
+static void encode_key(const struct public_key *key, char out[static BASE64_LEN(32) + 1])
+{
+	base64_encode(key->b, sizeof(key->b), out, BASE64_LEN(32) + 1);
+}
+
+/* --- for people -------------------------------------------------------------------------- */
+
+static void print_trusted(const struct config *c, const struct screen *s)
+{
+	struct table t = { .columns = 4 };
+	char key[BASE64_LEN(32) + 1], ipv4[IP_TEXT], ipv6[IP_TEXT];
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct trusted *p = &c->trusted[i];
+
+		if (!p->good)
+			continue;
+		encode_key(&p->key, key);
+		addresses(c, &p->key, ipv4, ipv6);
+		table_add(&t, BOLD, p->name);
+		table_add(&t, PLAIN, ipv4);
+		table_add(&t, PLAIN, key);
+		table_add(&t, PLAIN, ipv6);
+	}
+	puts(t.count ? "\ntrusted keys"
+		     : "\ntrusted keys: none; add one with: meshguard trust KEY");
+	table_print(&t, s);
+	for (size_t i = 0; i < c->count; i++) {
+		if (c->trusted[i].good)
+			continue;
+		put(s, RED, "unusable: ");
+		puts(c->trusted[i].problem);
+	}
+	if (c->unreadable) {
+		put(s, RED, "unreadable: ");
+		puts(c->store.error);
+	}
+}
+
+static void print_text(const struct config *c)
+{
+	struct screen s = screen_of(stdout);
+	struct table t = { .columns = 3 };
+	char key[BASE64_LEN(32) + 1], ipv4[IP_TEXT], ipv6[IP_TEXT];
+
+	printf("directory  %s%s (from %s)\n\n", c->store.path, c->exists ? "" : ", not there yet",
+	       c->store.because);
+	for (unsigned i = 0; i < c->setting_count; i++) {
+		const struct setting *v = &c->settings[i];
+
+		table_add(&t, PLAIN, v->name);
+		table_add(&t, BOLD, v->text[0] ? v->text : "none");
+		table_add(&t, PLAIN, v->source);
+	}
+	table_print(&t, &s);
+	switch (c->identity.state) {
+	case IDENTITY_NONE:
+		puts("\nidentity: none; make one with: meshguard keygen");
+		break;
+	case IDENTITY_UNUSABLE:
+		fputs("\nidentity ", stdout);
+		put(&s, RED, "unusable: ");
+		puts(c->identity.problem);
+		break;
+	case IDENTITY_GOOD:
+		encode_key(&c->identity.key, key);
+		addresses(c, &c->identity.key, ipv4, ipv6);
+		printf("\nidentity   %s\naddresses  %s, %s\n", key, ipv4, ipv6);
+		break;
+	}
+	print_trusted(c, &s);
+}
+
+/* --- for programs ------------------------------------------------------------------------ */
+
+/* Any bytes: what is no UTF-8 cannot stand in JSON. */
+static json_t *text_json(const char *text)
+{
+	json_t *value = json_string(text);
+
+	return value ? value : json_string("?");
+}
+
+static json_t *key_json(const struct config *c, const struct public_key *key)
+{
+	char text[BASE64_LEN(32) + 1], ipv4[IP_TEXT], ipv6[IP_TEXT];
+
+	encode_key(key, text);
+	addresses(c, key, ipv4, ipv6);
+	return json_pack("{s:s, s:s, s:s}", "key", text, "ipv4", ipv4, "ipv6", ipv6);
+}
+
+static json_t *identity_json(const struct config *c)
+{
+	json_t *o;
+
+	switch (c->identity.state) {
+	case IDENTITY_GOOD:
+		return key_json(c, &c->identity.key);
+	case IDENTITY_UNUSABLE:
+		o = json_object();
+		json_object_set_new(o, "problem", text_json(c->identity.problem));
+		return o;
+	case IDENTITY_NONE:
+		break;
+	}
+	return json_null();
+}
+
+static json_t *settings_json(const struct config *c)
+{
+	json_t *settings = json_object();
+
+	for (unsigned i = 0; i < c->setting_count; i++) {
+		const struct setting *v = &c->settings[i];
+		json_t *value = v->number >= 0 ? json_integer(v->number) : text_json(v->text);
+
+		if (!strcmp(v->name, "seeds")) {
+			char endpoint[ENDPOINT_TEXT];
+
+			json_decref(value);
+			value = json_array();
+			for (unsigned n = 0; n < c->node.seed_count; n++) {
+				endpoint_format(&c->node.seeds[n].endpoint, endpoint);
+				json_array_append_new(value, json_string(endpoint));
+			}
+		}
+		json_object_set_new(settings, v->name,
+				    json_pack("{s:o, s:s}", "value", value, "source", v->source));
+	}
+	return settings;
+}
+
+static enum exit_code print_json(const struct config *c)
+{
+	json_t *root = json_object(), *trusted = json_array(), *unusable = json_array();
+	int bad = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct trusted *t = &c->trusted[i];
+		json_t *o = t->good ? key_json(c, &t->key) : json_object();
+
+		bad |= json_object_set_new(o, "name", text_json(t->name));
+		if (!t->good)
+			bad |= json_object_set_new(o, "problem", text_json(t->problem));
+		bad |= json_array_append_new(t->good ? trusted : unusable, o);
+	}
+	bad |= json_object_set_new(root, "version", json_integer(CONTROL_VERSION));
+	bad |= json_object_set_new(root, "directory",
+				   json_pack("{s:o, s:s, s:b}", "path", text_json(c->store.path),
+					     "source", c->store.because, "exists", (int)c->exists));
+	bad |= json_object_set_new(root, "settings", settings_json(c));
+	bad |= json_object_set_new(root, "identity", identity_json(c));
+	bad |= json_object_set_new(root, "trusted", trusted);
+	bad |= json_object_set_new(root, "unusable", unusable);
+	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->unreadable));
+	if (bad == 0)
+		bad = json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+	return bad ? EXIT_FAILED : EXIT_DONE;
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct config c;
+	const char *interface;
+	enum exit_code code = EXIT_DONE;
+	int r;
+
+	if (!chosen_interface(a, &interface))
+		return EXIT_USAGE;
+	if (!start_crypto())
+		return EXIT_FAILED;
+	r = open_store(&c.store);
+	if (r < 0 && r != -ENOENT)
+		return EXIT_FAILED;
+	c.exists = r == 0;
+	take_settings(&c, a, interface);
+	read_identity(&c.store, &c.identity);
+	c.unreadable = c.exists && each_trusted(&c.store, keep, &c) < 0;
+	if (has_option(a, "json"))
+		code = print_json(&c);
+	else
+		print_text(&c);
+	store_close(&c.store);
+	free(c.trusted);
+	return code;
+}
+
+const struct command command_config_show = {
+	.name = "config show",
+	.summary = "what is configured, and where each value comes from",
+	.words = "",
+	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
+	.text = "Settings of a running daemon, else those that `up` would use; this machine's\n"
+		"identity and addresses; the trusted keys, and the files that are none.",
+	.example = "meshguard config show",
+	.run = run,
+};

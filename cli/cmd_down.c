@@ -1,0 +1,117 @@
+/* cmd_down.c - ends the daemon, or cleans up after one that was killed.
+ *
+ * "Gone" is three things, in this order: the daemon closed our connection (its network process
+ * ended), the interface is not there, and nobody holds its name (the privileged process ended,
+ * which removes files last). */
+#include "cli/daemon.h"
+#include "linux/loop.h"
+#include "linux/priv.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define PATIENCE_MS 10000u
+#define LOOK_MS 10u
+
+/* The kernel tells nobody without asking when the last of it is gone: look a hundred times a
+ * second. */
+static bool wait_until_gone(const char *interface, struct instant deadline)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000 };
+
+	while (if_nametoindex(interface) || runtime_holder(interface)) {
+		if (instant_reached(deadline, clock_now().boot))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+static enum exit_code stop(struct control_client *c, const char *interface)
+{
+	static struct answer answer;
+	struct instant deadline = instant_add(clock_now().boot, span_ms(PATIENCE_MS));
+	int r = control_ask(c, REQUEST_DOWN);
+
+	if (r == 0)
+		r = control_next(c, &answer);
+	if (r > 0)
+		r = -EPROTO;
+	/* It may have ended while we asked, by a signal or for another client. */
+	if (r < 0 && r != -EPIPE)
+		return lost_daemon(interface, r);
+	if (r == 0 && answer.kind == ANSWER_ERROR)
+		return refused_by_daemon(interface, answer.problem);
+	if (control_wait_end(c, PATIENCE_MS) < 0 || !wait_until_gone(interface, deadline))
+		return fail(EXIT_TIMED_OUT,
+			    "the daemon was told to end, but %s is still there after %u s",
+			    interface, PATIENCE_MS / 1000);
+	printf("%s is down\n", interface);
+	return EXIT_DONE;
+}
+
+static enum exit_code clean_up(const char *interface, int why)
+{
+	int r = runtime_remove_leftover(interface);
+
+	switch (r) {
+	case 0:
+		printf("no daemon was running; removed the left-over %s\n", interface);
+		return EXIT_DONE;
+	case -ENOENT:
+		return fail(EXIT_NOT_RUNNING,
+			    "meshguard is not running on %s, and there is nothing to remove",
+			    interface);
+	case -EEXIST:
+		return fail(EXIT_NOT_RUNNING,
+			    "meshguard is not running on %s; an interface of that name is "
+			    "there, but it is not ours and stays",
+			    interface);
+	case -EPERM:
+	case -EACCES:
+		return fail(EXIT_REFUSED,
+			    "there is a left-over %s; removing it needs CAP_NET_ADMIN; try sudo",
+			    interface);
+	case -EBUSY:
+		return fail(EXIT_FAILED,
+			    "process %d holds %s but takes no connection (%s); is it starting or "
+			    "ending?",
+			    (int)runtime_holder(interface), interface, strerror(-why));
+	default:
+		return fail(EXIT_FAILED, "cannot remove %s: %s", interface, strerror(-r));
+	}
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct control_client c;
+	const char *interface;
+	enum exit_code code;
+	int r;
+
+	if (!chosen_interface(a, &interface))
+		return EXIT_USAGE;
+	r = control_connect(&c, interface);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return clean_up(interface, r);
+	if (r < 0)
+		return no_daemon(interface, r);
+	code = stop(&c, interface);
+	control_close(&c);
+	return code;
+}
+
+const struct command command_down = {
+	.name = "down",
+	.summary = "stop the daemon: leave the mesh",
+	.words = "",
+	.options = (const struct option_spec[]){ INTERFACE_OPTION, { 0 } },
+	.text = "Tells the daemon to say good-bye to its peers and to end; returns when the\n"
+		"interface is gone. Without a daemon removes an interface that a killed one left.\n"
+		"Interfaces of others are never touched.",
+	.example = "sudo meshguard down",
+	.run = run,
+};

@@ -1,0 +1,132 @@
+/* cmd_status.c - the daemon's report, for people and for programs. */
+#include "cli/daemon.h"
+#include "cli/report.h"
+#include "linux/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void keep_node(struct report *r, const struct answer *a)
+{
+	r->node = a->node;
+	r->about = a->about;
+	memcpy(r->names, a->names, sizeof(r->names));
+	/* The names lie in the answer; ours are at the same places. */
+	for (unsigned i = 0; i < r->node.table_count; i++)
+		r->node.tables[i].name =
+			r->names[(a->node.tables[i].name - a->names[0]) / ANSWER_NAME];
+	for (unsigned i = 0; i < r->node.counter_count; i++)
+		r->node.counters[i].name =
+			r->names[(a->node.counters[i].name - a->names[0]) / ANSWER_NAME];
+}
+
+static void keep_peer(struct report *r, const struct report_peer *p)
+{
+	if (r->count == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 64;
+		r->peers = reallocarray(r->peers, r->cap, sizeof(*r->peers));
+		if (!r->peers)
+			exit(fail(EXIT_FAILED, "out of memory"));
+	}
+	r->peers[r->count++] = *p;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct report_peer *p = a, *q = b;
+	int d = strcmp(p->name, q->name);
+
+	return d ? d : memcmp(&p->key, &q->key, sizeof(p->key));
+}
+
+/* Asks for everything. */
+static enum exit_code collect(struct control_client *c, const char *interface, struct report *out)
+{
+	static struct answer answer;
+	bool node = false;
+	int r = control_ask(c, REQUEST_STATUS);
+
+	if (r < 0)
+		return lost_daemon(interface, r);
+	while ((r = control_next(c, &answer)) > 0) {
+		node |= answer.kind == ANSWER_NODE;
+		if (answer.kind == ANSWER_NODE)
+			keep_node(out, &answer);
+		else
+			keep_peer(out, &answer.peer);
+	}
+	if (r < 0)
+		return lost_daemon(interface, r);
+	if (answer.kind == ANSWER_ERROR)
+		return refused_by_daemon(interface, answer.problem);
+	if (!node || answer.peers != out->count)
+		return lost_daemon(interface, -EPROTO);
+	if (out->count)
+		qsort(out->peers, out->count, sizeof(*out->peers), by_name);
+	out->now = clock_now().boot;
+	return EXIT_DONE;
+}
+
+static bool print_part(json_t *part)
+{
+	bool good = part && json_dumpf(part, stdout, JSON_COMPACT) == 0;
+
+	json_decref(part);
+	return good;
+}
+
+/* One peer a line, so that no tree of 16,384 stands in memory. */
+static enum exit_code print_json(const struct report *r)
+{
+	bool good;
+
+	printf("{\"version\":%u,\"node\":", CONTROL_VERSION);
+	good = print_part(report_node_json(&r->node, &r->about, r->now));
+	printf(",\"peers\":[");
+	for (size_t i = 0; good && i < r->count; i++) {
+		fputs(i ? ",\n" : "\n", stdout);
+		good = print_part(report_peer_json(&r->peers[i], r->now));
+	}
+	puts("]}");
+	return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct control_client client;
+	static struct report report;
+	const char *interface;
+	enum exit_code code;
+	int r;
+
+	if (!chosen_interface(a, &interface))
+		return EXIT_USAGE;
+	r = control_connect(&client, interface);
+	if (r < 0)
+		return no_daemon(interface, r);
+	code = collect(&client, interface, &report);
+	control_close(&client);
+	if (code == EXIT_DONE && has_option(a, "json")) {
+		code = print_json(&report);
+	} else if (code == EXIT_DONE) {
+		struct screen screen = screen_of(stdout);
+
+		print_report(&report, &screen);
+	}
+	free(report.peers);
+	return code;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.summary = "this node, its peers, and how they are reached",
+	.words = "",
+	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
+	.text = "STATE is what the members tell each other about a peer, TUNNEL whether WireGuard\n"
+		"has a session with it, RX/TX the bytes received and sent through that, PATH the\n"
+		"address that is used. Peers that never answered are listed below with the reason.",
+	.example = "meshguard status",
+	.run = run,
+};

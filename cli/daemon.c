@@ -1,0 +1,68 @@
+#include "cli/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum exit_code no_daemon(const char *interface, int error)
+{
+	const bool other = strcmp(interface, "mg0") != 0;
+
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return fail(EXIT_NOT_RUNNING,
+			    "meshguard is not running on %s; start it with: meshguard up%s%s",
+			    interface, other ? " --interface " : "", other ? interface : "");
+	case -EACCES:
+	case -EPERM:
+		return fail(EXIT_REFUSED,
+			    "the daemon on %s talks to root, to the owner of its configuration "
+			    "directory and to the group meshguard; try sudo",
+			    interface);
+	default:
+		return lost_daemon(interface, error);
+	}
+}
+
+enum exit_code lost_daemon(const char *interface, int error)
+{
+	switch (error) {
+	case -ETIMEDOUT:
+		return fail(EXIT_TIMED_OUT,
+			    "the daemon on %s did not answer within %u s; it is stopped or "
+			    "overloaded",
+			    interface, CONTROL_ANSWER_S);
+	case -EPIPE:
+		return fail(EXIT_FAILED,
+			    "the daemon on %s went away before its answer was complete", interface);
+	case -EPROTO:
+		return fail(EXIT_FAILED,
+			    "the daemon on %s answers in another way than this program expects; "
+			    "are both of one version?",
+			    interface);
+	default:
+		return fail(EXIT_FAILED, "cannot talk with the daemon on %s: %s", interface,
+			    strerror(-error));
+	}
+}
+
+enum exit_code refused_by_daemon(const char *interface, enum request_problem problem)
+{
+	switch (problem) {
+	case REQUEST_REFUSED:
+		return fail(EXIT_REFUSED,
+			    "the daemon on %s does this for root and the owner of its "
+			    "configuration directory only; try sudo",
+			    interface);
+	case REQUEST_BUSY:
+		return fail(EXIT_FAILED, "the daemon on %s has too many clients; try again",
+			    interface);
+	case REQUEST_OK:
+	case REQUEST_MALFORMED:
+	case REQUEST_VERSION:
+	case REQUEST_UNKNOWN:
+	case REQUEST_PROBLEMS:
+		break;
+	}
+	return lost_daemon(interface, -EPROTO);
+}

@@ -1,0 +1,15 @@
+/* daemon.h - talking with the daemon, and what is said when that fails. */
+#ifndef CLI_DAEMON_H
+#define CLI_DAEMON_H
+
+#include "cli/command.h"
+#include "linux/control_client.h"
+
+/* After control_connect gave `error`: one line, and the exit code that belongs to it. */
+enum exit_code no_daemon(const char *interface, int error);
+/* The same for control_ask and control_next. */
+enum exit_code lost_daemon(const char *interface, int error);
+/* The daemon answered with an error. */
+enum exit_code refused_by_daemon(const char *interface, enum request_problem problem);
+
+#endif

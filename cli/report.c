@@ -1,0 +1,177 @@
+#include "cli/report.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static void print_node(const struct report *r, const struct screen *s)
+{
+	const struct report_node *n = &r->node;
+	char key[BASE64_LEN(32) + 1], ipv4[IP_TEXT] = "none (every one is taken: IPv6 only)";
+	char ipv6[IP_TEXT], prefix[PREFIX_TEXT] = "none", up[FORMAT_TEXT];
+
+	base64_encode(n->key.b, sizeof(n->key.b), key, sizeof(key));
+	if (n->ipv4.family != FAMILY_NONE)
+		ip_format(&n->ipv4, ipv4);
+	ip_format(&n->ipv6, ipv6);
+	if (n->prefix.ip.family != FAMILY_NONE)
+		prefix_format(&n->prefix, prefix);
+	format_age(up, span_in_s(instant_since(r->now, n->started)));
+	put(s, BOLD, n->interface);
+	fprintf(s->out, ": up %s, UDP port %u, mode userspace, MTU %u\n", up, n->port, n->mtu);
+	fprintf(s->out, "  key        %s\n", key);
+	fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
+	fprintf(s->out, "  directory  %s\n", r->about.directory);
+	fprintf(s->out, "  peers      %u alive of %u trusted\n", n->alive, n->trusted);
+	if (n->trust_unreadable)
+		put(s, RED, "  the trusted keys cannot be read: nobody is let in\n");
+	else if (n->trusted == 0)
+		put(s, YELLOW, "  nobody is trusted; let somebody in with: meshguard trust KEY\n");
+	if (n->bad_keys) {
+		char line[80];
+
+		snprintf(line, sizeof(line),
+			 "  %u unusable keys; meshguard config show names them\n", n->bad_keys);
+		put(s, YELLOW, line);
+	}
+	for (unsigned i = 0; i < n->seed_count; i++) {
+		char seed[ENDPOINT_TEXT];
+
+		endpoint_format(&n->seeds[i].endpoint, seed);
+		fprintf(s->out, "  seed       %s %s\n", seed,
+			n->seeds[i].answered ? "answered" : "has not answered");
+	}
+}
+
+/* Nothing was ever heard of it. */
+static bool is_silent(const struct report_peer *p)
+{
+	return p->state == REPORT_UNKNOWN && !p->session && !p->path_up
+	       && !instant_is_set(p->last_heard) && !instant_is_set(p->last_handshake_at);
+}
+
+static enum colour state_colour(enum report_state state)
+{
+	switch (state) {
+	case REPORT_ALIVE: return GREEN;
+	case REPORT_SUSPECT: return YELLOW;
+	case REPORT_DEAD: return RED;
+	case REPORT_UNKNOWN:
+	case REPORT_LEFT: break;
+	}
+	return PLAIN;
+}
+
+static void add_address(struct table *t, const struct report_peer *p)
+{
+	char text[IP_TEXT] = "-";
+
+	if (p->ipv4.family != FAMILY_NONE)
+		ip_format(&p->ipv4, text);
+	else if (p->ipv6.family != FAMILY_NONE)
+		ip_format(&p->ipv6, text);
+	table_add(t, PLAIN, text);
+}
+
+static void add_peer(struct table *t, const struct report_peer *p, struct instant now)
+{
+	char rtt[FORMAT_TEXT], age[FORMAT_TEXT] = "never", rx[FORMAT_TEXT], tx[FORMAT_TEXT];
+	char both[2 * FORMAT_TEXT], endpoint[ENDPOINT_TEXT], path[ENDPOINT_TEXT + 16] = "-";
+
+	format_rtt(rtt, p->rtt_us);
+	if (instant_is_set(p->last_handshake_at))
+		format_age(age, span_in_s(instant_since(now, p->last_handshake_at)));
+	format_bytes(rx, p->rx_bytes);
+	format_bytes(tx, p->tx_bytes);
+	snprintf(both, sizeof(both), "%s/%s", rx, tx);
+	if (endpoint_is_set(&p->endpoint)) {
+		endpoint_format(&p->endpoint, endpoint);
+		snprintf(path, sizeof(path), "%s%s", endpoint, p->path_up ? "" : " (silent)");
+	}
+	table_add(t, BOLD, p->name);
+	add_address(t, p);
+	table_add(t, state_colour(p->state), report_state_word(p->state));
+	table_add(t, p->session ? GREEN : PLAIN, p->session ? "up" : "down");
+	table_add(t, PLAIN, rtt);
+	table_add(t, PLAIN, age);
+	table_add(t, PLAIN, both);
+	table_add(t, PLAIN, path);
+}
+
+static void print_peers(const struct report *r, const struct screen *s)
+{
+	static const char *const heads[] = { "NAME", "ADDRESS",	  "STATE", "TUNNEL",
+					     "RTT",  "HANDSHAKE", "RX/TX", "PATH" };
+	struct table t = { .columns = sizeof(heads) / sizeof(*heads),
+			   .right = 1u << 4 | 1u << 5 | 1u << 6 };
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (is_silent(&r->peers[i]))
+			continue;
+		for (unsigned c = 0; t.count < t.columns; c++)
+			table_add(&t, BOLD, heads[c]);
+		add_peer(&t, &r->peers[i], r->now);
+	}
+	if (t.count)
+		putc('\n', s->out);
+	table_print(&t, s);
+}
+
+static const char *reason_text(enum report_reason reason)
+{
+	switch (reason) {
+	case REASON_NONE: return "";
+	case REASON_NEVER_HEARD: return "no seed and no peer knows where it is";
+	case REASON_NO_SEED: return "no address to ask; give one with --seed";
+	case REASON_NO_ANSWER: return "no answer from where it should be";
+	case REASON_NO_HANDSHAKE: return "its tunnel did not answer yet";
+	case REASON_LEFT: return "it left";
+	case REASON_DEAD: return "it answers nobody";
+	case REASON_PREFIX: return "its IPv4 prefix is not ours: only IPv6 works";
+	case REASON_ADDRESS: return "another key holds its IPv4 address: only IPv6 works";
+	}
+	return "";
+}
+
+/* Keys that never answered, and what is known of why. */
+static void print_silent(const struct report *r, const struct screen *s)
+{
+	struct table t = { .columns = 3 };
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+
+		if (!is_silent(p))
+			continue;
+		table_add(&t, BOLD, p->name);
+		add_address(&t, p);
+		table_add(&t, PLAIN, reason_text(p->reason));
+	}
+	if (t.count)
+		fputs("\nTrusted, but never heard:\n", s->out);
+	table_print(&t, s);
+}
+
+/* What the columns cannot say about the others. */
+static void print_notes(const struct report *r, const struct screen *s)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+
+		if (is_silent(p) || p->reason == REASON_NONE || p->reason == REASON_LEFT
+		    || p->reason == REASON_DEAD)
+			continue;
+		fprintf(s->out, "%s%s: %s\n", first ? "\n" : "", p->name, reason_text(p->reason));
+		first = false;
+	}
+}
+
+void print_report(const struct report *r, const struct screen *s)
+{
+	print_node(r, s);
+	print_peers(r, s);
+	print_silent(r, s);
+	print_notes(r, s);
+}

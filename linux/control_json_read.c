@@ -1,0 +1,343 @@
+/* control_json_read.c - JSON of the control socket to types.
+ *
+ * Requests come from whoever may open the socket: nothing in one is forgiven, and an unknown member
+ * is no request. Answers come from the daemon, perhaps of a later version: unknown members are
+ * passed over, but a value that we show must be of its kind. jansson bounds the nesting (2,048) and
+ * checks UTF-8.
+ */
+#include "linux/control_json.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static bool integer_in(const json_t *v, uint64_t max, uint64_t *out)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < 0
+	    || (uint64_t)json_integer_value(v) > max)
+		return false;
+	*out = (uint64_t)json_integer_value(v);
+	return true;
+}
+
+static enum request_problem read_request(const json_t *root, struct request *out)
+{
+	const json_t *verb = json_object_get(root, "verb");
+	uint64_t id, version;
+
+	if (!integer_in(json_object_get(root, "id"), UINT32_MAX, &id))
+		return REQUEST_MALFORMED;
+	out->id = (uint32_t)id;
+	if (!integer_in(json_object_get(root, "version"), UINT32_MAX, &version))
+		return REQUEST_MALFORMED;
+	if (version != CONTROL_VERSION)
+		return REQUEST_VERSION;
+	if (!json_is_string(verb) || json_object_size(root) != 3)
+		return REQUEST_MALFORMED;
+	for (unsigned v = REQUEST_NONE + 1; v < REQUEST_VERBS; v++) {
+		if (strcmp(json_string_value(verb), request_verb_word((enum request_verb)v)) != 0)
+			continue;
+		out->verb = (enum request_verb)v;
+		return REQUEST_OK;
+	}
+	return REQUEST_UNKNOWN;
+}
+
+enum request_problem request_decode(const void *json, size_t len, struct request *out)
+{
+	json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+	enum request_problem problem;
+
+	*out = (struct request){ 0 };
+	problem = json_is_object(root) ? read_request(root, out) : REQUEST_MALFORMED;
+	json_decref(root);
+	return problem;
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+/* An object that is read; a missing or wrong member fails it for good. */
+struct reader {
+	const json_t *object;
+	struct instant now;
+	bool failed;
+};
+
+static uint64_t get_u64(struct reader *r, const char *name, uint64_t max)
+{
+	uint64_t v = 0;
+
+	r->failed |= !integer_in(json_object_get(r->object, name), max, &v);
+	return v;
+}
+
+static bool is_null(const struct reader *r, const char *name)
+{
+	return json_is_null(json_object_get(r->object, name));
+}
+
+static uint64_t get_u64_or_null(struct reader *r, const char *name)
+{
+	return is_null(r, name) ? 0 : get_u64(r, name, INT64_MAX);
+}
+
+static bool get_bool(struct reader *r, const char *name)
+{
+	const json_t *v = json_object_get(r->object, name);
+
+	r->failed |= !json_is_boolean(v);
+	return json_is_true(v);
+}
+
+/* A text without control characters. */
+static bool text_ok(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static const char *get_text(struct reader *r, const char *name)
+{
+	const char *text = json_string_value(json_object_get(r->object, name));
+
+	if (text && text_ok(text))
+		return text;
+	r->failed = true;
+	return "";
+}
+
+static void copy_text(struct reader *r, const char *name, char *out, size_t cap)
+{
+	const char *text = get_text(r, name);
+	size_t len = strlen(text);
+
+	if (len >= cap)
+		r->failed = true;
+	else
+		memcpy(out, text, len + 1);
+}
+
+static void get_key(struct reader *r, const char *name, uint8_t out[32])
+{
+	const char *text = get_text(r, name);
+
+	r->failed |= !base64_decode(text, strlen(text), out, 32);
+}
+
+static void get_ip(struct reader *r, const char *name, struct ip *out)
+{
+	if (is_null(r, name))
+		return;
+
+	const char *text = get_text(r, name);
+
+	r->failed |= !ip_parse(text, strlen(text), out);
+}
+
+static void get_endpoint(struct reader *r, const char *name, struct endpoint *out)
+{
+	if (is_null(r, name))
+		return;
+
+	const char *text = get_text(r, name);
+
+	r->failed |= !endpoint_parse(text, strlen(text), 0, out);
+}
+
+/* The instant that was so many seconds ago; INSTANT_ZERO for null. */
+static struct instant get_age(struct reader *r, const char *name)
+{
+	if (is_null(r, name))
+		return INSTANT_ZERO;
+
+	uint64_t age = get_u64(r, name, UINT64_MAX / 1000000000u);
+	struct instant then = { r->now.ns - span_s(age).ns };
+
+	/* Older than the machine's start: as old as can be said. */
+	return span_s(age).ns < r->now.ns ? then : (struct instant){ 1 };
+}
+
+static void read_seeds(struct reader *r, struct report_node *n)
+{
+	const json_t *list = json_object_get(r->object, "seeds");
+
+	r->failed |= !json_is_array(list) || json_array_size(list) > MAX_SEEDS;
+	for (size_t i = 0; !r->failed && i < json_array_size(list); i++) {
+		struct reader seed = { .object = json_array_get(list, i) };
+
+		get_endpoint(&seed, "endpoint", &n->seeds[i].endpoint);
+		n->seeds[i].answered = get_bool(&seed, "answered");
+		r->failed |= seed.failed;
+		n->seed_count = (unsigned)i + 1;
+	}
+}
+
+static void read_tables(struct reader *r, struct answer *a)
+{
+	struct report_node *n = &a->node;
+	const json_t *list = json_object_get(r->object, "tables");
+	size_t max = sizeof(n->tables) / sizeof(*n->tables);
+
+	r->failed |= !json_is_array(list) || json_array_size(list) > max;
+	for (size_t i = 0; !r->failed && i < json_array_size(list); i++) {
+		struct reader t = { .object = json_array_get(list, i) };
+
+		copy_text(&t, "name", a->names[i], ANSWER_NAME);
+		n->tables[i].name = a->names[i];
+		n->tables[i].bytes = get_u64(&t, "bytes", INT64_MAX);
+		n->tables[i].entries = get_u64(&t, "entries", INT64_MAX);
+		n->tables[i].used = get_u64(&t, "used", INT64_MAX);
+		r->failed |= t.failed;
+		n->table_count = (unsigned)i + 1;
+	}
+}
+
+static void read_counters(struct reader *r, struct answer *a)
+{
+	struct report_node *n = &a->node;
+	size_t first = sizeof(n->tables) / sizeof(*n->tables);
+	size_t max = sizeof(n->counters) / sizeof(*n->counters);
+	json_t *object = json_object_get(r->object, "counters");
+	const char *name;
+	json_t *value;
+
+	_Static_assert(sizeof(a->names) / sizeof(*a->names)
+		       == sizeof(n->tables) / sizeof(*n->tables)
+			  + sizeof(n->counters) / sizeof(*n->counters), "a place for each name");
+	r->failed |= !json_is_object(object) || json_object_size(object) > max;
+	if (r->failed)
+		return;
+	json_object_foreach(object, name, value) {
+		size_t len = strlen(name);
+		unsigned i = n->counter_count++;
+
+		r->failed |= len >= ANSWER_NAME || !text_ok(name)
+			     || !integer_in(value, INT64_MAX, &n->counters[i].value);
+		if (r->failed)
+			return;
+		memcpy(a->names[first + i], name, len + 1);
+		n->counters[i].name = a->names[first + i];
+	}
+}
+
+static bool read_node(struct reader *r, struct answer *a)
+{
+	struct report_node *n = &a->node;
+
+	copy_text(r, "daemon", a->about.daemon, sizeof(a->about.daemon));
+	copy_text(r, "directory", a->about.directory, sizeof(a->about.directory));
+	get_key(r, "key", n->key.b);
+	copy_text(r, "interface", n->interface, sizeof(n->interface));
+	get_ip(r, "ipv4", &n->ipv4);
+	get_ip(r, "ipv6", &n->ipv6);
+	if (!is_null(r, "prefix")) {
+		const char *prefix = get_text(r, "prefix");
+
+		r->failed |= !prefix_parse(prefix, strlen(prefix), &n->prefix);
+	}
+	n->port = (uint16_t)get_u64(r, "port", UINT16_MAX);
+	n->mtu = (uint32_t)get_u64(r, "mtu", UINT32_MAX);
+	n->started = get_age(r, "uptime_s");
+	n->sequence = get_u64(r, "sequence", INT64_MAX);
+	n->trusted = (uint32_t)get_u64(r, "trusted", UINT32_MAX);
+	n->alive = (uint32_t)get_u64(r, "alive", UINT32_MAX);
+	n->bad_keys = (uint32_t)get_u64(r, "unusable_keys", UINT32_MAX);
+	n->trust_unreadable = get_bool(r, "trust_unreadable");
+	n->wakeups = get_u64(r, "wakeups", INT64_MAX);
+	read_seeds(r, n);
+	read_tables(r, a);
+	read_counters(r, a);
+	return !r->failed;
+}
+
+/* The state or reason of that word; the first (unknown, none) for words of later versions. */
+static unsigned find_word(const char *(*word)(unsigned), const char *text)
+{
+	for (unsigned i = 0; word(i); i++)
+		if (!strcmp(word(i), text))
+			return i;
+	return 0;
+}
+
+static const char *state_word(unsigned i) { return report_state_word((enum report_state)i); }
+static const char *reason_word(unsigned i) { return report_reason_word((enum report_reason)i); }
+static const char *problem_word(unsigned i)
+{
+	return request_problem_word((enum request_problem)i);
+}
+
+static bool read_peer(struct reader *r, struct report_peer *p)
+{
+	get_key(r, "key", p->key.b);
+	get_key(r, "wireguard_key", p->wireguard_key.b);
+	copy_text(r, "name", p->name, sizeof(p->name));
+	copy_text(r, "label", p->label, sizeof(p->label));
+	get_ip(r, "ipv4", &p->ipv4);
+	get_ip(r, "ipv6", &p->ipv6);
+	p->state = (enum report_state)find_word(state_word, get_text(r, "state"));
+	p->reason = (enum report_reason)find_word(reason_word, get_text(r, "reason"));
+	p->path_up = !is_null(r, "path");
+	if (p->path_up)
+		get_text(r, "path");
+	get_endpoint(r, "endpoint", &p->endpoint);
+	p->rtt_us = get_u64_or_null(r, "rtt_us");
+	p->session = get_bool(r, "tunnel_up");
+	p->last_handshake.s = get_u64_or_null(r, "handshake_at_s");
+	p->last_handshake_at = get_age(r, "handshake_age_s");
+	p->last_heard = get_age(r, "heard_age_s");
+	p->rx_bytes = get_u64(r, "rx_bytes", INT64_MAX);
+	p->tx_bytes = get_u64(r, "tx_bytes", INT64_MAX);
+	p->sequence = get_u64(r, "sequence", INT64_MAX);
+	return !r->failed;
+}
+
+static bool read_done(struct reader *r, struct answer *a)
+{
+	a->kind = ANSWER_DONE;
+	a->peers = (uint32_t)get_u64(r, "peers", UINT32_MAX);
+	return !r->failed;
+}
+
+/* One of the four kinds; each has one member that tells it. */
+static bool read_answer(const json_t *root, struct instant now, struct answer *out)
+{
+	const json_t *part;
+	uint64_t id, version;
+
+	if (!integer_in(json_object_get(root, "version"), UINT32_MAX, &version)
+	    || version != CONTROL_VERSION
+	    || !integer_in(json_object_get(root, "id"), UINT32_MAX, &id))
+		return false;
+	out->id = (uint32_t)id;
+	if ((part = json_object_get(root, "peer"))) {
+		out->kind = ANSWER_PEER;
+		return read_peer(&(struct reader){ .object = part, .now = now }, &out->peer);
+	}
+	if ((part = json_object_get(root, "node"))) {
+		out->kind = ANSWER_NODE;
+		return read_node(&(struct reader){ .object = part, .now = now }, out);
+	}
+	if ((part = json_object_get(root, "done")))
+		return read_done(&(struct reader){ .object = part }, out);
+
+	const char *word = json_string_value(json_object_get(root, "error"));
+
+	out->kind = ANSWER_ERROR;
+	out->problem = word ? (enum request_problem)find_word(problem_word, word) : REQUEST_OK;
+	if (out->problem == REQUEST_OK) /* of a later version */
+		out->problem = REQUEST_REFUSED;
+	return word != NULL;
+}
+
+bool answer_decode(const void *json, size_t len, struct instant now, struct answer *out)
+{
+	json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+	bool good;
+
+	memset(out, 0, sizeof(*out));
+	good = json_is_object(root) && read_answer(root, now, out);
+	json_decref(root);
+	return good;
+}

@@ -339,21 +339,15 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 	path_reschedule(p, slot);
 }
 
-/* An answered address that may replace a failing one; NO_ADDRESS: none. */
-static unsigned other_answered(const struct path *path, struct instant now)
+/* The address that answered last, if that was after the failing one in use did; NO_ADDRESS: none. */
+static unsigned other_answered(const struct path *path)
 {
-	unsigned found = NO_ADDRESS;
+	unsigned found = path->best;
 
-	for (unsigned i = 0; i < path->count; i++) {
-		const struct address *a = &path->list[i];
-
-		if (i == path->best || !instant_is_set(a->answered) ||
-		    instant_since(now, a->answered).ns > span_s(5).ns)
-			continue;
-		if (found == NO_ADDRESS || a->rtt.ns < path->list[found].rtt.ns)
+	for (unsigned i = 0; i < path->count; i++)
+		if (path->list[i].answered.ns > path->list[found].answered.ns)
 			found = i;
-	}
-	return found;
+	return found == path->best ? NO_ADDRESS : found;
 }
 
 static void lose_path(struct paths *p, uint32_t slot, struct instant now)
@@ -378,7 +372,7 @@ static void best_unanswered(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
 	struct address *best = &path->list[path->best];
-	unsigned other = other_answered(path, now);
+	unsigned other = other_answered(path);
 
 	if (best->tries >= PATH_TRIES_SWITCH && other != NO_ADDRESS) {
 		best->next = instant_add(now, span_s(1));

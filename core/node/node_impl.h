@@ -27,6 +27,7 @@ struct node_peer {
 	struct ip ipv4;             /* the address that is routed to it; family 0: none */
 	uint8_t address_index;      /* the one that ipv4 derives from */
 	bool prefix_differs;
+	bool renew;                 /* admitted while we ran: it may hold a session that we forgot */
 	bool address_lost;          /* its IPv4 address is held by another key */
 	uint64_t epoch;             /* of its process, as last adopted */
 };
@@ -63,6 +64,7 @@ struct node {
 	uint64_t sequence_saved;
 
 	struct instant refused_at;  /* the last ICMP error to this host */
+	bool trust_loaded;          /* once at least */
 	bool trust_unreadable;
 	uint32_t bad_keys;
 

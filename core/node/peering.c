@@ -16,6 +16,7 @@ static bool admit(struct node *n, uint32_t slot, struct moment now)
 	struct node_peer *peer = &n->peers[slot];
 
 	memset(peer, 0, sizeof(*peer));
+	peer->renew = n->trust_loaded;
 	if (!channel_add(n->channel, slot, key))
 		return false;
 	peer->wg = wg_peer_add(n->wg, trust_dh(n->trust, slot), slot, now.boot);
@@ -79,6 +80,7 @@ void peering_end(struct node *n, uint32_t bad, struct moment now)
 		node_emit(n, now.boot, EV_PEER_REVOKED, slot, NULL, 0);
 		dismiss(n, slot, now);
 	}
+	n->trust_loaded = true;
 	n->bad_keys += bad;
 	if (bad)
 		node_emit(n, now.boot, EV_TRUST_BAD, TRUST_NONE, NULL, bad);

@@ -100,8 +100,9 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	case PATH_FACT_CHANGED:
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		wg_peer_info(n->wg, wg, &info);
-		if (info.staged)
+		if (info.staged || n->peers[f->slot].renew)
 			wg_peer_handshake(n->wg, wg, now, out);
+		n->peers[f->slot].renew = false;
 		wipe(&info.preshared, sizeof(info.preshared));
 		node_emit(n, now.boot, f->kind == PATH_FACT_UP ? EV_PATH_UP : EV_ENDPOINT_CHANGED,
 			  f->slot, &f->endpoint, f->a);

@@ -27,10 +27,10 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* The largest of PKTINFO with the DS field. */
+/* The larger PKTINFO, the DS field, and the hop limit. */
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-					       CMSG_SPACE(sizeof(int))];
+					       2 * CMSG_SPACE(sizeof(int))];
 };
 
 static int option(int fd, int level, int name, int value)
@@ -255,13 +255,14 @@ static void add_source(struct msghdr *m, const struct endpoint *to)
 
 static void fill(struct msghdr *m, struct message *room, const struct out *o, bool with_source)
 {
-	const int ds = o->ecn;
+	const bool is_v6 = o->to.ip.family == FAMILY_IPV6;
+	const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, ds = o->ecn, hops = o->hops;
 
 	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = &room->data, .msg_iovlen = 1,
 			      .msg_control = &room->control };
 	room->data = (struct iovec){ o->data, o->len };
 	room->to = (union address){ 0 };
-	if (o->to.ip.family == FAMILY_IPV6) {
+	if (is_v6) {
 		room->to.v6.sin6_family = AF_INET6;
 		room->to.v6.sin6_port = htons(o->to.port);
 		room->to.v6.sin6_scope_id = o->to.scope;
@@ -275,10 +276,10 @@ static void fill(struct msghdr *m, struct message *room, const struct out *o, bo
 	}
 	if (with_source)
 		add_source(m, &o->to);
-	if (ds && o->to.ip.family == FAMILY_IPV6)
-		add_control(m, IPPROTO_IPV6, IPV6_TCLASS, &ds, sizeof(ds));
-	else if (ds)
-		add_control(m, IPPROTO_IP, IP_TOS, &ds, sizeof(ds));
+	if (ds)
+		add_control(m, level, is_v6 ? IPV6_TCLASS : IP_TOS, &ds, sizeof(ds));
+	if (hops)
+		add_control(m, level, is_v6 ? IPV6_HOPLIMIT : IP_TTL, &hops, sizeof(hops));
 	if (!m->msg_controllen)
 		m->msg_control = NULL;
 }

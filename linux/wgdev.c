@@ -12,6 +12,7 @@
 #include "linux/contexts.h"
 #include "linux/keylog.h"
 #include "linux/linkwatch.h"
+#include "linux/loopguard.h"
 #include "linux/loop.h"
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
@@ -110,8 +111,15 @@ static void tun_ready(void *ctx, uint32_t events)
 		}
 		if (n <= 0)
 			break;
+		const struct bytes packet = bytes_of(d->packet, (size_t)n);
+		uint8_t hops;
+		if (!loopguard_hops(packet, &hops))
+			continue;
 		make_room(d);
-		wg_route(d->wg, now, bytes_of(d->packet, (size_t)n), &d->out);
+		const uint32_t before = d->out.count;
+		wg_route(d->wg, now, packet, &d->out);
+		for (uint32_t k = before; k < d->out.count; k++)
+			d->out.items[k].hops = hops;
 	}
 	flush(d);
 }

@@ -24,6 +24,7 @@ struct out {
 	uint32_t len;
 	uint64_t epoch;      /* OUT_MESSAGE: of the question that it answers; 0: no answer */
 	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
+	uint8_t hops;        /* OUT_DATAGRAM: TTL or hop limit to send with; 0: the system's */
 };
 
 struct outbox {

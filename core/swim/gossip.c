@@ -1,0 +1,354 @@
+/* gossip.c - the queue of what is being spread, and the packing of messages.
+ *
+ * The queue holds references (whose record; who accuses whom), never bytes, so that what goes out is what is known
+ * at that moment. Items lie in lists by class and by sends left; a message takes from the first class and from
+ * most sends left (fewest sent) on, until it is full. Each item is sent 3 + (ceil(log2(n + 1)) + 1) / 2 times by each
+ * node that spreads it (membership.md 3.5: 5 times for 10, 7 for 100, 10 for 10,000), on every message that goes
+ * out anyway and in bursts to three members every fifth of a second while the queue is not empty.
+ *
+ * When the queue is full, accusations with the fewest sends left give way first; what cannot get in is dropped:
+ * the view digest finds the difference later. */
+#include "swim/gossip.h"
+
+#include "swim/member.h"
+
+#define BURST_MS 200u
+#define BURST_MEMBERS 3u
+#define BURST_TRIES 12u
+#define MISSES 8u /* items that did not fit, before a message counts as full */
+#define BUDGET_PER_SECOND 32768u
+#define BUDGET_BURST_S 8u
+#define OVERHEAD (CHANNEL_OVERHEAD + 28u)
+#define OWN_AGAIN_MS 100u
+
+static unsigned sends_for(uint32_t members)
+{
+	unsigned log2 = 0;
+
+	while (log2 < 31 && (UINT32_C(1) << log2) < members + 1)
+		log2++;
+	return 3 + (log2 + 1) / 2;
+}
+
+static void link_item(struct swim *s, uint32_t index)
+{
+	struct gossip_item *item = &s->queue[index];
+	uint32_t *head = &s->heads[item->class][item->left];
+
+	if (*head) {
+		struct gossip_item *first = &s->queue[*head - 1];
+
+		item->next = *head;
+		item->prev = first->prev;
+		s->queue[first->prev - 1].next = index + 1;
+		first->prev = index + 1;
+	} else {
+		item->next = item->prev = index + 1;
+		*head = index + 1;
+	}
+}
+
+static void unlink_item(struct swim *s, uint32_t index)
+{
+	struct gossip_item *item = &s->queue[index];
+	uint32_t *head = &s->heads[item->class][item->left];
+
+	if (item->next == index + 1) {
+		*head = 0;
+		return;
+	}
+	s->queue[item->prev - 1].next = item->next;
+	s->queue[item->next - 1].prev = item->prev;
+	if (*head == index + 1)
+		*head = item->next;
+}
+
+static void drop_item(struct swim *s, uint32_t index)
+{
+	unlink_item(s, index);
+	if (s->queue[index].class != GOSSIP_ACCUSATION)
+		s->members[s->queue[index].slot].item = 0;
+	pool_put(&s->queue_pool, index);
+}
+
+/* Frees a place by giving up the least urgent item, if one is less urgent than this class. */
+static bool make_room(struct swim *s, unsigned class)
+{
+	for (unsigned c = GOSSIP_CLASSES; c-- > class + 1;)
+		for (unsigned left = 0; left < SENDS_MAX; left++)
+			if (s->heads[c][left]) {
+				drop_item(s, s->heads[c][left] - 1);
+				return true;
+			}
+	return false;
+}
+
+static uint32_t add_item(struct swim *s, unsigned class, uint32_t slot)
+{
+	uint32_t index = pool_get(&s->queue_pool);
+
+	if (index == POOL_NONE && make_room(s, class))
+		index = pool_get(&s->queue_pool);
+	if (index == POOL_NONE)
+		return NONE;
+	s->queue[index] = (struct gossip_item){ .slot = slot, .accuser = NONE };
+	s->queue[index].class = (uint8_t)class;
+	s->queue[index].left = (uint8_t)sends_for(s->counters.alive + 1);
+	link_item(s, index);
+	return index;
+}
+
+void gossip_record(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+	unsigned class = GOSSIP_RECORD;
+	uint32_t index;
+
+	if (slot == s->cap)
+		class = GOSSIP_OWN;
+	else if (s->records[slot].body.flags & RECORD_LEAVING)
+		class = GOSSIP_LEAVE;
+	if (m->item)
+		drop_item(s, m->item - 1);
+	index = add_item(s, class, slot);
+	if (index != NONE)
+		m->item = index + 1;
+}
+
+void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser)
+{
+	uint32_t index = add_item(s, GOSSIP_ACCUSATION, subject);
+
+	if (index == NONE)
+		return;
+	s->queue[index].accuser = accuser;
+	s->queue[index].sequence = s->members[subject].sequence;
+}
+
+void gossip_forget(struct swim *s, uint32_t slot)
+{
+	for (uint32_t i = 0; i < s->queue_pool.fresh; i++)
+		if (pool_used(&s->queue_pool, i)
+		    && (s->queue[i].slot == slot || s->queue[i].accuser == slot))
+			drop_item(s, i);
+}
+
+bool budget_left(const struct swim *s)
+{
+	return instant_since(s->budget_full, s->now).ns < span_s(BUDGET_BURST_S).ns;
+}
+
+static void budget_spend(struct swim *s, size_t bytes)
+{
+	struct span cost = { bytes * (1000000000u / BUDGET_PER_SECOND) };
+
+	if (instant_before(s->budget_full, s->now))
+		s->budget_full = s->now;
+	s->budget_full = instant_add(s->budget_full, cost);
+}
+
+static bool is_quiet(const struct swim *s)
+{
+	return gossip_idle(s) && !s->suspicion_pool.count && !s->job_count;
+}
+
+void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type type, uint8_t flags,
+		 uint32_t id)
+{
+	struct wire_header h = {
+		.type = (uint8_t)type, .flags = flags, .id = id,
+		.known = s->members[to].sequence,
+		.count = s->records_held, .digest = s->digest,
+	};
+	uint8_t *memory = s->out ? outbox_reserve(s->out, CHANNEL_PAYLOAD_MAX) : NULL;
+
+	if (is_quiet(s))
+		h.flags |= WIRE_QUIET;
+	*d = (struct draft){ .to = to, .ok = memory != NULL };
+	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
+	wire_put_header(&d->w, &h);
+}
+
+void draft_items(struct draft *d)
+{
+	d->body = wr_len(&d->w);
+	wr_u8(&d->w, 0);
+}
+
+static size_t room(const struct draft *d)
+{
+	return wr_ok(&d->w) ? (size_t)(d->w.end - d->w.at) : 0;
+}
+
+bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
+{
+	const struct record *r = &s->records[slot];
+
+	BUG_ON(!s->members[slot].sequence);
+	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)
+		return false;
+	wire_put_record(&d->w, bytes_of(r->wire, r->len));
+	d->items++;
+	d->records++;
+	if (slot == s->cap) {
+		d->own_in = true;
+		s->members[d->to].own_sent = s->now;
+	}
+	return true;
+}
+
+bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser)
+{
+	struct accusation a = {
+		.subject = s->members[subject].id,
+		.sequence = s->members[subject].sequence,
+		.accuser = s->members[accuser].id,
+	};
+
+	if (room(d) < WIRE_ACCUSATION || d->items == WIRE_ITEMS_MAX)
+		return false;
+	wire_put_accusation(&d->w, &a);
+	d->items++;
+	return true;
+}
+
+/* An accusation ends when its subject answered or has a newer record. */
+static bool is_void(const struct swim *s, const struct gossip_item *item)
+{
+	const struct member *m = &s->members[item->slot];
+
+	if (item->class != GOSSIP_ACCUSATION)
+		return false;
+	return m->sequence != item->sequence || m->state == SWIM_LEFT || m->lost
+	       || (m->state == SWIM_ALIVE && !m->suspicion);
+}
+
+/* Whether the receiver has it already. That counts as a send: else an item that all who are near know
+ * would stay for ever. */
+static bool is_idle_for(const struct swim *s, const struct draft *d, const struct gossip_item *item)
+{
+	if (item->class == GOSSIP_ACCUSATION)
+		return item->accuser == d->to;
+	if (item->slot == s->cap)
+		return s->members[d->to].told >= s->members[s->cap].sequence;
+	return item->slot == d->to;
+}
+
+static bool put_item(struct swim *s, struct draft *d, const struct gossip_item *item)
+{
+	if (item->class == GOSSIP_ACCUSATION)
+		return draft_accusation(s, d, item->slot, item->accuser);
+	if (item->slot == s->cap && d->own_in)
+		return true;
+	return draft_record(s, d, item->slot);
+}
+
+static void sent_once(struct swim *s, uint32_t index)
+{
+	struct gossip_item *item = &s->queue[index];
+
+	if (item->left <= 1) {
+		drop_item(s, index);
+		return;
+	}
+	unlink_item(s, index);
+	item->left--;
+	link_item(s, index);
+}
+
+/* Goes through one list; items sent are only noted, for counting them down moves them into the next list. */
+static void take_list(struct swim *s, struct draft *d, uint32_t *head, uint32_t *sent, unsigned *n,
+		      unsigned *misses)
+{
+	uint32_t at = *head;
+
+	while (at && *n < WIRE_ITEMS_MAX && *misses < MISSES) {
+		const struct gossip_item *item = &s->queue[at - 1];
+		uint32_t next = item->next;
+		bool was_last = next == *head;
+
+		if (is_void(s, item))
+			drop_item(s, at - 1);
+		else if (is_idle_for(s, d, item) || put_item(s, d, item))
+			sent[(*n)++] = at - 1;
+		else
+			(*misses)++;
+		if (was_last)
+			break;
+		at = next;
+	}
+}
+
+static void take_queue(struct swim *s, struct draft *d)
+{
+	uint32_t sent[WIRE_ITEMS_MAX];
+	unsigned n = 0, misses = 0;
+
+	for (unsigned class = 0; class < GOSSIP_CLASSES; class++)
+		for (unsigned left = SENDS_MAX; left-- > 0;)
+			take_list(s, d, &s->heads[class][left], sent, &n, &misses);
+	for (unsigned i = 0; i < n; i++)
+		sent_once(s, sent[i]);
+}
+
+unsigned draft_piggyback(struct swim *s, struct draft *d)
+{
+	struct member *to = &s->members[d->to];
+	uint64_t own = s->members[s->cap].sequence;
+	struct instant again = instant_add(to->own_sent, span_ms(OWN_AGAIN_MS));
+
+	if (!d->ok)
+		return 0;
+	if (to->told < own && !d->own_in
+	    && (!instant_is_set(to->own_sent) || instant_reached(again, s->now)))
+		draft_record(s, d, s->cap);
+	/* Who is accused, or was dead until now, hears it first, and can refute. */
+	if (to->suspicion || to->was_dead || (to->state == SWIM_DEAD && !to->lost))
+		draft_accusation(s, d, d->to, to->by == NONE ? s->cap : to->by);
+	to->was_dead = false;
+	if (!gossip_idle(s) && budget_left(s))
+		take_queue(s, d);
+	return d->items;
+}
+
+void draft_send(struct swim *s, struct draft *d)
+{
+	if (!d->ok)
+		return;
+	BUG_ON(!wr_ok(&d->w));
+	d->w.start[d->body] = d->items;
+	outbox_commit(s->out, OUT_MESSAGE, wr_len(&d->w))->slot = d->to;
+	s->counters.records_sent += d->records;
+	budget_spend(s, wr_len(&d->w) + OVERHEAD);
+}
+
+static void burst_to(struct swim *s, uint32_t slot)
+{
+	struct draft d;
+
+	draft_begin(s, &d, slot, WIRE_ITEMS, 0, 0);
+	draft_items(&d);
+	if (draft_piggyback(s, &d))
+		draft_send(s, &d);
+}
+
+void gossip_burst(struct swim *s)
+{
+	uint32_t chosen[BURST_MEMBERS];
+	unsigned n = 0;
+
+	if (!s->bursting || !instant_reached(s->burst_at, s->now))
+		return;
+	for (unsigned tries = 0; tries < BURST_TRIES && n < BURST_MEMBERS && s->near_count; tries++) {
+		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
+		bool again = false;
+
+		for (unsigned i = 0; i < n; i++)
+			again |= chosen[i] == slot;
+		if (!again)
+			chosen[n++] = slot;
+	}
+	for (unsigned i = 0; i < n; i++)
+		burst_to(s, chosen[i]);
+	s->burst_at = instant_add(s->now, span_ms(BURST_MS));
+}

@@ -1,0 +1,219 @@
+/* member.c - the table of members.
+ *
+ * Sums that describe the whole view (how many live, how many records, the digest) are kept by differences:
+ * whatever changes a member goes through here, takes its old share out and puts its new one in.
+ *
+ * The digest is the sum of keyed hashes of (id, sequence, dead). Both ends must compute the same, so the key
+ * is a constant. A sum, unlike an exclusive or, does not lose a member that is in it twice. It is a hint that two views
+ * differ and proves nothing: who forges one delays a repair between himself and one other.
+ *
+ * Facts are bits of the member and a list of members that have some, so that none is ever lost for want of room;
+ * what happens to a member between two questions is told as its outcome. */
+#include "swim/member.h"
+
+#include "crypto/hash.h"
+
+#include <string.h>
+
+static const uint8_t view_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
+				      'v', 'i', 'e', 'w', ' ', '1' };
+
+uint64_t member_id(const struct public_key *key)
+{
+	struct hash h;
+
+	blake3(&h, key->b, sizeof(key->b));
+	return load_be64(h.b);
+}
+
+static uint64_t view_hash(const struct member *m)
+{
+	uint8_t view[17];
+
+	if (!m->sequence)
+		return 0;
+	store_be64(view, m->id);
+	store_be64(view + 8, m->sequence);
+	view[16] = m->state == SWIM_DEAD && !m->lost;
+	return siphash(view_key, view, sizeof(view));
+}
+
+uint32_t member_from(const struct swim *s, uint64_t id)
+{
+	uint32_t low = 0, high = s->known;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (s->members[s->by_id[mid]].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+uint32_t member_find_id(const struct swim *s, uint64_t id)
+{
+	uint32_t at = member_from(s, id);
+
+	return at < s->known && s->members[s->by_id[at]].id == id ? s->by_id[at] : NONE;
+}
+
+uint32_t member_find(const struct swim *s, const struct public_key *key)
+{
+	uint64_t id = member_id(key);
+
+	for (uint32_t at = member_from(s, id); at < s->known; at++) {
+		const struct member *m = &s->members[s->by_id[at]];
+
+		if (m->id != id)
+			break;
+		if (!memcmp(m->key.b, key->b, sizeof(key->b)))
+			return s->by_id[at];
+	}
+	return NONE;
+}
+
+void member_fact(struct swim *s, uint32_t slot, uint8_t bits)
+{
+	struct member *m = &s->members[slot];
+
+	m->facts |= bits;
+	if (m->in_facts)
+		return;
+	m->in_facts = true;
+	m->fact_next = 0;
+	if (s->facts_last)
+		s->members[s->facts_last - 1].fact_next = slot + 1;
+	else
+		s->facts_first = slot + 1;
+	s->facts_last = slot + 1;
+}
+
+static void unlink_fact(struct swim *s, uint32_t slot)
+{
+	uint32_t before = 0;
+
+	if (!s->members[slot].in_facts)
+		return;
+	for (uint32_t at = s->facts_first; at != slot + 1; at = s->members[at - 1].fact_next)
+		before = at;
+	if (before)
+		s->members[before - 1].fact_next = s->members[slot].fact_next;
+	else
+		s->facts_first = s->members[slot].fact_next;
+	if (s->facts_last == slot + 1)
+		s->facts_last = before;
+	s->members[slot].in_facts = false;
+}
+
+/* Brings `near` and the strangers in line with state and reachability. */
+static void update_near(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+	bool want = m->reachable && m->state != SWIM_DEAD && m->state != SWIM_LEFT;
+	bool stranger = want && m->state == SWIM_UNKNOWN;
+
+	if (want && !m->near) {
+		s->near[s->near_count++] = slot;
+		m->near = s->near_count;
+	} else if (!want && m->near) {
+		uint32_t last = s->near[--s->near_count];
+
+		s->near[m->near - 1] = last;
+		s->members[last].near = m->near;
+		m->near = 0;
+	}
+	if (stranger != m->stranger) {
+		s->strangers += stranger ? 1 : -1u;
+		m->stranger = stranger;
+	}
+}
+
+static void change(struct swim *s, uint32_t slot, enum swim_state state, bool lost)
+{
+	struct member *m = &s->members[slot];
+	bool lived = member_lives(m);
+
+	s->digest -= view_hash(m);
+	s->lost += (lost ? 1u : 0u) - (m->lost ? 1u : 0u);
+	m->lost = lost;
+	m->state = (uint8_t)state;
+	m->since = s->now;
+	s->digest += view_hash(m);
+	s->counters.alive += (member_lives(m) ? 1u : 0u) - (lived ? 1u : 0u);
+	if (lived != member_lives(m))
+		s->targets_stale = true;
+	if (state == SWIM_DEAD && !lost)
+		m->estranged = true;
+	update_near(s, slot);
+	member_fact(s, slot, FACT_STATE);
+}
+
+void member_set_state(struct swim *s, uint32_t slot, enum swim_state state)
+{
+	BUG_ON(slot == s->cap);
+	if (s->members[slot].state != state || s->members[slot].lost)
+		change(s, slot, state, false);
+}
+
+void member_set_lost(struct swim *s, uint32_t slot)
+{
+	change(s, slot, SWIM_DEAD, true);
+}
+
+void member_set_reachable(struct swim *s, uint32_t slot, bool yes)
+{
+	s->members[slot].reachable = yes;
+	update_near(s, slot);
+}
+
+void member_store(struct swim *s, uint32_t slot, const struct record *record)
+{
+	struct member *m = &s->members[slot];
+
+	BUG_ON(record->body.sequence < m->sequence || !record->body.sequence);
+	s->digest -= view_hash(m);
+	s->records_held += !m->sequence;
+	m->sequence = record->body.sequence;
+	s->records[slot] = *record;
+	s->digest += view_hash(m);
+	if (slot != s->cap)
+		member_fact(s, slot, FACT_RECORD);
+}
+
+void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
+{
+	struct member *m = &s->members[slot];
+	uint32_t at;
+
+	BUG_ON(slot > s->cap || m->used || member_find(s, key) != NONE);
+	*m = (struct member){ .key = *key, .id = member_id(key), .by = NONE, .used = true };
+	m->since = s->now;
+	at = member_from(s, m->id);
+	memmove(s->by_id + at + 1, s->by_id + at, (s->known - at) * sizeof(*s->by_id));
+	s->by_id[at] = slot;
+	s->known++;
+}
+
+void member_remove(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+	uint32_t at = member_from(s, m->id);
+
+	BUG_ON(slot >= s->cap || !m->used);
+	member_set_reachable(s, slot, false);
+	if (m->state != SWIM_UNKNOWN)
+		change(s, slot, SWIM_UNKNOWN, false);
+	s->digest -= view_hash(m);
+	s->records_held -= m->sequence != 0;
+	s->lists_due -= m->list_due;
+	unlink_fact(s, slot);
+	while (s->by_id[at] != slot)
+		at++;
+	s->known--;
+	memmove(s->by_id + at, s->by_id + at + 1, (s->known - at) * sizeof(*s->by_id));
+	memset(m, 0, sizeof(*m));
+	s->targets_stale = true;
+}

@@ -1,0 +1,391 @@
+/* probe.c - whom we probe, how often, through whom.
+ *
+ * Once a period one target is probed, the one whose last probe is longest ago: round robin, whatever comes and
+ * goes. Up to TARGETS_ALL other members all are targets of all. Beyond that each node has fixed targets: the next living
+ * member after it on each of RINGS circles, on which members are ordered by a hash of their id and the
+ * circle's number; so each member has as many monitors, always the same ones.
+ *
+ * A probe is one id and up to 8 pings, 100 ms apart, direct where there is a path. After the second and the fifth
+ * gap three others are asked to ping the target for us; they say FORWARDED when it answers, or NACK when it
+ * did not so far. After 800 ms without an answer the probe has failed. If nobody else said anything in that time, then
+ * we are the one to blame: nobody is accused, and our own health gets worse, which stretches
+ * our periods and time-outs. With a single other member that cannot be told apart, and he is to blame. */
+#include "swim/probe.h"
+
+#include "swim/gossip.h"
+#include "swim/member.h"
+#include "swim/suspicion.h"
+
+#include "crypto/hash.h"
+
+#define ERRANDS_PER_ORIGIN 16u
+#define ERRAND_LIFE_PERMILLE 1000u
+
+static const uint8_t ring_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
+				      'r', 'i', 'n', 'g', ' ', '1' };
+
+/* --- whom */
+
+static uint64_t ring_place(uint64_t id, uint8_t ring)
+{
+	uint8_t in[9];
+
+	store_be64(in, id);
+	in[8] = ring;
+	return siphash(ring_key, in, sizeof(in));
+}
+
+static void add_target(struct swim *s, uint32_t slot)
+{
+	for (unsigned i = 0; i < s->target_count; i++)
+		if (s->targets[i] == slot)
+			return;
+	s->targets[s->target_count++] = slot;
+}
+
+static uint32_t successor(const struct swim *s, uint8_t ring)
+{
+	uint64_t self = ring_place(s->members[s->cap].id, ring), best = UINT64_MAX;
+	uint32_t found = NONE;
+
+	for (uint32_t i = 0; i < s->known; i++) {
+		uint32_t slot = s->by_id[i];
+		uint64_t far;
+
+		if (slot == s->cap || !member_lives(&s->members[slot]))
+			continue;
+		far = ring_place(s->members[slot].id, ring) - self;
+		if (far <= best) {
+			best = far;
+			found = slot;
+		}
+	}
+	return found;
+}
+
+static void choose_targets(struct swim *s)
+{
+	s->targets_stale = false;
+	s->target_count = 0;
+	if (s->counters.alive > TARGETS_ALL) {
+		for (uint8_t ring = 0; ring < RINGS; ring++)
+			add_target(s, successor(s, ring));
+		return;
+	}
+	for (uint32_t i = 0; i < s->known; i++)
+		if (s->by_id[i] != s->cap && member_lives(&s->members[s->by_id[i]]))
+			add_target(s, s->by_id[i]);
+}
+
+/* Longest ago first; chance among those that never were. */
+static uint32_t next_target(struct swim *s)
+{
+	uint32_t best = NONE;
+	unsigned start;
+
+	if (s->targets_stale)
+		choose_targets(s);
+	if (!s->target_count)
+		return NONE;
+	start = (unsigned)rng_below(&s->rng, s->target_count);
+	for (unsigned i = 0; i < s->target_count; i++) {
+		uint32_t slot = s->targets[(start + i) % s->target_count];
+
+		if (best == NONE
+		    || instant_before(s->members[slot].probed, s->members[best].probed))
+			best = slot;
+	}
+	return best;
+}
+
+bool probe_possible(const struct swim *s)
+{
+	return !s->left && s->counters.alive && (s->near_count || s->counters.alive == 1);
+}
+
+/* --- how */
+
+static struct probe *find(struct swim *s, uint32_t slot)
+{
+	for (struct probe *p = s->probes; s->probe_count && p < s->probes + PROBE_MAX; p++)
+		if (p->used && p->slot == slot)
+			return p;
+	return NULL;
+}
+
+bool probe_running(const struct swim *s, uint32_t slot)
+{
+	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
+		if (s->probes[i].used && s->probes[i].slot == slot)
+			return true;
+	return false;
+}
+
+static void end(struct swim *s, struct probe *p)
+{
+	p->used = false;
+	s->probe_count--;
+}
+
+void probe_ping(struct swim *s, uint32_t to, uint32_t id)
+{
+	struct draft d;
+
+	draft_begin(s, &d, to, WIRE_PING, 0, id);
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+	s->counters.pings++;
+}
+
+static void send_ping_req(struct swim *s, uint32_t to, const struct probe *p)
+{
+	struct draft d;
+
+	draft_begin(s, &d, to, WIRE_PING_REQ, 0, p->id);
+	if (d.ok)
+		wr_bytes(&d.w, s->members[p->slot].key.b, sizeof(s->members[p->slot].key.b));
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+	s->counters.ping_reqs++;
+}
+
+static void ask_helpers(struct swim *s, const struct probe *p)
+{
+	uint32_t chosen[HELPERS];
+	unsigned n = 0;
+
+	for (unsigned tries = 0; s->near_count && tries < 4 * HELPERS && n < HELPERS; tries++) {
+		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
+		bool unfit = slot == p->slot || s->members[slot].state != SWIM_ALIVE;
+
+		for (unsigned i = 0; i < n; i++)
+			unfit |= chosen[i] == slot;
+		if (!unfit)
+			chosen[n++] = slot;
+	}
+	for (unsigned i = 0; i < n; i++)
+		send_ping_req(s, chosen[i], p);
+}
+
+static void step(struct swim *s, struct probe *p)
+{
+	bool direct = s->members[p->slot].reachable;
+
+	if (direct && p->tries < PROBE_TRIES)
+		probe_ping(s, p->slot, p->id);
+	if (p->tries == 2 || p->tries == 5 || (!direct && !p->tries))
+		ask_helpers(s, p);
+	p->tries++;
+	p->next = p->ends;
+	if (p->tries < PROBE_TRIES)
+		p->next = instant_add(p->started, permille(s->period, (uint64_t)p->tries * GAP_PERMILLE
+									      * (s->health + 1)));
+	p->next = instant_min(p->next, p->ends);
+}
+
+bool probe_start(struct swim *s, uint32_t slot)
+{
+	if (find(s, slot))
+		return true;
+	for (struct probe *p = s->probes; p < s->probes + PROBE_MAX; p++) {
+		if (p->used)
+			continue;
+		*p = (struct probe){ .used = true, .slot = slot };
+		p->id = (uint32_t)rng_u64(&s->rng) | 1;
+		p->started = s->now;
+		p->ends = instant_add(s->now, permille(s->period, PROBE_PERMILLE * (s->health + 1)));
+		s->members[slot].probed = s->now;
+		s->probe_count++;
+		step(s, p);
+		return true;
+	}
+	return false;
+}
+
+void probe_success(struct swim *s, uint32_t slot)
+{
+	struct probe *p = find(s, slot);
+
+	if (!p)
+		return;
+	end(s, p);
+	if (s->health)
+		s->health--;
+}
+
+static void fail(struct swim *s, struct probe *p)
+{
+	uint32_t slot = p->slot;
+	struct instant started = p->started;
+
+	end(s, p);
+	if (!member_lives(&s->members[slot]))
+		return;
+	if (s->counters.alive > 1 && !instant_before(started, s->heard)) {
+		if (s->health < HEALTH_MAX)
+			s->health++;
+		suspicion_untold(s, slot);
+		return;
+	}
+	suspicion_own(s, slot);
+}
+
+void probe_drop_all(struct swim *s)
+{
+	for (struct probe *p = s->probes; p < s->probes + PROBE_MAX; p++)
+		p->used = false;
+	s->probe_count = 0;
+}
+
+/* --- for others */
+
+static void send_short(struct swim *s, uint32_t to, enum wire_type type, uint32_t id,
+		       enum wire_nack reason)
+{
+	struct draft d;
+
+	draft_begin(s, &d, to, type, 0, id);
+	if (type == WIRE_NACK && d.ok)
+		wr_u8(&d.w, (uint8_t)reason);
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+}
+
+static void end_errand(struct swim *s, struct errand *e)
+{
+	*e = (struct errand){ .origin = NONE };
+	s->errand_count--;
+}
+
+/* The place of an errand: its former self, one that is over, or an unused one; NULL: too many. */
+static struct errand *place_for(struct swim *s, uint32_t origin, uint32_t target)
+{
+	struct errand *place = NULL;
+	unsigned of_origin = 0;
+
+	for (struct errand *e = s->errands; e < s->errands + ERRAND_MAX; e++) {
+		if (e->origin != NONE && e->origin == origin && e->target == target) {
+			s->errand_count--;
+			return e;
+		}
+		if (e->origin != NONE && instant_reached(e->ends, s->now))
+			end_errand(s, e);
+		if (e->origin == NONE)
+			place = e;
+		else
+			of_origin += e->origin == origin;
+	}
+	return of_origin < ERRANDS_PER_ORIGIN ? place : NULL;
+}
+
+void errand_start(struct swim *s, uint32_t origin, uint32_t id, const struct public_key *target)
+{
+	uint32_t slot = member_find(s, target);
+	struct errand *e;
+
+	if (slot == s->cap) {
+		send_short(s, origin, WIRE_FORWARDED, id, 0);
+		return;
+	}
+	e = slot != NONE && slot != origin && s->members[slot].near
+	    ? place_for(s, origin, slot) : NULL;
+	if (!e) {
+		send_short(s, origin, WIRE_NACK, id, WIRE_NACK_UNKNOWN);
+		return;
+	}
+	*e = (struct errand){ .origin = origin, .target = slot, .origin_id = id };
+	e->ping_id = (uint32_t)rng_u64(&s->rng) | 1;
+	e->nack_at = instant_add(s->now, permille(s->period, HELPER_PERMILLE));
+	e->ends = instant_add(s->now, permille(s->period, ERRAND_LIFE_PERMILLE));
+	s->errand_count++;
+	probe_ping(s, slot, e->ping_id);
+}
+
+void errand_answered(struct swim *s, uint32_t target, uint32_t ping_id)
+{
+	for (struct errand *e = s->errands; s->errand_count && e < s->errands + ERRAND_MAX; e++) {
+		if (e->origin == NONE || e->target != target || e->ping_id != ping_id)
+			continue;
+		send_short(s, e->origin, WIRE_FORWARDED, e->origin_id, 0);
+		end_errand(s, e);
+	}
+}
+
+static void errand_tick(struct swim *s)
+{
+	for (struct errand *e = s->errands; s->errand_count && e < s->errands + ERRAND_MAX; e++) {
+		if (e->origin == NONE)
+			continue;
+		if (instant_reached(e->nack_at, s->now)) {
+			e->nack_at = INSTANT_NEVER;
+			send_short(s, e->origin, WIRE_NACK, e->origin_id, WIRE_NACK_SILENT);
+		}
+		if (instant_reached(e->ends, s->now))
+			end_errand(s, e);
+	}
+}
+
+/* --- time */
+
+void probe_forwarded(struct swim *s, uint32_t id)
+{
+	for (struct probe *p = s->probes; p < s->probes + PROBE_MAX; p++) {
+		uint32_t slot = p->slot;
+
+		if (!p->used || p->id != id)
+			continue;
+		probe_success(s, slot);
+		suspicion_clear(s, slot);
+		if (s->members[slot].state == SWIM_SUSPECT) {
+			s->counters.refutations++;
+			member_set_state(s, slot, SWIM_ALIVE);
+		}
+	}
+}
+
+void probe_tick(struct swim *s)
+{
+	for (struct probe *p = s->probes; s->probe_count && p < s->probes + PROBE_MAX; p++) {
+		if (!p->used || !instant_reached(p->next, s->now))
+			continue;
+		if (instant_reached(p->ends, s->now))
+			fail(s, p);
+		else
+			step(s, p);
+	}
+	errand_tick(s);
+	if (s->probing && instant_reached(s->probe_at, s->now)) {
+		uint32_t slot = next_target(s);
+
+		if (slot != NONE)
+			probe_start(s, slot);
+		s->probe_at = instant_add(s->now, (struct span){ s->period.ns * (s->health + 1) });
+	}
+}
+
+void probe_forget(struct swim *s, uint32_t slot)
+{
+	struct probe *p = find(s, slot);
+
+	if (p)
+		end(s, p);
+	for (struct errand *e = s->errands; s->errand_count && e < s->errands + ERRAND_MAX; e++)
+		if (e->origin != NONE && (e->origin == slot || e->target == slot))
+			end_errand(s, e);
+}
+
+struct instant probe_deadline(const struct swim *s)
+{
+	struct instant first = s->probing ? s->probe_at : INSTANT_NEVER;
+
+	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
+		if (s->probes[i].used)
+			first = instant_min(first, s->probes[i].next);
+	for (uint32_t i = 0; s->errand_count && i < ERRAND_MAX; i++)
+		if (s->errands[i].origin != NONE)
+			first = instant_min(first, instant_min(s->errands[i].nack_at, s->errands[i].ends));
+	return first;
+}

@@ -1,0 +1,228 @@
+/* records.c - the rules of section 3.3 of the membership design.
+ *
+ * Only a record signed by its subject creates a member, and the newest sequence wins; what is older is answered
+ * with what we hold, so that a claim that is out of date dies where it meets somebody who knows better. The
+ * stored sequence never falls, also for the dead: their records stay as tombstones while the key is admitted. Two
+ * records of one sequence mean that two nodes sign with one key (or that one lost its state): it is told, and everybody keeps
+ * the one whose bytes are smaller, so that all agree.
+ *
+ * Somebody who remembers more of us than we do has to show our signature. Then, and when we hear that we are
+ * accused, the node is asked for a record with a higher sequence: four times at once, then every five seconds, so
+ * that neither liars nor a second node with our key make us flood the mesh. */
+#include "swim/records.h"
+
+#include "swim/gossip.h"
+#include "swim/member.h"
+#include "swim/probe.h"
+#include "swim/suspicion.h"
+#include "swim/sync.h"
+
+#include <string.h>
+
+#define VERIFY_PER_SECOND 200u /* signatures, for each sender */
+#define VERIFY_BURST 1024u
+#define ACCEPT_PER_SECOND 4u   /* records, about each subject */
+#define ACCEPT_BURST 16u
+#define OWN_EACH_S 5u
+#define OWN_BURST 4u
+#define JOINING_MS 2000u
+
+static struct span per_second(unsigned n)
+{
+	return (struct span){ 1000000000u / n };
+}
+
+/* --- ourselves */
+
+static void want_higher(struct swim *s, uint64_t sequence, uint32_t by)
+{
+	if (s->own_newer < sequence)
+		s->own_newer = sequence;
+	s->own_by = by;
+	if (s->own_pending || (s->members[s->cap].facts & FACT_OWN))
+		return;
+	if (bucket_take(&s->own_full, s->now, span_s(OWN_EACH_S), OWN_BURST)) {
+		member_fact(s, s->cap, FACT_OWN);
+		return;
+	}
+	s->own_pending = true;
+	s->own_at = instant_add(s->now, span_s(OWN_EACH_S));
+}
+
+void records_tick(struct swim *s)
+{
+	if (!s->own_pending || !instant_reached(s->own_at, s->now))
+		return;
+	s->own_pending = false;
+	if (s->own_newer >= s->members[s->cap].sequence)
+		want_higher(s, s->own_newer, s->own_by);
+}
+
+static void refute(struct swim *s, uint32_t by)
+{
+	if (s->own_newer < s->members[s->cap].sequence && s->health < HEALTH_MAX)
+		s->health++;
+	want_higher(s, s->members[s->cap].sequence, by);
+}
+
+static void take_own(struct swim *s, uint32_t from, const struct record_claim *claim)
+{
+	const struct record *own = &s->records[s->cap];
+	struct record record;
+
+	if (claim->body.sequence < s->members[s->cap].sequence) {
+		s->counters.drop_stale++;
+		sync_give(s, from, s->cap);
+		return;
+	}
+	if (claim->body.sequence == s->members[s->cap].sequence && claim->len == own->len
+	    && !memcmp(claim->wire, own->wire, own->len))
+		return;
+	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+			 VERIFY_BURST))
+		s->counters.drop_rate++;
+	else if (!record_verify(claim, &record))
+		s->counters.drop_signature++;
+	else
+		want_higher(s, claim->body.sequence, NONE);
+}
+
+/* --- others */
+
+static void settle_state(struct swim *s, uint32_t slot)
+{
+	const struct record_body *b = &s->records[slot].body;
+	struct member *m = &s->members[slot];
+
+	suspicion_clear(s, slot);
+	if ((b->flags & RECORD_LEAVING) || b->sequence == RECORD_SEQUENCE_DEAD) {
+		member_set_state(s, slot, SWIM_LEFT);
+		return;
+	}
+	s->counters.refutations += m->state == SWIM_SUSPECT;
+	m->by = NONE;
+	member_set_state(s, slot, SWIM_ALIVE);
+}
+
+static bool is_joining(const struct swim *s)
+{
+	return instant_is_set(s->joined) && instant_since(s->now, s->joined).ns < span_ms(JOINING_MS).ns;
+}
+
+static void accept(struct swim *s, uint32_t slot, const struct record *record, uint32_t from, bool bulk)
+{
+	struct member *m = &s->members[slot];
+
+	if (record->body.sequence == m->sequence) {
+		if (m->conflict != m->sequence)
+			member_fact(s, slot, FACT_CONFLICT);
+		m->conflict = m->sequence;
+		sync_give(s, from, slot);
+		if (memcmp(record->wire, s->records[slot].wire, MAX_RECORD) > 0)
+			return;
+	}
+	member_store(s, slot, record);
+	settle_state(s, slot);
+	/* To a newcomer everything is new that the others know long since. */
+	if (!bulk || !is_joining(s))
+		gossip_record(s, slot);
+}
+
+void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
+{
+	struct record_claim claim;
+	struct record record;
+	struct member *m;
+	uint32_t slot;
+
+	BUG_ON(!record_decode(wire, &claim)); /* wire_decode saw to it */
+	s->counters.records_received++;
+	slot = member_find(s, &claim.body.key);
+	if (slot == NONE) {
+		s->counters.drop_not_admitted++;
+		return;
+	}
+	if (slot == s->cap) {
+		take_own(s, from, &claim);
+		return;
+	}
+	m = &s->members[slot];
+	if (claim.body.sequence < m->sequence) {
+		s->counters.drop_stale++;
+		sync_give(s, from, slot);
+		return;
+	}
+	if (claim.body.sequence == m->sequence && claim.len == s->records[slot].len
+	    && !memcmp(claim.wire, s->records[slot].wire, claim.len))
+		return;
+	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+			 VERIFY_BURST)) {
+		s->counters.drop_rate++;
+		return;
+	}
+	if (!record_verify(&claim, &record)) {
+		s->counters.drop_signature++;
+		return;
+	}
+	if (!bucket_take(&m->accept_full, s->now, per_second(ACCEPT_PER_SECOND), ACCEPT_BURST)) {
+		s->counters.drop_rate++;
+		return;
+	}
+	accept(s, slot, &record, from, bulk);
+}
+
+void records_accused(struct swim *s, uint32_t from, const struct accusation *a)
+{
+	uint32_t slot = member_find_id(s, a->subject), accuser = member_find_id(s, a->accuser);
+
+	if (slot == NONE || accuser == NONE) {
+		s->counters.drop_not_admitted++;
+	} else if (a->sequence < s->members[slot].sequence) {
+		s->counters.drop_stale++;
+		sync_give(s, from, slot);
+	} else if (a->sequence > s->members[slot].sequence) {
+		sync_ask(s, from, a->subject);
+	} else if (slot == s->cap) {
+		refute(s, accuser == s->cap ? NONE : accuser);
+	} else if (accuser != s->cap) {
+		suspicion_heard(s, slot, accuser, from);
+	}
+}
+
+void records_said_dead(struct swim *s, uint32_t slot, uint32_t from)
+{
+	if (slot == s->cap)
+		refute(s, from);
+	else
+		suspicion_heard(s, slot, from, from);
+}
+
+/* --- signs of life */
+
+static void take_back_lost(struct swim *s)
+{
+	for (uint32_t i = 0; s->lost && i < s->known; i++)
+		if (s->members[s->by_id[i]].lost)
+			member_set_state(s, s->by_id[i], SWIM_ALIVE);
+}
+
+void records_heard(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+
+	m->heard = s->heard = s->quiet_since = s->now;
+	take_back_lost(s);
+	probe_success(s, slot);
+	suspicion_clear(s, slot);
+	if (!instant_is_set(s->joined))
+		s->joined = s->now;
+	if (m->state == SWIM_SUSPECT) {
+		s->counters.refutations++;
+		member_set_state(s, slot, SWIM_ALIVE);
+	} else if (m->state == SWIM_DEAD) {
+		m->was_dead = true;
+		member_set_state(s, slot, SWIM_ALIVE);
+		if (m->reachable)
+			sync_due(s, slot);
+	}
+}

@@ -1,0 +1,214 @@
+/* state.h - what the files of this room share; no other room includes it.
+ *
+ * A call from outside sets s->now and s->out and does all its work with them; out is NULL where the contract
+ * gives none, and what has to be sent is then left to the next tick (settle() in swim.c makes its deadline).
+ *
+ * Memory per member: a struct member, a struct record and two indexes of 32 bits. Everything lies in one block, in
+ * arrays by slot, touched only as slots are used.
+ */
+#ifndef SWIM_STATE_H
+#define SWIM_STATE_H
+
+#include "base/heap.h"
+#include "base/pool.h"
+#include "swim/swim.h"
+#include "swim/wire.h"
+
+#define NONE UINT32_MAX
+
+/* Times in permille of a period, so that a longer period stretches all of them. */
+#define GAP_PERMILLE 100u        /* between two tries of a probe */
+#define PROBE_PERMILLE 800u      /* a probe fails after this */
+#define HELPER_PERMILLE 150u     /* a helper says nack after this */
+#define MIN_SUSPICION_PERMILLE 2000u
+#define MAX_SUSPICION_FACTOR 6u
+
+#define PROBE_TRIES 8u
+#define PROBE_MAX 32u            /* at once */
+#define HELPERS 3u
+#define ERRAND_MAX 64u           /* pings for others, at once */
+#define HEALTH_MAX 4u
+#define CONFIRMERS 3u            /* K: further accusers that shorten a suspicion all the way */
+#define ACCUSERS 4u              /* remembered for each subject, and relayed */
+#define SUSPICION_MAX 1024u
+#define TARGETS_ALL 32u          /* up to so many others everybody probes everybody */
+#define RINGS 8u                 /* beyond it, the successor on each of these rings */
+#define QUEUE_MAX 4096u
+#define SENDS_MAX 16u
+#define JOB_MAX 64u
+#define JOBS_PER_PEER 32u
+#define LISTS_AT_ONCE 4u
+
+struct member {
+	struct public_key key;
+	uint64_t id;                /* index only: the full key decides */
+	uint64_t sequence;          /* of the stored record; never falls; 0: none */
+	uint64_t conflict;          /* the sequence that a conflict was told of */
+	uint64_t told;              /* sequence of our record that it said it holds */
+	uint64_t digest;            /* of its view, as it last said */
+	uint32_t count;
+	uint32_t by;                /* first accuser; NONE: we */
+	struct instant since;       /* of state */
+	struct instant heard;       /* from itself */
+	struct instant probed;      /* last probe of ours began */
+	struct instant listed;      /* last LIST of ours to it began */
+	struct instant own_sent;    /* our record went to it */
+	/* token buckets: the instant at which each is full again */
+	struct instant verify_full; /* signatures checked for it as a sender */
+	struct instant accept_full; /* records accepted about it */
+	struct instant answer_full; /* records and wants sent to it unasked */
+	struct instant accuse_full; /* accusations heeded from it as a sender */
+	uint32_t near;              /* index in s->near plus 1 */
+	uint32_t suspicion;         /* index in s->suspicions plus 1 */
+	uint32_t item;              /* of its record in the queue plus 1 */
+	uint32_t fact_next;         /* list of members with facts; slot plus 1 */
+	uint8_t facts;              /* bits FACT_* */
+	uint8_t state;              /* enum swim_state */
+	uint8_t reported;           /* the state that the last fact told */
+	uint8_t list_wait;          /* exponent of the wait before the next LIST */
+	bool used;
+	bool reachable;
+	bool was_dead;              /* and does not know it yet */
+	bool estranged;             /* was dead, and its view not seen equal to ours since */
+	bool list_due;
+	bool lost;                  /* dead only because we heard nobody at all */
+	bool stranger;              /* reachable, and no record of it yet */
+	bool in_facts;
+};
+
+enum { FACT_RECORD = 1, FACT_CONFLICT = 2, FACT_STATE = 4, FACT_OWN = 8 };
+
+struct probe {
+	bool used;
+	uint32_t slot;
+	uint32_t id;
+	unsigned tries;
+	struct instant started, next, ends;
+};
+
+/* A ping that we send because `origin` asked us to. */
+struct errand {
+	uint32_t origin, target;    /* origin NONE: unused */
+	uint32_t origin_id, ping_id;
+	struct instant nack_at;     /* NEVER: said */
+	struct instant ends;
+};
+
+struct suspicion {
+	uint32_t slot;
+	bool own;                   /* our own probes failed: the member is SUSPECT */
+	unsigned accusers;
+	uint32_t accuser[ACCUSERS]; /* others than us */
+	struct instant since;       /* of our own; else of the first accusation */
+	struct instant verdict_at;  /* own */
+};
+
+enum gossip_class { GOSSIP_OWN, GOSSIP_RECORD, GOSSIP_LEAVE, GOSSIP_ACCUSATION, GOSSIP_CLASSES };
+
+struct gossip_item {
+	uint32_t next, prev;        /* index plus 1; circular within its list */
+	uint32_t slot;
+	uint32_t accuser;           /* class accusation */
+	uint64_t sequence;          /* class accusation: void when the member has a newer one */
+	uint8_t class;
+	uint8_t left;               /* sends */
+};
+
+enum job_kind { JOB_NONE, JOB_LIST, JOB_NEWER, JOB_WANTED };
+
+/* A part of a synchronisation that goes out as pace and budget allow. */
+struct job {
+	enum job_kind kind;
+	uint32_t peer;
+	bool more;                  /* next..last is not done */
+	uint64_t next, last;        /* ids */
+	unsigned entries;           /* NEWER: what the peer listed; WANTED: what it wants */
+	struct wire_entry entry[WIRE_ENTRIES_MAX];
+};
+
+struct swim {
+	struct instant now;
+	struct outbox *out;
+
+	uint32_t cap;               /* members; also the slot of this node in `members` and `records` */
+	struct span period;
+	struct rng rng;
+	struct swim_counters counters;
+
+	struct member *members;     /* cap + 1 */
+	struct record *records;     /* cap + 1; valid where member.sequence is not 0 */
+	uint32_t *by_id;            /* slots, this node's with them, by rising id (and slot) */
+	uint32_t known;             /* entries of by_id */
+	uint32_t *near;             /* slots reachable and neither dead nor left */
+	uint32_t near_count;
+	uint32_t strangers;
+	uint32_t records_held;
+	uint64_t digest;            /* sum of view hashes */
+	uint32_t lost;              /* members with that flag */
+	uint32_t facts_first, facts_last; /* slot plus 1 */
+	struct instant heard;       /* from anybody */
+	struct instant quiet_since; /* the later of heard and what else excuses silence */
+
+	uint64_t own_newer;         /* somebody remembers this sequence of ours */
+	uint32_t own_by;
+	bool own_pending;           /* it waits for own_at */
+	struct instant own_at;
+	struct instant own_full;
+
+	bool probing;               /* probe_at counts */
+	struct instant probe_at;
+	unsigned health;            /* 0: well; HEALTH_MAX: we may be the problem */
+	uint32_t targets[TARGETS_ALL];
+	unsigned target_count;
+	bool targets_stale;
+	struct probe probes[PROBE_MAX];
+	uint32_t probe_count;
+	struct errand errands[ERRAND_MAX];
+	uint32_t errand_count;
+	uint32_t greet_exponent;
+	struct instant greet_at;
+
+	struct pool suspicion_pool;
+	struct heap suspicion_heap;
+	struct suspicion *suspicions;
+	uint32_t suspicion_cap;
+	struct instant no_verdict_before;
+	struct instant verify_full; /* bucket: probes that accusations cause */
+
+	struct pool queue_pool;
+	struct gossip_item *queue;
+	uint32_t queue_cap;
+	uint32_t heads[GOSSIP_CLASSES][SENDS_MAX]; /* index plus 1, by sends left */
+	bool bursting;
+	struct instant burst_at;
+	struct instant budget_full; /* bucket of bytes */
+
+	bool pumping;
+	struct instant pump_at;
+	uint32_t job_count;
+	uint32_t job_turn;
+	uint32_t lists_due;         /* members with list_due */
+	uint32_t first_lists;       /* sent to newly reachable ones since we knew nobody */
+	struct instant joined;      /* first message after we knew nobody */
+	bool left;
+	struct job jobs[JOB_MAX];
+};
+
+static inline struct span permille(struct span of, uint64_t n)
+{
+	return (struct span){ of.ns / 1000 * n };
+}
+
+/* Takes one of `burst` tokens that come back one in `each`; *full: when all are back. */
+static inline bool bucket_take(struct instant *full, struct instant now, struct span each,
+			       uint64_t burst)
+{
+	if (instant_before(*full, now))
+		*full = now;
+	if (instant_since(*full, now).ns > (burst - 1) * each.ns)
+		return false;
+	*full = instant_add(*full, each);
+	return true;
+}
+
+#endif

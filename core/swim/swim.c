@@ -1,0 +1,494 @@
+/* swim.c - the room's verbs: what comes in, what time brings, when to be called next.
+ *
+ * Every call that may change something starts with enter() and ends with leave(). enter() notices that we slept:
+ * when we are called more than 400 ms after the deadline we gave, the process was paused or the machine suspended,
+ * and nobody is to be blamed for that time. leave() starts and stops the timers that depend on there being something to do:
+ * with nobody to probe, to greet or to spread to there is no deadline at all. */
+#include "swim/swim.h"
+
+#include "swim/gossip.h"
+#include "swim/member.h"
+#include "swim/probe.h"
+#include "swim/records.h"
+#include "swim/suspicion.h"
+#include "swim/sync.h"
+
+#include <string.h>
+
+#define STALL_MS 400u
+#define ALONE_S 30u         /* hearing nobody for so long, all are taken for lost */
+#define FIRST_LISTS 3u      /* sent to whom we meet first; others meet us by digest */
+#define GREET_MS 200u
+#define GREET_EXPONENT_MAX 9u
+#define GREET_AT_ONCE 16u
+#define GATHER_MS 20u       /* before the first burst: what comes together goes together */
+#define LEAVE_MAX 128u      /* messages of one step */
+#define MEMBERS_MAX (UINT32_C(1) << 24)
+
+/* --- memory */
+
+static size_t aligned(size_t size)
+{
+	return (size + 63) / 64 * 64;
+}
+
+static uint32_t suspicion_cap(uint32_t members)
+{
+	return members < SUSPICION_MAX ? members : SUSPICION_MAX;
+}
+
+struct layout {
+	size_t members, records, by_id, near, queue, queue_pool, suspicions, suspicion_pool,
+		suspicion_heap, end;
+};
+
+static size_t take(size_t *at, size_t size)
+{
+	size_t place = *at;
+
+	*at += aligned(size);
+	return place;
+}
+
+static struct layout layout_of(uint32_t members)
+{
+	uint32_t all = members + 1, suspicions = suspicion_cap(members);
+	struct layout l;
+	size_t at = 0;
+
+	BUG_ON(!members || members > MEMBERS_MAX);
+	take(&at, sizeof(struct swim));
+	l.members = take(&at, all * sizeof(struct member));
+	l.records = take(&at, all * sizeof(struct record));
+	l.by_id = take(&at, all * sizeof(uint32_t));
+	l.near = take(&at, all * sizeof(uint32_t));
+	l.queue = take(&at, QUEUE_MAX * sizeof(struct gossip_item));
+	l.queue_pool = take(&at, pool_size(QUEUE_MAX));
+	l.suspicions = take(&at, suspicions * sizeof(struct suspicion));
+	l.suspicion_pool = take(&at, pool_size(suspicions));
+	l.suspicion_heap = take(&at, heap_size(suspicions));
+	l.end = at;
+	return l;
+}
+
+size_t swim_size(uint32_t members)
+{
+	return layout_of(members).end;
+}
+
+struct swim *swim_init(void *memory, const struct swim_config *config, struct instant now)
+{
+	struct layout l = layout_of(config->members);
+	uint8_t *base = memory;
+	struct swim *s = memory;
+
+	s->now = now;
+	s->cap = config->members;
+	s->period = config->period.ns ? config->period : span_s(1);
+	rng_init(&s->rng, config->seed);
+	s->members = (struct member *)(base + l.members);
+	s->records = (struct record *)(base + l.records);
+	s->by_id = (uint32_t *)(base + l.by_id);
+	s->near = (uint32_t *)(base + l.near);
+	s->queue = (struct gossip_item *)(base + l.queue);
+	pool_init(&s->queue_pool, base + l.queue_pool, QUEUE_MAX);
+	s->suspicions = (struct suspicion *)(base + l.suspicions);
+	pool_init(&s->suspicion_pool, base + l.suspicion_pool, suspicion_cap(s->cap));
+	heap_init(&s->suspicion_heap, base + l.suspicion_heap, suspicion_cap(s->cap));
+	for (unsigned i = 0; i < ERRAND_MAX; i++)
+		s->errands[i].origin = NONE;
+	s->own_by = NONE;
+	s->quiet_since = now;
+	member_add(s, s->cap, &config->self);
+	return s;
+}
+
+/* --- every call */
+
+static void enter(struct swim *s, struct instant now, struct outbox *out)
+{
+	struct instant due = swim_deadline(s);
+	struct span late = instant_since(now, due);
+
+	s->now = now;
+	s->out = out;
+	if (late.ns <= span_ms(STALL_MS).ns)
+		return;
+	probe_drop_all(s);
+	suspicion_shift(s, late);
+	s->quiet_since = now;
+	if (s->health < HEALTH_MAX)
+		s->health++;
+}
+
+static struct instant later(struct instant a, struct instant b)
+{
+	return instant_before(a, b) ? b : a;
+}
+
+static void leave(struct swim *s)
+{
+	bool spread = !s->left && !gossip_idle(s) && s->near_count;
+	bool pump = s->job_count || s->lists_due;
+	bool probe = probe_possible(s);
+
+	if (probe && !s->probing)
+		s->probe_at = instant_add(s->now, (struct span){ rng_below(&s->rng, s->period.ns) });
+	s->probing = probe;
+	if (spread && !s->bursting)
+		s->burst_at = later(s->burst_at, instant_add(s->now, span_ms(GATHER_MS)));
+	s->bursting = spread;
+	if (pump && !s->pumping)
+		s->pump_at = later(s->pump_at, s->now);
+	s->pumping = pump;
+	if (!s->near_count) {
+		s->first_lists = 0;
+		s->joined = INSTANT_ZERO;
+	}
+	s->out = NULL;
+}
+
+/* --- admission, paths, our own record */
+
+void swim_admit(struct swim *s, uint32_t slot, const struct public_key *key, struct instant now)
+{
+	BUG_ON(slot >= s->cap);
+	enter(s, now, NULL);
+	member_add(s, slot, key);
+	leave(s);
+}
+
+void swim_forget(struct swim *s, uint32_t slot, struct instant now)
+{
+	BUG_ON(slot >= s->cap);
+	enter(s, now, NULL);
+	gossip_forget(s, slot);
+	suspicion_clear(s, slot);
+	suspicion_forget_accuser(s, slot);
+	probe_forget(s, slot);
+	sync_forget(s, slot);
+	for (uint32_t i = 0; i < s->known; i++)
+		if (s->members[s->by_id[i]].by == slot)
+			s->members[s->by_id[i]].by = NONE;
+	if (s->own_by == slot)
+		s->own_by = NONE;
+	member_remove(s, slot);
+	leave(s);
+}
+
+void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
+{
+	struct member *m = &s->members[slot];
+
+	BUG_ON(slot >= s->cap || !m->used);
+	if (m->reachable == yes)
+		return;
+	enter(s, now, NULL);
+	member_set_reachable(s, slot, yes);
+	if (yes) {
+		/* It may be another process than before: what it knew is not known. */
+		m->told = 0;
+		m->digest = 0;
+		if (m->estranged || s->first_lists < FIRST_LISTS) {
+			s->first_lists++;
+			sync_due(s, slot);
+		}
+		if (m->stranger) {
+			s->greet_exponent = 0;
+			s->greet_at = now;
+		}
+	}
+	leave(s);
+}
+
+void swim_set_self(struct swim *s, const struct record *record, struct instant now)
+{
+	struct member *self = &s->members[s->cap];
+
+	BUG_ON(memcmp(record->body.key.b, self->key.b, sizeof(self->key.b)) != 0);
+	BUG_ON(record->body.sequence < self->sequence);
+	if (record->body.sequence == self->sequence)
+		return;
+	enter(s, now, NULL);
+	member_store(s, s->cap, record);
+	gossip_record(s, s->cap);
+	leave(s);
+	s->burst_at = now; /* it waits for nothing */
+}
+
+void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now)
+{
+	BUG_ON(slot >= s->cap || !s->members[slot].used);
+	enter(s, now, NULL);
+	records_heard(s, slot);
+	leave(s);
+}
+
+void swim_leave(struct swim *s, struct instant now, struct outbox *out)
+{
+	uint32_t first, n;
+
+	enter(s, now, out);
+	n = s->near_count < LEAVE_MAX ? s->near_count : LEAVE_MAX;
+	first = n ? (uint32_t)rng_below(&s->rng, s->near_count) : 0;
+	for (uint32_t i = 0; i < n && s->members[s->cap].sequence; i++) {
+		struct draft d;
+
+		draft_begin(s, &d, s->near[(first + i) % s->near_count], WIRE_ITEMS, 0, 0);
+		draft_items(&d);
+		if (d.ok && draft_record(s, &d, s->cap))
+			draft_send(s, &d);
+	}
+	s->left = true;
+	leave(s);
+}
+
+/* --- messages */
+
+static void answer_ping(struct swim *s, uint32_t to, uint32_t id)
+{
+	struct draft d;
+
+	draft_begin(s, &d, to, WIRE_ACK, 0, id);
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+}
+
+static void input_body(struct swim *s, uint32_t from, const struct wire_message *m)
+{
+	switch ((enum wire_type)m->h.type) {
+	case WIRE_PING:
+		answer_ping(s, from, m->h.id);
+		break;
+	case WIRE_ACK:
+		s->counters.acks++;
+		errand_answered(s, from, m->h.id);
+		break;
+	case WIRE_PING_REQ:
+		errand_start(s, from, m->h.id, &m->target);
+		break;
+	case WIRE_FORWARDED:
+		probe_forwarded(s, m->h.id);
+		break;
+	case WIRE_NACK:
+		s->counters.nacks++;
+		break;
+	case WIRE_LIST:
+		sync_list(s, from, m);
+		break;
+	case WIRE_WANT:
+		sync_want(s, from, m);
+		break;
+	case WIRE_ITEMS:
+		break;
+	}
+}
+
+/* The sender's header says what it holds of us: less than there is, or more than we know. */
+static void compare_own(struct swim *s, uint32_t from, const struct wire_header *h)
+{
+	struct member *m = &s->members[from], *self = &s->members[s->cap];
+	struct instant again = instant_add(m->own_sent, span_ms(100));
+
+	m->told = h->known;
+	if (h->known > self->sequence)
+		sync_ask(s, from, self->id);
+	else if (h->known < self->sequence && h->type != WIRE_PING
+		 && (!instant_is_set(m->own_sent) || instant_reached(again, s->now)))
+		sync_give(s, from, s->cap);
+}
+
+static void input(struct swim *s, uint32_t from, const struct wire_message *m)
+{
+	records_heard(s, from);
+	for (unsigned i = 0; i < m->items; i++) {
+		if (m->item[i].kind == WIRE_ITEM_RECORD)
+			records_take(s, from, m->item[i].record, m->h.flags & WIRE_BULK);
+		else
+			records_accused(s, from, &m->item[i].accusation);
+	}
+	compare_own(s, from, &m->h);
+	input_body(s, from, m);
+	sync_compare(s, from, &m->h, m->h.type == WIRE_ACK);
+	sync_pump(s);
+}
+
+void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes message,
+		struct outbox *out)
+{
+	struct wire_message m;
+
+	BUG_ON(from >= s->cap);
+	enter(s, now, out);
+	if (!s->members[from].used)
+		s->counters.drop_not_admitted++;
+	else if (!wire_decode(message, &m))
+		s->counters.drop_malformed++;
+	else
+		input(s, from, &m);
+	leave(s);
+}
+
+/* --- time */
+
+/* Who is reachable and has told nothing of himself yet is asked, less and less often. */
+static void greet(struct swim *s)
+{
+	unsigned greeted = 0;
+	uint32_t start;
+
+	if (!s->strangers || !instant_reached(s->greet_at, s->now))
+		return;
+	start = (uint32_t)rng_below(&s->rng, s->near_count);
+	for (uint32_t i = 0; i < s->near_count && greeted < GREET_AT_ONCE; i++) {
+		uint32_t slot = s->near[(start + i) % s->near_count];
+
+		if (!s->members[slot].stranger)
+			continue;
+		probe_ping(s, slot, 0);
+		greeted++;
+	}
+	s->greet_at = instant_add(s->now, span_ms((uint64_t)GREET_MS << s->greet_exponent));
+	if (s->greet_exponent < GREET_EXPONENT_MAX)
+		s->greet_exponent++;
+}
+
+static struct instant alone_at(const struct swim *s)
+{
+	if (s->left || s->counters.alive < 2)
+		return INSTANT_NEVER;
+	return instant_add(s->quiet_since, span_s(ALONE_S));
+}
+
+/* We hear nobody: they may be dead or we cut off. Shown as dead, told to nobody, and taken back later. */
+static void give_up(struct swim *s)
+{
+	for (uint32_t i = 0; i < s->known; i++) {
+		uint32_t slot = s->by_id[i];
+
+		if (slot == s->cap || !member_lives(&s->members[slot]))
+			continue;
+		suspicion_clear(s, slot);
+		member_set_lost(s, slot);
+	}
+}
+
+void swim_tick(struct swim *s, struct instant now, struct outbox *out)
+{
+	enter(s, now, out);
+	if (instant_reached(alone_at(s), now))
+		give_up(s);
+	records_tick(s);
+	suspicion_tick(s);
+	probe_tick(s);
+	greet(s);
+	gossip_burst(s);
+	leave(s); /* what was queued just now may have to be pumped */
+	s->out = out;
+	sync_pump(s);
+	leave(s);
+}
+
+struct instant swim_deadline(const struct swim *s)
+{
+	struct instant first;
+
+	if (s->left)
+		return INSTANT_NEVER;
+	first = instant_min(probe_deadline(s), heap_first(&s->suspicion_heap));
+	first = instant_min(first, alone_at(s));
+	if (s->bursting)
+		first = instant_min(first, s->burst_at);
+	if (s->pumping)
+		first = instant_min(first, s->pump_at);
+	if (s->strangers)
+		first = instant_min(first, s->greet_at);
+	if (s->own_pending)
+		first = instant_min(first, s->own_at);
+	return first;
+}
+
+/* --- what is known */
+
+void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out)
+{
+	const struct member *m = &s->members[slot];
+
+	BUG_ON(slot >= s->cap);
+	*out = (struct swim_info){
+		.state = (enum swim_state)m->state, .sequence = m->sequence,
+		.since = m->since, .last_heard = m->heard,
+		.record = m->sequence ? &s->records[slot] : NULL,
+	};
+}
+
+static enum swim_fact_kind kind_of_state(enum swim_state state)
+{
+	switch (state) {
+	case SWIM_SUSPECT:
+		return SWIM_FACT_SUSPECT;
+	case SWIM_DEAD:
+		return SWIM_FACT_DEAD;
+	case SWIM_LEFT:
+		return SWIM_FACT_LEFT;
+	case SWIM_UNKNOWN:
+	case SWIM_ALIVE:
+		break;
+	}
+	return SWIM_FACT_ALIVE;
+}
+
+/* The next fact of this member; false: nothing of it is worth telling any more. */
+static bool take_fact(struct swim *s, uint32_t slot, struct swim_fact *out)
+{
+	struct member *m = &s->members[slot];
+	uint8_t bit = m->facts & (uint8_t)-m->facts;
+
+	m->facts &= (uint8_t)~bit;
+	*out = (struct swim_fact){ .slot = slot, .by = UINT32_MAX, .sequence = m->sequence };
+	switch (bit) {
+	case FACT_RECORD:
+		out->kind = SWIM_FACT_RECORD;
+		return true;
+	case FACT_CONFLICT:
+		out->kind = SWIM_FACT_CONFLICT;
+		return true;
+	case FACT_OWN:
+		out->kind = SWIM_FACT_OWN_NEWER;
+		out->slot = UINT32_MAX;
+		out->by = s->own_by;
+		out->sequence = s->own_newer;
+		return s->own_newer >= m->sequence;
+	default:
+		out->kind = kind_of_state((enum swim_state)m->state);
+		out->by = m->state == SWIM_SUSPECT || m->state == SWIM_DEAD ? m->by : UINT32_MAX;
+		if (m->state == m->reported || m->state == SWIM_UNKNOWN)
+			return false;
+		m->reported = m->state;
+		return true;
+	}
+}
+
+bool swim_next_fact(struct swim *s, struct swim_fact *out)
+{
+	while (s->facts_first) {
+		uint32_t slot = s->facts_first - 1;
+		struct member *m = &s->members[slot];
+
+		if (m->facts && take_fact(s, slot, out))
+			return true;
+		if (m->facts)
+			continue;
+		s->facts_first = m->fact_next;
+		if (!s->facts_first)
+			s->facts_last = 0;
+		m->in_facts = false;
+	}
+	return false;
+}
+
+const struct swim_counters *swim_counters(const struct swim *s)
+{
+	return &s->counters;
+}

@@ -1,0 +1,362 @@
+/* sync.c - synchronisation by lists.
+ *
+ * A LIST says: in this range of ids I hold exactly these, with these sequences and verdicts. The receiver sends what is
+ * newer here or missing there (NEWER), asks for what is newer there (WANT), and tells those whom the other side
+ * holds dead, so that they refute. One list thus makes both views equal, and each datagram of it stands alone: one
+ * that is lost costs its range only.
+ *
+ * When: on first contact; and when an answer shows another view digest, if both ends have nothing else to
+ * spread (or the counts differ by more than a tenth), and then less and less often while it does not
+ * help, since two nodes that admit different keys never get equal digests.
+ *
+ * Pace: what lists cause is cut into jobs, a job sends when its turn comes; in all at most 8 datagrams
+ * every 40 ms, within the budget of bytes. A LIST is answered by as many datagrams as records are needed, so a
+ * sender has at most JOBS_PER_PEER jobs; what is too much is dropped, and a later list repairs it. */
+#include "swim/sync.h"
+
+#include "swim/gossip.h"
+#include "swim/member.h"
+#include "swim/records.h"
+
+#define PUMP_MS 40u
+#define PUMP_DATAGRAMS 8u
+#define FIRST_WAIT_MS 300u
+#define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
+#define CALM_S 60u            /* views that were equal for so long start afresh */
+#define GIVE_PER_SECOND 20u
+#define GIVE_BURST 40u
+
+static struct job *new_job(struct swim *s, enum job_kind kind, uint32_t peer)
+{
+	struct job *place = NULL;
+	unsigned of_peer = 0;
+
+	for (struct job *j = s->jobs; j < s->jobs + JOB_MAX; j++) {
+		if (j->kind == JOB_NONE)
+			place = place ? place : j;
+		else
+			of_peer += j->peer == peer;
+	}
+	if (!place || of_peer >= JOBS_PER_PEER) {
+		s->counters.drop_rate++;
+		return NULL;
+	}
+	place->kind = kind;
+	place->peer = peer;
+	place->more = true;
+	place->next = 0;
+	place->last = UINT64_MAX;
+	place->entries = 0;
+	s->job_count++;
+	return place;
+}
+
+static void end_job(struct swim *s, struct job *j)
+{
+	j->kind = JOB_NONE;
+	s->job_count--;
+}
+
+void sync_due(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+
+	s->lists_due += !m->list_due;
+	m->list_due = true;
+}
+
+static void not_due(struct swim *s, uint32_t slot)
+{
+	struct member *m = &s->members[slot];
+
+	s->lists_due -= m->list_due;
+	m->list_due = false;
+}
+
+static struct span list_wait(const struct member *m)
+{
+	return span_ms((uint64_t)FIRST_WAIT_MS << m->list_wait);
+}
+
+void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer)
+{
+	struct member *m = &s->members[from];
+	uint32_t more = h->count > s->records_held ? h->count : s->records_held;
+	uint32_t less = h->count < s->records_held ? h->count : s->records_held;
+	bool quiet = (h->flags & WIRE_QUIET) && gossip_idle(s) && !s->suspicion_pool.count;
+
+	m->digest = h->digest;
+	m->count = h->count;
+	if (h->digest == s->digest) {
+		m->estranged = false;
+		not_due(s, from);
+		return;
+	}
+	if (!answer || !m->reachable || (!quiet && (more - less) * 10u <= more))
+		return;
+	if (instant_is_set(m->listed)) {
+		if (instant_since(s->now, m->listed).ns < list_wait(m).ns)
+			return;
+		if (instant_since(s->now, m->listed).ns > list_wait(m).ns + span_s(CALM_S).ns)
+			m->list_wait = 0;
+		else if (m->list_wait < WAIT_EXPONENT_MAX)
+			m->list_wait++;
+	}
+	sync_due(s, from);
+}
+
+/* --- lists out */
+
+static struct wire_entry entry_of(const struct member *m)
+{
+	return (struct wire_entry){
+		.id = m->id, .sequence = m->sequence,
+		.dead = m->state == SWIM_DEAD && !m->lost,
+	};
+}
+
+static void send_list(struct swim *s, struct job *j)
+{
+	struct wire_entry entry[WIRE_ENTRIES_MAX];
+	struct draft d;
+	uint64_t first = j->next, last = UINT64_MAX;
+	unsigned n = 0;
+
+	for (uint32_t i = member_from(s, j->next); i < s->known; i++) {
+		const struct member *m = &s->members[s->by_id[i]];
+
+		if (!m->sequence || (n && entry[n - 1].id == m->id))
+			continue;
+		if (n == WIRE_ENTRIES_MAX) {
+			last = entry[n - 1].id;
+			break;
+		}
+		entry[n++] = entry_of(m);
+	}
+	draft_begin(s, &d, j->peer, WIRE_LIST, 0, 0);
+	wr_be64(&d.w, first);
+	wr_be64(&d.w, last);
+	wr_u8(&d.w, (uint8_t)n);
+	for (unsigned i = 0; i < n; i++)
+		wire_put_entry(&d.w, &entry[i]);
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+	if (last == UINT64_MAX)
+		end_job(s, j);
+	else
+		j->next = last + 1;
+}
+
+/* --- records out */
+
+static const struct wire_entry *listed(const struct job *j, uint64_t id)
+{
+	unsigned low = 0, high = j->entries;
+
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (j->entry[mid].id == id)
+			return &j->entry[mid];
+		if (j->entry[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+enum lack { LACKS_NOTHING, LACKS_RECORD, LACKS_VERDICT };
+
+/* What the peer of the job lacks about this member. */
+static enum lack lack_of(const struct job *j, uint32_t slot, const struct member *m)
+{
+	const struct wire_entry *e = listed(j, m->id);
+
+	if (!m->sequence || (slot == j->peer && !e))
+		return LACKS_NOTHING;
+	if (j->kind == JOB_WANTED)
+		return e ? LACKS_RECORD : LACKS_NOTHING;
+	if (!e || e->sequence < m->sequence)
+		return LACKS_RECORD;
+	if (e->sequence == m->sequence && !e->dead && m->state == SWIM_DEAD && !m->lost
+	    && slot != j->peer)
+		return LACKS_VERDICT;
+	return LACKS_NOTHING;
+}
+
+static bool put_lack(struct swim *s, struct draft *d, const struct job *j, uint32_t slot)
+{
+	const struct member *m = &s->members[slot];
+
+	switch (lack_of(j, slot, m)) {
+	case LACKS_NOTHING:
+		return true;
+	case LACKS_RECORD:
+		return draft_record(s, d, slot);
+	case LACKS_VERDICT:
+		return draft_accusation(s, d, slot, s->cap);
+	}
+	return true;
+}
+
+/* One datagram of what the peer lacks. False: there was nothing to send. */
+static bool send_records(struct swim *s, struct job *j)
+{
+	struct draft d;
+	uint32_t i = member_from(s, j->next);
+
+	draft_begin(s, &d, j->peer, WIRE_ITEMS, WIRE_BULK, 0);
+	if (!d.ok)
+		return true;
+	draft_items(&d);
+	for (; i < s->known && s->members[s->by_id[i]].id <= j->last; i++) {
+		if (!put_lack(s, &d, j, s->by_id[i])) {
+			j->next = s->members[s->by_id[i]].id;
+			draft_send(s, &d);
+			return true;
+		}
+	}
+	end_job(s, j);
+	if (d.items)
+		draft_send(s, &d);
+	return d.items != 0;
+}
+
+static void start_due_lists(struct swim *s)
+{
+	unsigned running = 0;
+
+	for (uint32_t i = 0; i < JOB_MAX; i++)
+		running += s->jobs[i].kind == JOB_LIST;
+	for (uint32_t i = 0; s->lists_due && i < s->known && running < LISTS_AT_ONCE; i++) {
+		uint32_t slot = s->by_id[i];
+		struct member *m = &s->members[slot];
+
+		if (slot == s->cap || !m->list_due)
+			continue;
+		not_due(s, slot);
+		if (!m->reachable || m->digest == s->digest || !new_job(s, JOB_LIST, slot))
+			continue;
+		m->listed = s->now;
+		s->counters.syncs++;
+		running++;
+	}
+}
+
+void sync_pump(struct swim *s)
+{
+	unsigned sent = 0;
+
+	if (!s->pumping || !instant_reached(s->pump_at, s->now) || !s->out)
+		return;
+	s->pump_at = instant_add(s->now, span_ms(PUMP_MS));
+	if (!budget_left(s))
+		return;
+	start_due_lists(s);
+	for (unsigned i = 0; i < JOB_MAX && s->job_count && sent < PUMP_DATAGRAMS; i++) {
+		struct job *j = &s->jobs[s->job_turn];
+
+		while (j->kind != JOB_NONE && sent < PUMP_DATAGRAMS) {
+			if (j->kind == JOB_LIST)
+				send_list(s, j);
+			else if (!send_records(s, j))
+				continue;
+			sent++;
+			if (j->kind == JOB_LIST)
+				break; /* lists wait for the answers of others */
+		}
+		s->job_turn = (s->job_turn + 1) % JOB_MAX;
+	}
+}
+
+/* --- in */
+
+void sync_give(struct swim *s, uint32_t to, uint32_t slot)
+{
+	struct draft d;
+
+	if (!bucket_take(&s->members[to].answer_full, s->now,
+			 (struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
+		return;
+	draft_begin(s, &d, to, WIRE_ITEMS, 0, 0);
+	draft_items(&d);
+	if (d.ok && draft_record(s, &d, slot))
+		draft_send(s, &d);
+}
+
+static void send_want(struct swim *s, uint32_t to, const uint64_t *ids, unsigned n)
+{
+	struct draft d;
+
+	if (!n)
+		return;
+	draft_begin(s, &d, to, WIRE_WANT, 0, 0);
+	wr_u8(&d.w, (uint8_t)n);
+	for (unsigned i = 0; i < n; i++)
+		wr_be64(&d.w, ids[i]);
+	draft_items(&d);
+	draft_send(s, &d);
+}
+
+void sync_ask(struct swim *s, uint32_t to, uint64_t id)
+{
+	if (bucket_take(&s->members[to].answer_full, s->now,
+			(struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
+		send_want(s, to, &id, 1);
+}
+
+static bool keep_entries(struct job *j, const struct wire_message *m)
+{
+	if (!j)
+		return false;
+	for (unsigned i = 0; i < m->entries; i++)
+		j->entry[i] = m->entry[i];
+	j->entries = m->entries;
+	return true;
+}
+
+void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
+{
+	uint64_t want[WIRE_ENTRIES_MAX];
+	unsigned wanted = 0;
+	struct job *j;
+
+	for (unsigned i = 0; i < m->entries; i++) {
+		const struct wire_entry *e = &m->entry[i];
+		uint32_t slot = member_find_id(s, e->id);
+		const struct member *about = slot == NONE ? NULL : &s->members[slot];
+
+		if (!about)
+			continue;
+		if (e->sequence > about->sequence)
+			want[wanted++] = e->id;
+		else if (e->dead && e->sequence == about->sequence)
+			records_said_dead(s, slot, from);
+	}
+	send_want(s, from, want, wanted);
+	j = new_job(s, JOB_NEWER, from);
+	if (!keep_entries(j, m))
+		return;
+	j->next = m->first;
+	j->last = m->last;
+}
+
+void sync_want(struct swim *s, uint32_t from, const struct wire_message *m)
+{
+	struct job *j = new_job(s, JOB_WANTED, from);
+
+	if (!keep_entries(j, m))
+		return;
+	j->next = m->entry[0].id;
+	j->last = m->entry[m->entries - 1].id;
+}
+
+void sync_forget(struct swim *s, uint32_t slot)
+{
+	not_due(s, slot);
+	for (struct job *j = s->jobs; j < s->jobs + JOB_MAX; j++)
+		if (j->kind != JOB_NONE && j->peer == slot)
+			end_job(s, j);
+}

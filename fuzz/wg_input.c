@@ -74,8 +74,10 @@ static void start(struct actor *a)
 	memcpy(a->engine.preshared.b, psk.b, sizeof(psk));
 	wg_peer_set_preshared(a->e->wg, a->handle, &a->engine.preshared);
 
-	struct ip ten = ip_v4(10, 0, 0, 0), fd = ip_of(FAMILY_IPV6, "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-	struct prefix routes[] = { prefix_of(&ten, 8), prefix_of(&fd, 8) };
+	struct prefix routes[] = {
+		{ .ip = { FAMILY_IPV4, { 10 } }, .len = 8 },
+		{ .ip = { FAMILY_IPV6, { 0xfd } }, .len = 8 },
+	};
 
 	for (int i = 0; i < 2; i++)
 		BUG_ON(!allowedips_insert(a->e->routes, &routes[i], a->handle));
@@ -141,7 +143,7 @@ static void see(struct actor *a)
 			see_datagram(a, o);
 			continue;
 		}
-		/* WireGuard looks at version, length and source; the rest is the host's to judge. */
+		/* WireGuard judges version, length and source; the host, all else. */
 		if (!ip_packet_parse(bytes_of(o->data, o->len), &p))
 			continue;
 		BUG_ON(p.total_len != o->len);

@@ -29,7 +29,8 @@ uint32_t allowedips_lookup(const struct allowedips *t, const struct ip *ip);
 uint32_t allowedips_lookup_v4(const struct allowedips *t, const uint8_t ip[static 4]);
 uint32_t allowedips_lookup_v6(const struct allowedips *t, const uint8_t ip[static 16]);
 /* Walks the prefixes of one peer: start with *cursor = 0; false at the end. */
-bool allowedips_next(const struct allowedips *t, uint32_t peer, uint32_t *cursor, struct prefix *out);
+bool allowedips_next(const struct allowedips *t, uint32_t peer, uint32_t *cursor,
+		     struct prefix *out);
 uint32_t allowedips_count(const struct allowedips *t);
 
 #endif

@@ -19,7 +19,7 @@ struct uapi_device {
 	uint16_t listen_port;         /* as shown; 0 is not shown */
 	uint32_t fwmark;              /* as shown; 0 is not shown */
 	/* Called when a line asks for them; they set the fields above to what it is then (port 0:
-	 * the one that was chosen). Negative errno refuses the line. NULL: only the field is set. */
+	 * the one that was chosen). Negative errno refuses the line. NULL: the field is set. */
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t mark);
 	/* The index of the interface of that name, 0: none. NULL: scopes are numbers only. */

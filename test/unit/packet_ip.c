@@ -219,7 +219,7 @@ static void ipv6_extension_headers_are_walked(void)
 		    p.l4_offset != rows[i].l4 || p.has_l4 != rows[i].has_l4 ||
 		    p.has_ports != rows[i].ports || p.is_fragment != rows[i].fragment ||
 		    p.fragment_offset != rows[i].offset)
-			TAP_FAIL("%s: protocol %u at %" PRIu32 ", l4 %d, ports %d, fragment %d at %u",
+			TAP_FAIL("%s: protocol %u at %" PRIu32 ", l4 %d, ports %d, %d at %u",
 				 rows[i].name, p.protocol, p.l4_offset, p.has_l4, p.has_ports,
 				 p.is_fragment, p.fragment_offset);
 		if (p.has_ports)

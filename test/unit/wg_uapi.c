@@ -131,82 +131,84 @@ static const char *get(struct bench *b, bool hide_secrets)
 	return b->shown;
 }
 
+static const struct {
+	const char *text;
+	int error;
+} transactions[] = {
+	{ "", 0 },
+	/* what is no line */
+	{ "private_key\n", EPROTO }, { "x\n", EPROTO }, { "\n", EPROTO },
+	{ "=\n", EINVAL }, { "=x\n", EINVAL }, { "nonsense=1\n", EINVAL },
+	{ "Private_key=" A64 "\n", EINVAL }, { " fwmark=1\n", EINVAL },
+	{ "fwmark =1\n", EINVAL }, { "fwmar=1\n", EINVAL }, { "fwmark_=1\n", EINVAL },
+	/* the interface */
+	{ "private_key=" SECRET64 "\n", 0 }, { "private_key=" ZERO64 "\n", 0 },
+	{ "private_key=\n", EINVAL }, { "private_key=" SECRET64 "0\n", EINVAL },
+	{ "private_key=" SECRET64 "00\n", EINVAL }, { "private_key=1111\n", EINVAL },
+	{ "private_key=g111111111111111111111111111111111111111111111111111111111111111\n",
+	  EINVAL },
+	{ "listen_port=0\n", 0 }, { "listen_port=65535\n", 0 }, { "listen_port=007\n", 0 },
+	{ "listen_port=65536\n", EINVAL }, { "listen_port=-1\n", EINVAL },
+	{ "listen_port=+1\n", EINVAL }, { "listen_port=\n", EINVAL },
+	{ "listen_port=1 \n", EINVAL }, { "listen_port=0x10\n", EINVAL },
+	{ "fwmark=0\n", 0 }, { "fwmark=4294967295\n", 0 }, { "fwmark=4294967296\n", EINVAL },
+	{ "fwmark=0x20\n", EINVAL }, { "fwmark=18446744073709551617\n", EINVAL },
+	{ "replace_peers=true\n", 0 }, { "replace_peers=false\n", EINVAL },
+	{ "replace_peers=\n", EINVAL }, { "replace_peers=True\n", EINVAL },
+	{ "replace_peers=truee\n", EINVAL },
+	/* lines of a peer need a peer; lines of the interface come before it */
+	{ "endpoint=192.0.2.1:1\n", EINVAL }, { "allowed_ip=10.0.0.0/8\n", EINVAL },
+	{ "remove=true\n", EINVAL }, { "protocol_version=1\n", EINVAL },
+	{ PEER_A "fwmark=1\n", EINVAL }, { PEER_A "private_key=" SECRET64 "\n", EINVAL },
+	{ PEER_A "replace_peers=true\n", EINVAL }, { PEER_A "listen_port=1\n", EINVAL },
+	{ PEER_A, 0 }, { "public_key=" ZERO64 "\n", 0 }, { "public_key=aa\n", EINVAL },
+	{ "public_key=\n", EINVAL }, { PEER_A "public_key=" A64 "a\n", EINVAL },
+	{ PEER_A "preshared_key=" B64 "\n", 0 }, { PEER_A "preshared_key=" ZERO64 "\n", 0 },
+	{ PEER_A "preshared_key=bb\n", EINVAL }, { PEER_A "preshared_key=\n", EINVAL },
+	{ PEER_A "endpoint=192.0.2.1:51820\n", 0 },
+	{ PEER_A "endpoint=[2001:db8::1]:51820\n", 0 },
+	{ PEER_A "endpoint=[fe80::1%3]:51820\n", 0 },
+	{ PEER_A "endpoint=[fe80::1%eth7]:51820\n", EINVAL }, /* nobody knows names here */
+	{ PEER_A "endpoint=192.0.2.1\n", EINVAL }, { PEER_A "endpoint=\n", EINVAL },
+	{ PEER_A "endpoint=192.0.2.1:65536\n", EINVAL },
+	{ PEER_A "endpoint=2001:db8::1:51820\n", EINVAL },
+	{ PEER_A "endpoint=host.example:51820\n", EINVAL },
+	{ PEER_A "endpoint=192.0.2.1:51820 \n", EINVAL },
+	{ PEER_A "persistent_keepalive_interval=0\n", 0 },
+	{ PEER_A "persistent_keepalive_interval=65535\n", 0 },
+	{ PEER_A "persistent_keepalive_interval=65536\n", EINVAL },
+	{ PEER_A "persistent_keepalive_interval=off\n", EINVAL },
+	{ PEER_A "replace_allowed_ips=true\n", 0 },
+	{ PEER_A "replace_allowed_ips=1\n", EINVAL },
+	{ PEER_A "allowed_ip=10.0.0.0/8\n", 0 }, { PEER_A "allowed_ip=0.0.0.0/0\n", 0 },
+	{ PEER_A "allowed_ip=::/0\n", 0 }, { PEER_A "allowed_ip=10.1.2.3/8\n", 0 },
+	{ PEER_A "allowed_ip=10.0.0.0/33\n", EINVAL }, { PEER_A "allowed_ip=\n", EINVAL },
+	{ PEER_A "allowed_ip=10.0.0.1\n", EINVAL }, { PEER_A "allowed_ip=::/129\n", EINVAL },
+	{ PEER_A "allowed_ip=10.0.0.0/\n", EINVAL }, { PEER_A "allowed_ip=/8\n", EINVAL },
+	{ PEER_A "allowed_ip=-10.0.0.0/8\n", 0 }, { PEER_A "allowed_ip=-\n", EINVAL },
+	{ PEER_A "allowed_ip=--10.0.0.0/8\n", EINVAL },
+	{ PEER_A "allowed_ip=+10.0.0.0/8\n", EINVAL },
+	{ PEER_A "protocol_version=1\n", 0 }, { PEER_A "protocol_version=2\n", EINVAL },
+	{ PEER_A "protocol_version=01\n", EINVAL },
+	{ PEER_A "update_only=true\n", 0 }, { PEER_A "update_only=yes\n", EINVAL },
+	{ PEER_A "remove=true\n", 0 }, { PEER_A "remove=false\n", EINVAL },
+	/* values are judged also where they are passed over */
+	{ PEER_A "remove=true\nallowed_ip=10.0.0.0/8\n", 0 },
+	{ PEER_A "remove=true\nallowed_ip=10.0.0.0/80\n", EINVAL },
+	{ PEER_A "remove=true\npreshared_key=1\n", EINVAL },
+	{ PEER_A "update_only=true\nendpoint=here\n", EINVAL },
+};
+
 static void each_line_has_its_errno(void)
 {
-	static const struct {
-		const char *text;
-		int error;
-	} rows[] = {
-		{ "", 0 },
-		/* what is no line */
-		{ "private_key\n", EPROTO }, { "x\n", EPROTO }, { "\n", EPROTO },
-		{ "=\n", EINVAL }, { "=x\n", EINVAL }, { "nonsense=1\n", EINVAL },
-		{ "Private_key=" A64 "\n", EINVAL }, { " fwmark=1\n", EINVAL },
-		{ "fwmark =1\n", EINVAL }, { "fwmar=1\n", EINVAL }, { "fwmark_=1\n", EINVAL },
-		/* the interface */
-		{ "private_key=" SECRET64 "\n", 0 }, { "private_key=" ZERO64 "\n", 0 },
-		{ "private_key=\n", EINVAL }, { "private_key=" SECRET64 "0\n", EINVAL },
-		{ "private_key=" SECRET64 "00\n", EINVAL }, { "private_key=1111\n", EINVAL },
-		{ "private_key=g111111111111111111111111111111111111111111111111111111111111111\n",
-		  EINVAL },
-		{ "listen_port=0\n", 0 }, { "listen_port=65535\n", 0 }, { "listen_port=007\n", 0 },
-		{ "listen_port=65536\n", EINVAL }, { "listen_port=-1\n", EINVAL },
-		{ "listen_port=+1\n", EINVAL }, { "listen_port=\n", EINVAL },
-		{ "listen_port=1 \n", EINVAL }, { "listen_port=0x10\n", EINVAL },
-		{ "fwmark=0\n", 0 }, { "fwmark=4294967295\n", 0 }, { "fwmark=4294967296\n", EINVAL },
-		{ "fwmark=0x20\n", EINVAL }, { "fwmark=18446744073709551617\n", EINVAL },
-		{ "replace_peers=true\n", 0 }, { "replace_peers=false\n", EINVAL },
-		{ "replace_peers=\n", EINVAL }, { "replace_peers=True\n", EINVAL },
-		{ "replace_peers=truee\n", EINVAL },
-		/* lines of a peer need a peer; lines of the interface come before it */
-		{ "endpoint=192.0.2.1:1\n", EINVAL }, { "allowed_ip=10.0.0.0/8\n", EINVAL },
-		{ "remove=true\n", EINVAL }, { "protocol_version=1\n", EINVAL },
-		{ PEER_A "fwmark=1\n", EINVAL }, { PEER_A "private_key=" SECRET64 "\n", EINVAL },
-		{ PEER_A "replace_peers=true\n", EINVAL }, { PEER_A "listen_port=1\n", EINVAL },
-		{ PEER_A, 0 }, { "public_key=" ZERO64 "\n", 0 }, { "public_key=aa\n", EINVAL },
-		{ "public_key=\n", EINVAL }, { PEER_A "public_key=" A64 "a\n", EINVAL },
-		{ PEER_A "preshared_key=" B64 "\n", 0 }, { PEER_A "preshared_key=" ZERO64 "\n", 0 },
-		{ PEER_A "preshared_key=bb\n", EINVAL }, { PEER_A "preshared_key=\n", EINVAL },
-		{ PEER_A "endpoint=192.0.2.1:51820\n", 0 },
-		{ PEER_A "endpoint=[2001:db8::1]:51820\n", 0 },
-		{ PEER_A "endpoint=[fe80::1%3]:51820\n", 0 },
-		{ PEER_A "endpoint=[fe80::1%eth7]:51820\n", EINVAL }, /* nobody knows names here */
-		{ PEER_A "endpoint=192.0.2.1\n", EINVAL }, { PEER_A "endpoint=\n", EINVAL },
-		{ PEER_A "endpoint=192.0.2.1:65536\n", EINVAL },
-		{ PEER_A "endpoint=2001:db8::1:51820\n", EINVAL },
-		{ PEER_A "endpoint=host.example:51820\n", EINVAL },
-		{ PEER_A "endpoint=192.0.2.1:51820 \n", EINVAL },
-		{ PEER_A "persistent_keepalive_interval=0\n", 0 },
-		{ PEER_A "persistent_keepalive_interval=65535\n", 0 },
-		{ PEER_A "persistent_keepalive_interval=65536\n", EINVAL },
-		{ PEER_A "persistent_keepalive_interval=off\n", EINVAL },
-		{ PEER_A "replace_allowed_ips=true\n", 0 },
-		{ PEER_A "replace_allowed_ips=1\n", EINVAL },
-		{ PEER_A "allowed_ip=10.0.0.0/8\n", 0 }, { PEER_A "allowed_ip=0.0.0.0/0\n", 0 },
-		{ PEER_A "allowed_ip=::/0\n", 0 }, { PEER_A "allowed_ip=10.1.2.3/8\n", 0 },
-		{ PEER_A "allowed_ip=10.0.0.0/33\n", EINVAL }, { PEER_A "allowed_ip=\n", EINVAL },
-		{ PEER_A "allowed_ip=10.0.0.1\n", EINVAL }, { PEER_A "allowed_ip=::/129\n", EINVAL },
-		{ PEER_A "allowed_ip=10.0.0.0/\n", EINVAL }, { PEER_A "allowed_ip=/8\n", EINVAL },
-		{ PEER_A "allowed_ip=-10.0.0.0/8\n", 0 }, { PEER_A "allowed_ip=-\n", EINVAL },
-		{ PEER_A "allowed_ip=--10.0.0.0/8\n", EINVAL },
-		{ PEER_A "allowed_ip=+10.0.0.0/8\n", EINVAL },
-		{ PEER_A "protocol_version=1\n", 0 }, { PEER_A "protocol_version=2\n", EINVAL },
-		{ PEER_A "protocol_version=01\n", EINVAL },
-		{ PEER_A "update_only=true\n", 0 }, { PEER_A "update_only=yes\n", EINVAL },
-		{ PEER_A "remove=true\n", 0 }, { PEER_A "remove=false\n", EINVAL },
-		/* values are judged also where they are passed over */
-		{ PEER_A "remove=true\nallowed_ip=10.0.0.0/8\n", 0 },
-		{ PEER_A "remove=true\nallowed_ip=10.0.0.0/80\n", EINVAL },
-		{ PEER_A "remove=true\npreshared_key=1\n", EINVAL },
-		{ PEER_A "update_only=true\nendpoint=here\n", EINVAL },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < sizeof(transactions) / sizeof(*transactions); i++) {
 		struct bench *b = bench(4, 8);
-		int error = set(b, rows[i].text);
+		const char *text = transactions[i].text;
+		int error = set(b, text);
 
-		if (error != rows[i].error)
-			TAP_FAIL("errno %d, want %d, for\n# %s", error, rows[i].error, rows[i].text);
+		if (error != transactions[i].error)
+			TAP_FAIL("errno %d, want %d, for\n# %s", error,
+				 transactions[i].error, text);
 		end(b);
 	}
 }
@@ -286,7 +288,8 @@ static void peers_come_and_go(void)
 		{ PEER_B "allowed_ip=10.0.0.0/8\n", "ab", 0 },
 		{ PEER_A "update_only=true\nallowed_ip=12.0.0.0/8\n", "ab", 0 },
 		{ PEER_A "remove=true\n" PEER_B "remove=true\n", "", 0 },
-		{ PEER_A "allowed_ip=12.0.0.0/8\nupdate_only=true\nallowed_ip=13.0.0.0/8\n", "", 0 },
+		{ PEER_A "allowed_ip=12.0.0.0/8\nupdate_only=true\nallowed_ip=13.0.0.0/8\n", "",
+		  0 },
 		{ PEER_A "remove=true\nendpoint=192.0.2.1:1\n" PEER_A "endpoint=192.0.2.1:1\n", "a",
 		  0 },
 		{ "replace_peers=true\n" PEER_B, "b", 0 },

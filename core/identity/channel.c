@@ -52,7 +52,7 @@ struct channel {
 	struct random *random;
 	uint8_t hash_key[16];
 	struct public_key own;
-	struct dh_secret secret;
+	const struct secret_key *secret; /* of the one who made us: no copy to wipe */
 	uint64_t epoch;
 	uint64_t sent_before;      /* highest counter of all slots that were removed */
 	struct map by_tag;
@@ -80,7 +80,7 @@ struct channel *channel_init(void *memory, const struct channel_config *config)
 	c->random = config->random;
 	memcpy(c->hash_key, config->hash_key, sizeof(c->hash_key));
 	c->own = *config->public;
-	ed25519_to_dh_secret(&c->secret, config->secret);
+	c->secret = config->secret;
 	c->epoch = config->epoch;
 	at += padded(sizeof(*c));
 	map_init(&c->by_tag, at, config->members);
@@ -134,17 +134,23 @@ bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key)
 {
 	struct pair *p = pair_of(c, slot);
 	struct dh_public dh;
-	struct dh_secret secret;
+	struct dh_secret twin, result;
 	struct sym_key shared;
+	bool good;
 
 	BUG_ON(p->used || !memcmp(key, &c->own, sizeof(*key)));
-	if (!ed25519_to_dh_public(&dh, key) || !x25519(&secret, &c->secret, &dh))
+	if (!ed25519_to_dh_public(&dh, key))
 		return false;
-	memcpy(shared.b, secret.b, sizeof(shared.b));
+	ed25519_to_dh_secret(&twin, c->secret);
+	good = x25519(&result, &twin, &dh);
+	wipe(&twin, sizeof(twin));
+	if (!good)
+		return false;
+	memcpy(shared.b, result.b, sizeof(shared.b));
 	*p = (struct pair){ .used = true, .sent = c->sent_before };
 	derive(&p->send, &shared, &c->own, key);
 	derive(&p->receive, &shared, key, &c->own);
-	wipe(&secret, sizeof(secret));
+	wipe(&result, sizeof(result));
 	wipe(&shared, sizeof(shared));
 	BUG_ON(!map_add(&c->by_tag, tag_hash(c, p->receive.tag), slot));
 	return true;

@@ -422,11 +422,14 @@ static void removing_wipes_and_adding_again_repeats_no_counter(void)
 	struct channel_opened o;
 	struct sym_key ab, ba;
 	uint8_t tag[8];
+	struct dh_secret twin;
 	struct datagram d, first;
 	struct two t;
 
 	two_start(&t);
 	memory = (const uint8_t *)t.a.c;
+	ed25519_to_dh_secret(&twin, &t.a.sk);
+	ok(!contains(memory, size, &twin, sizeof(twin)));
 	twin_key(&t.a, &t.b, &ab, tag);
 	twin_key(&t.b, &t.a, &ba, tag);
 	ok(contains(memory, size, &ab, sizeof(ab)));

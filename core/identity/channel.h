@@ -38,8 +38,8 @@ struct channel_config {
 
 /* Memory: zeroed, aligned for uint64_t, touched only as far as used; it holds secrets. */
 size_t channel_size(uint32_t members);
-/* `random` and `secret` must stay; the rest of the configuration is copied. The keys of pairs are the
- * only secrets in the memory: channel_remove of every slot leaves none. */
+/* `random` and `secret` must stay; the rest of the configuration is copied. The keys of pairs are
+ * the only secrets in the memory: channel_remove of every slot leaves none. */
 struct channel *channel_init(void *memory, const struct channel_config *config);
 /* Computes the keys of this pair (one X25519). False: the key has no usable twin. Our own key and a
  * slot that is in use are BUGs. */

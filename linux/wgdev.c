@@ -186,7 +186,7 @@ static int ask(struct wgdev *d, struct priv_message *m, int fds[2])
 	return err;
 }
 
-static void close_sockets(struct wgdev *d)
+static void forget_sockets(struct wgdev *d)
 {
 	loop_remove(&d->loop, d->udp.fd4);
 	loop_remove(&d->loop, d->udp.fd6);
@@ -207,17 +207,28 @@ static int open_sockets(struct wgdev *d, uint16_t port)
 	opened.fd4 = fds[0];
 	opened.fd6 = fds[1];
 	opened.port = (uint16_t)m.value;
-	close_sockets(d);
+	forget_sockets(d);
 	if (opened.fd4 >= 0)
 		err = loop_add(&d->loop, opened.fd4, EPOLLIN, udp4_ready, d);
 	if (!err && opened.fd6 >= 0)
 		err = loop_add(&d->loop, opened.fd6, EPOLLIN, udp6_ready, d);
 	d->udp = opened;
 	if (err)
-		close_sockets(d);
+		forget_sockets(d);
 	else
 		d->device.listen_port = opened.port;
 	return err;
+}
+
+/* The privileged process holds the sockets, too, and with them the port. */
+static void close_sockets(struct wgdev *d)
+{
+	struct priv_message m = { .kind = PRIV_UDP_CLOSE };
+
+	forget_sockets(d);
+	const int err = ask(d, &m, NULL);
+	if (err)
+		say(d, ERRORS, "the UDP port is not closed: %s", strerror(-err));
 }
 
 /* The two callbacks of the UAPI. While the interface is down a port is only noted. */
@@ -237,9 +248,8 @@ static int set_fwmark(void *ctx, uint32_t mark)
 {
 	struct wgdev *d = ctx;
 	struct priv_message m = { .kind = PRIV_SET_MARK, .value = mark };
-	int none[2] = { -1, -1 };
 
-	const int err = ask(d, &m, none);
+	const int err = ask(d, &m, NULL);
 	if (!err)
 		d->device.fwmark = mark;
 	return err;

@@ -33,7 +33,7 @@ ok "row 39: show of a missing device fails" not wg show wgp
 ok "it returns to the shell" same "$(status_of timeout 10 ip netns exec a "$MESHGUARD" wireguard wgp)" 0
 ok "and the socket is there" has_socket wgp
 ok "which is for root alone" eval '[[ $(stat -c %a $socket) = [67]00 ]]'
-ok "in a folder for root alone" same "$(stat -c %a /run/wireguard)" 700
+ok "in a folder where root alone can put one" eval '[[ $(stat -c %a /run/wireguard) = 7[05][05] ]]'
 ok "the interface is there" has_link wgp
 ok "with an MTU of 1420" eval 'ip -n a link show wgp | grep -q "mtu 1420"'
 ok "wg show works" eval 'wg show wgp | grep -q "interface: wgp"'
@@ -62,7 +62,7 @@ for signal in TERM INT; do
 	ok "SIG$signal ends it orderly" same $? 0
 	ok "SIG$signal: interface and socket are gone" within 5 is_gone wgp
 done
-WG_PROCESS_FOREGROUND=1 run wgp 2>>"$work/f.log" &
+WG_PROCESS_FOREGROUND=1 ip netns exec a "$MESHGUARD" wireguard wgp 2>>"$work/f.log" &
 daemon=$!
 ok "WG_PROCESS_FOREGROUND=1: the socket comes" within 5 has_socket wgp
 ok "WG_PROCESS_FOREGROUND=1 is -f" kill -0 $daemon

@@ -113,7 +113,7 @@ void paths_forget(struct paths *p, uint32_t slot)
 	for (unsigned i = 0; i < SEED_PENDING; i++)
 		if (p->pending[i].slot == slot)
 			memset(&p->pending[i], 0, sizeof(p->pending[i]));
-	seeds_lost(p, slot, INSTANT_ZERO);
+	path_seeds_lost(p, slot, INSTANT_ZERO);
 	memset(&p->list[slot], 0, sizeof(p->list[slot]));
 	heap_set(&p->due, slot, INSTANT_NEVER);
 }
@@ -243,7 +243,7 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now)
 	path->wanted = now;
 	for (unsigned i = 0; i < path->count; i++)
 		probe_now(&path->list[i], now);
-	seeds_wanted(p, now);
+	path_seeds_wanted(p, now);
 	path_reschedule(p, slot);
 }
 
@@ -363,8 +363,8 @@ static void lose_path(struct paths *p, uint32_t slot, struct instant now)
 		if (!path->list[i].waiting)
 			path->list[i].next = now;
 	}
-	seeds_lost(p, slot, now);
-	seeds_wanted(p, now);
+	path_seeds_lost(p, slot, now);
+	path_seeds_wanted(p, now);
 }
 
 /* A probe to the address in use got no answer. */
@@ -425,12 +425,12 @@ void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 				address_due(p, slot, i, now, out);
 		path_reschedule(p, slot);
 	}
-	seeds_tick(p, now, out);
+	path_seeds_tick(p, now, out);
 }
 
 struct instant paths_deadline(const struct paths *p)
 {
-	return instant_min(heap_first(&p->due), seeds_deadline(p));
+	return instant_min(heap_first(&p->due), path_seeds_deadline(p));
 }
 
 bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out)

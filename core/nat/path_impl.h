@@ -100,11 +100,11 @@ void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8
 		struct outbox *out);
 
 /* seeds.c */
-bool seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
 		  struct instant now, struct span *rtt);
-void seeds_lost(struct paths *p, uint32_t slot, struct instant now);
-void seeds_wanted(struct paths *p, struct instant now);
-void seeds_tick(struct paths *p, struct instant now, struct outbox *out);
-struct instant seeds_deadline(const struct paths *p);
+void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now);
+void path_seeds_wanted(struct paths *p, struct instant now);
+void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out);
+struct instant path_seeds_deadline(const struct paths *p);
 
 #endif

@@ -128,7 +128,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	}
 	if (hit) {
 		rtt = instant_since(now, hit->sent);
-	} else if (seeds_answer(p, slot, from, id, now, &rtt)) {
+	} else if (path_seeds_answer(p, slot, from, id, now, &rtt)) {
 		hit = path_address(p, slot, from);
 	}
 	if (!hit) {

@@ -20,7 +20,7 @@ void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant
 	};
 }
 
-bool seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
 		  struct instant now, struct span *rtt)
 {
 	for (unsigned i = 0; i < SEED_PENDING; i++) {
@@ -39,7 +39,7 @@ bool seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, c
 	return false;
 }
 
-void seeds_lost(struct paths *p, uint32_t slot, struct instant now)
+void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now)
 {
 	for (uint32_t i = 0; i < p->seed_count; i++) {
 		if (p->seeds[i].slot != slot)
@@ -52,7 +52,7 @@ void seeds_lost(struct paths *p, uint32_t slot, struct instant now)
 	}
 }
 
-void seeds_wanted(struct paths *p, struct instant now)
+void path_seeds_wanted(struct paths *p, struct instant now)
 {
 	for (uint32_t i = 0; i < p->seed_count; i++)
 		if (p->seeds[i].slot == NO_SLOT && p->seeds[i].next.ns != UINT64_MAX &&
@@ -102,7 +102,7 @@ static void seed_step(struct paths *p, uint32_t number, struct instant now, stru
 	p->seed_next = instant_add(now, (struct span){ SEED_RATE_NS });
 }
 
-void seeds_tick(struct paths *p, struct instant now, struct outbox *out)
+void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out)
 {
 	if (!instant_reached(p->seed_next, now))
 		return;
@@ -118,7 +118,7 @@ void seeds_tick(struct paths *p, struct instant now, struct outbox *out)
 	}
 }
 
-struct instant seeds_deadline(const struct paths *p)
+struct instant path_seeds_deadline(const struct paths *p)
 {
 	struct instant first = INSTANT_NEVER;
 

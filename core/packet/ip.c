@@ -66,7 +66,7 @@ static bool step_over(struct ip_packet *p, struct cursor *c)
 	struct cursor at = *c;
 	uint8_t next = cur_u8(&at);
 	uint8_t len = cur_u8(&at);
-	size_t size;
+	uint32_t size;
 	uint16_t fragment;
 
 	switch (p->protocol) {
@@ -95,7 +95,7 @@ static bool step_over(struct ip_packet *p, struct cursor *c)
 	}
 	if (!cur_span(c, size).data)
 		return false;
-	p->l4_offset += (uint32_t)size;
+	p->l4_offset += size;
 	p->protocol = next;
 	return !p->fragment_offset;
 }

@@ -122,7 +122,7 @@ static unsigned common_bits(struct key a, struct key b)
 /* The bit that follows the first `len` ones; len < 128. */
 static unsigned bit_after(struct key k, unsigned len)
 {
-	return len < 64 ? k.hi >> (63 - len) & 1 : k.lo >> (127 - len) & 1;
+	return (len < 64 ? k.hi : k.lo) >> (~len & 63) & 1;
 }
 
 static uint32_t *root_of(struct allowedips *t, uint8_t family)
@@ -312,7 +312,7 @@ static uint32_t lookup(const struct allowedips *t, uint32_t n, struct key key, u
 			break;
 		if (node->peer != ALLOWEDIPS_NONE)
 			best = node->peer;
-		if (node->len == bits)
+		if (node->len >= bits)
 			break;
 		n = node->child[bit_after(key, node->len)];
 	}

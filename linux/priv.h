@@ -28,6 +28,7 @@ enum priv_kind {
 	PRIV_ADDRESS,        /* prefix: add it to the interface (flag set) or take it off */
 	PRIV_SET_MTU,        /* value */
 	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
+	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port is free again */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_KEY,      /* key, name: one usable entry */
@@ -105,6 +106,9 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
 int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_check;
 /* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is gone). */
 int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;
+
+/* For the child: traffic can pass. Tells who waits (detach), and then stdio is let go of. */
+void priv_ready(struct priv_child *c);
 
 /* Paths of run time state, by network namespace, so that several hosts on one kernel do not meet:
  * /run/meshguard/<inode of the network namespace>/<interface>.sock and .state. For cli/ too. */

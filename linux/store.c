@@ -127,6 +127,12 @@ void store_close(struct store *s)
 	s->dir = -1;
 }
 
+int store_refresh(struct store *s)
+{
+	store_close(s);
+	return open_directory(s, s->owner);
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* 0, or the reason why this open file is not to be trusted; -EAGAIN: it was just replaced. */

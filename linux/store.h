@@ -33,6 +33,8 @@ int store_open(struct store *s) must_check;
 /* The same, and makes the directory (0700) and its parents when absent. */
 int store_create(struct store *s) must_check;
 void store_close(struct store *s);
+/* Opens the same path anew: the directory may have been replaced. On failure there is none. */
+int store_refresh(struct store *s) must_check;
 
 enum store_flags {
 	STORE_SECRET = 1,   /* read: refuse when others can read it; write: mode 0600 */

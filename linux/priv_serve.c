@@ -1,0 +1,587 @@
+/* priv_serve.c - the privileged process while the node process lives.
+ *
+ * It sleeps until the child asks, the trust store changes, a signal comes or a seed is due. What
+ * goes to the child is made when the channel has room for it: the answer to the request at hand,
+ * the order to stop, seeds, and the trust store. So nothing queues up, and a child that does not
+ * read cannot hold us. While an answer waits no further request is read.
+ *
+ * The child is not trusted: a request may only do what the node needs, with the addresses of its
+ * own key, and only files of state are written.
+ */
+#include "linux/priv_inside.h"
+
+#include "identity/address.h"
+#include "linux/loop.h"
+#include "linux/priv_seeds.h"
+#include "linux/priv_trust.h"
+#include "linux/runtime.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOP_SECONDS 5
+#define MIN_MTU 576u
+#define IPV6_LEN 64
+
+struct server {
+	struct priv *p;
+	struct loop loop;
+	struct instant now;
+	struct trust_feed trust;
+	struct seeds seeds;
+	int signals;
+	int socket_watch;          /* inotify on the UAPI socket; -1: none */
+	bool terminal;             /* a hang-up means stop, not reload */
+	bool stopping;             /* PRIV_STOP is to be sent or was */
+	bool stop_sent;
+	bool ended;                /* the child */
+	int wait_status;
+	bool killed;
+	struct instant kill_at;
+	bool answering;
+	struct priv_message answer;
+	int answer_fds[2];
+	unsigned answer_fd_count;
+	uint32_t channel_events;   /* 0: it is closed */
+};
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static int set_mark(struct server *s, const struct priv_message *m)
+{
+	const int fds[] = { s->p->udp.fd4, s->p->udp.fd6 };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (fds[i] >= 0
+		    && setsockopt(fds[i], SOL_SOCKET, SO_MARK, &m->value, sizeof(m->value)) < 0)
+			return -errno;
+	s->p->mark = m->value;
+	return 0;
+}
+
+static void release_port(struct priv *p)
+{
+	udp_close(&p->udp);
+	p->udp.port = 0;
+	if (p->port_lock >= 0)
+		close(p->port_lock);
+	p->port_lock = -1;
+}
+
+/* New sockets, and on failure the old ones. The same port again gives the same sockets. */
+static int open_udp(struct priv *p, uint16_t port)
+{
+	struct udp fresh;
+	pid_t holder;
+	int lock = -1, r;
+
+	if (port && port == p->udp.port && (p->udp.fd4 >= 0 || p->udp.fd6 >= 0))
+		return 0;
+	if (port) {
+		lock = lock_take_port(port, &holder);
+		if (lock == -EADDRINUSE)
+			return lock;
+	}
+	r = udp_open(&fresh, port, p->mark);
+	if (r < 0) {
+		if (lock >= 0)
+			close(lock);
+		return r;
+	}
+	release_port(p);
+	p->udp = fresh;
+	p->port_lock = lock >= 0 ? lock : port ? -1 : lock_take_port(fresh.port, &holder);
+	return 0;
+}
+
+static int udp_request(struct server *s, const struct priv_message *m)
+{
+	struct priv *p = s->p;
+	int r;
+
+	if (m->value > UINT16_MAX)
+		return -EINVAL;
+	/* A mesh has its port; no service of this host's is to be posed as. */
+	if (p->config->mesh && m->value && m->value < 1024 && m->value != p->config->port)
+		return -EPERM;
+	r = open_udp(p, (uint16_t)m->value);
+	if (r < 0)
+		return r;
+	s->answer.value = p->udp.port;
+	if (p->udp.fd4 >= 0) {
+		s->answer.flag |= 1;
+		s->answer_fds[s->answer_fd_count++] = p->udp.fd4;
+	}
+	if (p->udp.fd6 >= 0) {
+		s->answer.flag |= 2;
+		s->answer_fds[s->answer_fd_count++] = p->udp.fd6;
+	}
+	return 0;
+}
+
+/* Index of this IPv4 address among those that derive from our key, or -1. */
+static int index_of(const struct priv *p, const struct ip *ip)
+{
+	struct ip ours;
+
+	for (unsigned j = 0; j < ADDRESS_INDEXES; j++) {
+		mesh_ipv4(&p->child->public, j, &p->child->prefix, &ours);
+		if (ip_equal(&ours, ip))
+			return (int)j;
+	}
+	return -1;
+}
+
+/* The kernel takes the later addresses of a net away with its first one; they are put back. */
+static int restore_ipv4(struct priv *p)
+{
+	int r = 0;
+
+	for (unsigned j = 0; j < ADDRESS_INDEXES && r == 0; j++) {
+		struct ip ip;
+
+		if (!(p->ipv4_indexes & 1u << j))
+			continue;
+		mesh_ipv4(&p->child->public, j, &p->child->prefix, &ip);
+		r = rtnl_address_add(&p->netlink, p->link, &ip, p->child->prefix.len);
+	}
+	return r;
+}
+
+static int change_ipv4(struct priv *p, const struct prefix *a, bool add)
+{
+	int j = index_of(p, &a->ip);
+	int r;
+
+	if (j < 0 || a->len != p->child->prefix.len)
+		return -EPERM;
+	if (add) {
+		r = rtnl_address_add(&p->netlink, p->link, &a->ip, a->len);
+		p->ipv4_indexes |= r == 0 ? 1u << j : 0;
+		return r;
+	}
+	r = rtnl_address_remove(&p->netlink, p->link, &a->ip, a->len);
+	if (r < 0)
+		return r;
+	p->ipv4_indexes &= ~(1u << j);
+	return restore_ipv4(p);
+}
+
+static int change_address(struct server *s, const struct priv_message *m)
+{
+	struct priv *p = s->p;
+	const struct prefix *a = &m->prefix;
+	struct ip ours;
+
+	if (!p->config->mesh)
+		return -EPERM;
+	if (a->ip.family == FAMILY_IPV4)
+		return change_ipv4(p, a, m->flag);
+	mesh_ipv6(&p->child->public, &ours);
+	if (a->len != IPV6_LEN || !ip_equal(&ours, &a->ip))
+		return -EPERM;
+	return m->flag ? rtnl_address_add(&p->netlink, p->link, &ours, IPV6_LEN)
+		       : rtnl_address_remove(&p->netlink, p->link, &ours, IPV6_LEN);
+}
+
+static int save(struct server *s, const struct priv_message *m)
+{
+	const char *name = priv_saved_name(m->which);
+
+	if (!s->p->config->mesh)
+		return -EOPNOTSUPP;
+	if (!name)
+		return -EINVAL;
+	return store_write(&s->p->store, name, m->data, m->data_len, STORE_SECRET | STORE_REPLACE);
+}
+
+static int carry_out(struct server *s, const struct priv_message *m)
+{
+	switch (m->kind) {
+	case PRIV_SET_MARK:
+		return set_mark(s, m);
+	case PRIV_UDP_OPEN:
+		return udp_request(s, m);
+	case PRIV_UDP_CLOSE:
+		release_port(s->p);
+		return 0;
+	case PRIV_ADDRESS:
+		return change_address(s, m);
+	case PRIV_SET_MTU:
+		if (m->value < MIN_MTU || m->value > MAX_PACKET)
+			return -EINVAL;
+		return rtnl_link_mtu(&s->p->netlink, s->p->link, m->value);
+	case PRIV_SAVE:
+		return save(s, m);
+	default:
+		return -EBADRQC;
+	}
+}
+
+static void lock_ready(void *ctx, uint32_t events)
+{
+	const struct server *s = ctx;
+
+	(void)events;
+	if (s->p->interface_lock >= 0)
+		lock_answer(s->p->interface_lock);
+	if (s->p->port_lock >= 0)
+		lock_answer(s->p->port_lock);
+}
+
+static void watch_port_lock(struct server *s)
+{
+	if (s->p->port_lock >= 0
+	    && loop_add(&s->loop, s->p->port_lock, EPOLLIN, lock_ready, s) < 0)
+		priv_say("cannot watch the lock of the port");
+}
+
+static void take_request(struct server *s, const struct priv_message *m)
+{
+	bool moves_port = m->kind == PRIV_UDP_OPEN || m->kind == PRIV_UDP_CLOSE;
+
+	message_init(&s->answer, m->kind);
+	s->answer_fd_count = 0;
+	if (moves_port)
+		loop_remove(&s->loop, s->p->port_lock);
+	s->answer.result = carry_out(s, m);
+	if (moves_port)
+		watch_port_lock(s);
+	s->answering = true;
+}
+
+/* --- the channel --------------------------------------------------------------------------- */
+
+static void begin_stop(struct server *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->kill_at = instant_add(s->now, span_s(STOP_SECONDS));
+}
+
+static void close_channel(struct server *s)
+{
+	if (s->channel_events == 0)
+		return;
+	loop_remove(&s->loop, s->p->channel);
+	close(s->p->channel);
+	s->p->channel = -1;
+	s->channel_events = 0;
+	begin_stop(s); /* it must end now, by itself or not */
+}
+
+static bool next_message(struct server *s, struct priv_message *m)
+{
+	if (s->stopping && !s->stop_sent) {
+		message_init(m, PRIV_STOP);
+		return true;
+	}
+	return seeds_next(&s->seeds, m) || trust_feed_next(&s->trust, m);
+}
+
+static void was_sent(struct server *s, const struct priv_message *m)
+{
+	if (m->kind == PRIV_STOP)
+		s->stop_sent = true;
+	else if (m->kind == PRIV_SEED)
+		seeds_sent(&s->seeds);
+	else
+		trust_feed_sent(&s->trust);
+}
+
+/* Sends as much as goes. True when something is left. */
+static bool send_all(struct server *s)
+{
+	struct priv_message m;
+	int r = 0;
+
+	if (s->answering) {
+		r = channel_send(s->p->channel, &s->answer, s->answer_fds, s->answer_fd_count);
+		s->answering = r == -EAGAIN;
+	}
+	while (r == 0 && next_message(s, &m)) {
+		r = channel_send(s->p->channel, &m, NULL, 0);
+		if (r == 0)
+			was_sent(s, &m);
+	}
+	if (r < 0 && r != -EAGAIN)
+		close_channel(s);
+	return r == -EAGAIN;
+}
+
+static void flush(struct server *s)
+{
+	if (s->channel_events == 0)
+		return;
+
+	bool left = send_all(s);
+	uint32_t events = (s->answering ? 0 : EPOLLIN) | (left ? EPOLLOUT : 0);
+
+	if (s->channel_events == 0 || events == s->channel_events)
+		return;
+	s->channel_events = events;
+	if (loop_change(&s->loop, s->p->channel, events) < 0)
+		close_channel(s);
+}
+
+static void channel_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+	struct priv_message m;
+	int fds[2], r = 0;
+
+	if ((events & EPOLLIN) && !s->answering)
+		r = channel_receive(s->p->channel, &m, fds);
+	if (r == 1) {
+		for (int i = 0; i < 2; i++) /* nobody asked for these */
+			if (fds[i] >= 0)
+				close(fds[i]);
+		take_request(s, &m);
+	} else if (r < 0 || (events & (EPOLLHUP | EPOLLERR))) {
+		if (r == -EBADMSG)
+			priv_say("the node process sent a malformed request; ending");
+		close_channel(s);
+	}
+}
+
+/* --- signals, the trust store, readiness ---------------------------------------------------- */
+
+static void reap(struct server *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (seeds_reaped(&s->seeds, pid) || pid != s->p->node)
+			continue;
+		s->ended = true;
+		s->wait_status = status;
+	}
+}
+
+static void take_signal(struct server *s, uint32_t number)
+{
+	switch (number) {
+	case SIGCHLD:
+		reap(s);
+		break;
+	case SIGHUP:
+		if (s->terminal)
+			begin_stop(s);
+		else if (s->p->config->mesh)
+			trust_feed_reload(&s->trust, s->now);
+		break;
+	case SIGINT:
+		if (s->stopping) /* who presses the key twice means it */
+			s->kill_at = s->now;
+		begin_stop(s);
+		break;
+	default:
+		begin_stop(s);
+	}
+}
+
+static void signals_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(s->signals, &info, sizeof(info)) == sizeof(info))
+		take_signal(s, info.ssi_signo);
+}
+
+static void trust_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+
+	(void)events;
+	trust_feed_changed(&s->trust, clock_now().boot);
+}
+
+/* As wireguard-go does: whoever removes the socket of a plain device ends it. */
+static void socket_watch_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+	char buf[4096];
+
+	(void)events;
+	while (read(s->socket_watch, buf, sizeof(buf)) > 0)
+		;
+	if (!priv_socket_is_there(&s->p->uapi))
+		begin_stop(s);
+}
+
+/* The child is ready: tell who waits, and let go of his terminal. */
+static void ready_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+	char byte;
+	ssize_t n = read(s->p->ready, &byte, 1);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	loop_remove(&s->loop, s->p->ready);
+	close(s->p->ready);
+	s->p->ready = -1;
+	if (n != 1) /* it ended without; how is told at the end */
+		return;
+	if (write(s->p->launcher, "", 1) < 0 && errno != EPIPE)
+		priv_say("cannot tell that all is ready: %s", strerror(errno));
+	close(s->p->launcher);
+	s->p->launcher = -1;
+	priv_silence();
+}
+
+/* --- life and death ------------------------------------------------------------------------- */
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int watch_socket(struct server *s)
+{
+	s->socket_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (s->socket_watch < 0)
+		return 0; /* then it is only ended by signal or by removing the interface */
+	if (inotify_add_watch(s->socket_watch, s->p->uapi.path, IN_ATTRIB | IN_DELETE_SELF) < 0)
+		return -errno;
+	return loop_add(&s->loop, s->socket_watch, EPOLLIN, socket_watch_ready, s);
+}
+
+static int open_mesh(struct server *s)
+{
+	trust_feed_open(&s->trust, &s->p->store, s->now);
+	if (s->trust.inotify < 0)
+		return 0;
+	return loop_add(&s->loop, s->trust.inotify, EPOLLIN, trust_ready, s);
+}
+
+static int server_open(struct server *s)
+{
+	int r = loop_init(&s->loop);
+
+	if (r < 0)
+		return r;
+	s->signals = open_signals();
+	if (s->signals < 0)
+		return -errno;
+	s->channel_events = EPOLLIN;
+	r = loop_add(&s->loop, s->p->channel, EPOLLIN, channel_ready, s);
+	if (!r)
+		r = loop_add(&s->loop, s->signals, EPOLLIN, signals_ready, s);
+	if (!r && s->p->ready >= 0)
+		r = loop_add(&s->loop, s->p->ready, EPOLLIN, ready_ready, s);
+	if (!r && s->p->interface_lock >= 0)
+		r = loop_add(&s->loop, s->p->interface_lock, EPOLLIN, lock_ready, s);
+	if (!r && s->p->port_lock >= 0)
+		r = loop_add(&s->loop, s->p->port_lock, EPOLLIN, lock_ready, s);
+	if (!r)
+		r = seeds_open(&s->seeds, s->p->config, &s->loop, s->now);
+	if (!r)
+		r = s->p->config->mesh ? open_mesh(s) : watch_socket(s);
+	return r;
+}
+
+static void server_close(struct server *s)
+{
+	seeds_close(&s->seeds);
+	if (s->p->config->mesh)
+		trust_feed_close(&s->trust);
+	if (s->socket_watch >= 0)
+		close(s->socket_watch);
+	if (s->signals >= 0)
+		close(s->signals);
+	loop_close(&s->loop);
+}
+
+static struct instant deadline(const struct server *s)
+{
+	struct instant first = seeds_deadline(&s->seeds);
+
+	if (s->p->config->mesh)
+		first = instant_min(first, trust_feed_deadline(&s->trust));
+	return s->stopping && !s->killed ? instant_min(first, s->kill_at) : first;
+}
+
+static void kill_child(struct server *s)
+{
+	s->killed = true;
+	kill(s->p->node, SIGKILL);
+}
+
+static void turn(struct server *s)
+{
+	s->now = clock_now().boot;
+	seeds_tick(&s->seeds, s->now);
+	if (s->p->config->mesh)
+		trust_feed_tick(&s->trust, s->now);
+	if (s->stopping && !s->killed && instant_reached(s->kill_at, s->now))
+		kill_child(s);
+	flush(s);
+	if (loop_turn(&s->loop, deadline(s)) < 0) {
+		priv_say("waiting for events failed; ending");
+		kill_child(s);
+		while (waitpid(s->p->node, &s->wait_status, 0) < 0 && errno == EINTR)
+			;
+		s->ended = true;
+	}
+}
+
+static int exit_status(const struct server *s)
+{
+	if (WIFEXITED(s->wait_status))
+		return WEXITSTATUS(s->wait_status);
+
+	int number = WTERMSIG(s->wait_status);
+
+	if (s->killed)
+		priv_say("the node process did not end within %d seconds and was killed",
+			 STOP_SECONDS);
+	else if (number == SIGKILL)
+		priv_say("the node process was killed");
+	else
+		priv_say("the node process was ended by signal %d (%s); this is a fault in "
+			 "meshguard, please report it", number, strsignal(number));
+	return 1;
+}
+
+int priv_serve(struct priv *p)
+{
+	static struct server server;
+	struct server *s = &server;
+	int r;
+
+	*s = (struct server){ .p = p, .signals = -1, .socket_watch = -1, .now = clock_now().boot };
+	s->terminal = isatty(STDIN_FILENO) && p->launcher < 0;
+	r = server_open(s);
+	if (r < 0) {
+		priv_say("the privileged process cannot start: %s", strerror(-r));
+		begin_stop(s);
+		kill_child(s);
+	}
+	reap(s); /* it may have ended before there was anything to wake us */
+	while (!s->ended && r == 0)
+		turn(s);
+	if (!s->ended)
+		waitpid(p->node, &s->wait_status, 0);
+	server_close(s);
+	return r < 0 ? 1 : exit_status(s);
+}

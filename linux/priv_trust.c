@@ -1,0 +1,301 @@
+/* priv_trust.c - reading authorized_keys and following its changes.
+ *
+ * The watch is set before the reading, so a change falls into one or the other. Both the
+ * directory and the folder are watched, since the folder comes, goes and is renamed. Tools write
+ * several files in a row: reading waits for a moment after the first change, never longer.
+ *
+ * Where inotify cannot be had (its instances are counted per user) the store is read every second.
+ */
+#include "linux/priv_trust.h"
+
+#include "identity/address.h"
+#include "identity/keyfile.h"
+#include "linux/priv_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define FOLDER "authorized_keys"
+#define DEBOUNCE_MS 50
+#define POLL_MS 1000
+#define KEY_TEXT 256
+#define MAX_ENTRIES (4u * MAX_MEMBERS)
+#define MAX_TOLD 32u /* lines about unusable files, of one reading */
+#define CHANGES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB \
+		 | IN_DELETE_SELF | IN_MOVE_SELF)
+
+struct trust_entry {
+	struct public_key key;
+	char name[MAX_NAME + 1];
+};
+
+/* Adding a watch that is there gives the same one; of another directory, the old one goes. */
+static void watch_one(const struct trust_feed *f, int *watch, const char *below, uint32_t mask)
+{
+	char path[64 + sizeof(FOLDER)];
+	int old = *watch;
+
+	/* By descriptor: the path may lead elsewhere by now. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", f->store->dir, below);
+	*watch = f->store->dir < 0 ? -1 : inotify_add_watch(f->inotify, path, mask | IN_ONLYDIR);
+	if (old >= 0 && old != *watch)
+		inotify_rm_watch(f->inotify, old);
+}
+
+static void watch(struct trust_feed *f)
+{
+	if (f->inotify < 0)
+		return;
+	watch_one(f, &f->dir_watch, ".", CHANGES);
+	watch_one(f, &f->keys_watch, FOLDER, CHANGES | IN_CLOSE_WRITE | IN_DONT_FOLLOW);
+}
+
+void trust_feed_open(struct trust_feed *f, struct store *store, struct instant now)
+{
+	*f = (struct trust_feed){ .store = store, .due = now, .dir_watch = -1, .keys_watch = -1 };
+	f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (f->inotify < 0)
+		priv_say("no inotify (%s): changes of trust are seen once a second",
+			 strerror(errno));
+}
+
+static void free_names(char **names, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+static void free_entries(struct trust_feed *f)
+{
+	free(f->entries);
+	f->entries = NULL;
+	f->count = f->cap = f->next = 0;
+}
+
+void trust_feed_close(struct trust_feed *f)
+{
+	free_entries(f);
+	free_names(f->told, f->told_count);
+	free_names(f->bad, f->bad_count);
+	f->told = f->bad = NULL;
+	f->told_count = f->bad_count = 0;
+	if (f->inotify >= 0)
+		close(f->inotify);
+	f->inotify = -1;
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void remember_bad(struct trust_feed *f, const char *file)
+{
+	if (f->bad_count == f->bad_cap) {
+		uint32_t cap = f->bad_cap ? 2 * f->bad_cap : 16;
+		char **names = reallocarray(f->bad, cap, sizeof(*names));
+
+		if (!names)
+			return;
+		f->bad = names;
+		f->bad_cap = cap;
+	}
+	f->bad[f->bad_count] = strdup(file);
+	f->bad_count += f->bad[f->bad_count] != NULL;
+}
+
+static void unusable(struct trust_feed *f, const char *file, const char *why)
+{
+	f->unusable++;
+	if (f->unusable <= MAX_TOLD
+	    && !(f->told && bsearch(&file, f->told, f->told_count, sizeof(*f->told), by_name)))
+		priv_say("%s (this entry is not used)", why);
+	if (f->unusable == MAX_TOLD)
+		priv_say("further unusable files in " FOLDER " are only counted");
+	remember_bad(f, file);
+}
+
+static struct trust_entry *new_entry(struct trust_feed *f)
+{
+	if (f->count == f->cap) {
+		uint32_t cap = f->cap ? 2 * f->cap : 16;
+		struct trust_entry *e = reallocarray(f->entries, cap, sizeof(*e));
+
+		if (!e || cap > MAX_ENTRIES) {
+			if (e)
+				f->entries = e;
+			return NULL;
+		}
+		f->entries = e;
+		f->cap = cap;
+	}
+	memset(&f->entries[f->count], 0, sizeof(*f->entries));
+	return &f->entries[f->count];
+}
+
+static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
+{
+	char path[sizeof(FOLDER) + NAME_MAX + 1], text[KEY_TEXT], why[PATH_MAX + 512];
+	struct trust_entry *e = new_entry(f);
+	ssize_t n;
+
+	snprintf(path, sizeof(path), FOLDER "/%s", file);
+	n = store_read(f->store, path, text, sizeof(text), 0);
+	if (n == -ENOENT) /* removed since it was listed */
+		return;
+	if (n < 0) {
+		unusable(f, file, f->store->error);
+		return;
+	}
+	if (!e) {
+		snprintf(why, sizeof(why), "%s/%s: there are too many keys", f->store->path, path);
+		unusable(f, file, why);
+		return;
+	}
+
+	enum key_problem problem = public_key_parse(text, (size_t)n, &e->key);
+
+	if (problem != KEY_OK) {
+		snprintf(why, sizeof(why), "%s/%s: %s", f->store->path, path,
+			 key_problem_text(problem));
+		unusable(f, file, why);
+		return;
+	}
+	memcpy(e->name, file, name_len);
+	f->count++;
+}
+
+static int visit(void *ctx, const char *file)
+{
+	struct trust_feed *f = ctx;
+	size_t len = strlen(file);
+
+	/* Other files are notes of the owner. */
+	if (len <= 4 || len > NAME_MAX || strcmp(file + len - 4, ".pub") != 0)
+		return 0;
+	if (!name_valid(file, len - 4)) {
+		unusable(f, file, "a file in " FOLDER " has a name that no peer can have");
+		return 0;
+	}
+	read_entry(f, file, len - 4);
+	return 0;
+}
+
+static void read_all(struct trust_feed *f)
+{
+	int r = store_refresh(f->store);
+
+	watch(f);
+	f->unusable = 0;
+	f->bad_count = f->bad_cap = 0;
+	f->bad = NULL;
+	if (r == 0)
+		r = store_list(f->store, FOLDER, visit, f);
+	if (r < 0) {
+		if (!f->unreadable)
+			priv_say("%s; until that is mended nobody is trusted", f->store->error);
+		free_entries(f);
+	}
+	f->unreadable = r < 0;
+	free_names(f->told, f->told_count);
+	f->told = f->bad;
+	f->told_count = f->bad_count;
+	f->bad = NULL;
+	f->bad_count = f->bad_cap = 0;
+	if (f->told_count)
+		qsort(f->told, f->told_count, sizeof(*f->told), by_name);
+	f->phase = TRUST_AT_BEGIN;
+	f->next = 0;
+}
+
+/* --- changes ----------------------------------------------------------------------------- */
+
+void trust_feed_reload(struct trust_feed *f, struct instant now)
+{
+	f->due = instant_min(f->due, instant_add(now, span_ms(DEBOUNCE_MS)));
+}
+
+static bool concerns_us(const struct trust_feed *f, const struct inotify_event *e)
+{
+	if (e->mask & IN_IGNORED) /* the end of a watch; what ended it was told before */
+		return false;
+	if (e->mask & IN_Q_OVERFLOW)
+		return true;
+	if (e->wd == f->keys_watch)
+		return !e->len || e->name[0] != '.'; /* temporary files of the writers */
+	return e->wd == f->dir_watch && (!e->len || strcmp(e->name, FOLDER) == 0);
+}
+
+void trust_feed_changed(struct trust_feed *f, struct instant now)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	ssize_t n;
+
+	while ((n = read(f->inotify, buf, sizeof(buf))) > 0) {
+		const struct inotify_event *e;
+
+		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
+			e = (const struct inotify_event *)at;
+			if (concerns_us(f, e))
+				trust_feed_reload(f, now);
+		}
+	}
+}
+
+struct instant trust_feed_deadline(const struct trust_feed *f)
+{
+	return f->phase == TRUST_IDLE ? f->due : INSTANT_NEVER;
+}
+
+void trust_feed_tick(struct trust_feed *f, struct instant now)
+{
+	if (f->phase != TRUST_IDLE || !instant_reached(f->due, now))
+		return;
+	f->due = INSTANT_NEVER;
+	read_all(f);
+	/* While there is no directory, nothing tells when it comes back. */
+	if (f->inotify < 0 || f->store->dir < 0)
+		f->due = instant_add(now, span_ms(POLL_MS));
+}
+
+bool trust_feed_next(const struct trust_feed *f, struct priv_message *m)
+{
+	switch (f->phase) {
+	case TRUST_IDLE:
+		return false;
+	case TRUST_AT_BEGIN:
+		message_init(m, PRIV_TRUST_BEGIN);
+		m->flag = f->unreadable;
+		return true;
+	case TRUST_AT_KEYS:
+		message_init(m, PRIV_TRUST_KEY);
+		m->key = f->entries[f->next].key;
+		memcpy(m->name, f->entries[f->next].name, sizeof(m->name));
+		return true;
+	case TRUST_AT_END:
+		message_init(m, PRIV_TRUST_END);
+		m->value = f->unusable;
+		return true;
+	}
+	return false;
+}
+
+void trust_feed_sent(struct trust_feed *f)
+{
+	if (f->phase == TRUST_AT_END) {
+		f->phase = TRUST_IDLE;
+		free_entries(f);
+		return;
+	}
+	if (f->phase == TRUST_AT_KEYS)
+		f->next++;
+	f->phase = f->next < f->count ? TRUST_AT_KEYS : TRUST_AT_END;
+}

@@ -1,9 +1,10 @@
 /* probe.c - whom we probe, how often, through whom.
  *
- * Once a period one target is probed, the one whose last probe is longest ago: round robin, whatever comes and
- * goes. Up to TARGETS_ALL other members all are targets of all. Beyond that each node has fixed targets: the next living
- * member after it on each of RINGS circles, on which members are ordered by a hash of their id and the
- * circle's number; so each member has as many monitors, always the same ones.
+ * Once a period one target is probed. Up to TARGETS_ALL other members everybody probes all, in the order of their ids,
+ * which are hashes. Beyond that each node has fixed targets: the next living member after it on each of RINGS
+ * circles, on which members are ordered by a hash of their id and the circle's number; so each member has as many
+ * monitors, always the same ones. Both orders are walked round by round, whatever comes and goes, and have nodes that
+ * started together probe the same target one after the other and not at once.
  *
  * A probe is one id and up to 8 pings, 100 ms apart, direct where there is a path. After the second and the fifth
  * gap three others are asked to ping the target for us; they say FORWARDED when it answers, or NACK when it
@@ -35,14 +36,6 @@ static uint64_t ring_place(uint64_t id, uint8_t ring)
 	return siphash(ring_key, in, sizeof(in));
 }
 
-static void add_target(struct swim *s, uint32_t slot)
-{
-	for (unsigned i = 0; i < s->target_count; i++)
-		if (s->targets[i] == slot)
-			return;
-	s->targets[s->target_count++] = slot;
-}
-
 static uint32_t successor(const struct swim *s, uint8_t ring)
 {
 	uint64_t self = ring_place(s->members[s->cap].id, ring), best = UINT64_MAX;
@@ -69,32 +62,32 @@ static void choose_targets(struct swim *s)
 	s->target_count = 0;
 	if (s->counters.alive > TARGETS_ALL) {
 		for (uint8_t ring = 0; ring < RINGS; ring++)
-			add_target(s, successor(s, ring));
+			s->targets[s->target_count++] = successor(s, ring);
 		return;
 	}
 	for (uint32_t i = 0; i < s->known; i++)
 		if (s->by_id[i] != s->cap && member_lives(&s->members[s->by_id[i]]))
-			add_target(s, s->by_id[i]);
+			s->targets[s->target_count++] = s->by_id[i];
 }
 
-/* Longest ago first; chance among those that never were. */
+/* Of all, the first one after the last one by id; else the next ring's. */
 static uint32_t next_target(struct swim *s)
 {
 	uint32_t best = NONE;
-	unsigned start;
 
 	if (s->targets_stale)
 		choose_targets(s);
-	if (!s->target_count)
-		return NONE;
-	start = (unsigned)rng_below(&s->rng, s->target_count);
+	if (s->counters.alive > TARGETS_ALL)
+		return s->targets[s->probe_turn++ % RINGS];
 	for (unsigned i = 0; i < s->target_count; i++) {
-		uint32_t slot = s->targets[(start + i) % s->target_count];
+		uint32_t slot = s->targets[i];
+		uint64_t far = s->members[slot].id - s->probe_after - 1;
 
-		if (best == NONE
-		    || instant_before(s->members[slot].probed, s->members[best].probed))
+		if (best == NONE || far < s->members[best].id - s->probe_after - 1)
 			best = slot;
 	}
+	if (best != NONE)
+		s->probe_after = s->members[best].id;
 	return best;
 }
 

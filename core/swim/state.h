@@ -99,7 +99,7 @@ struct suspicion {
 	bool own;                   /* our own probes failed: the member is SUSPECT */
 	unsigned accusers;
 	uint32_t accuser[ACCUSERS]; /* others than us */
-	struct instant since;       /* of our own; else of the first accusation */
+	struct instant since;       /* of the suspicion; it counts when it is our own */
 	struct instant verdict_at;  /* own */
 };
 
@@ -157,6 +157,8 @@ struct swim {
 
 	bool probing;               /* probe_at counts */
 	struct instant probe_at;
+	uint64_t probe_after;       /* id of the last target */
+	uint32_t probe_turn;        /* ring of the next one */
 	unsigned health;            /* 0: well; HEALTH_MAX: we may be the problem */
 	uint32_t targets[TARGETS_ALL];
 	unsigned target_count;

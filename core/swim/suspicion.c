@@ -6,7 +6,8 @@
  *
  *     S(C) = MAX - (MAX - MIN) * ln(C + 1) / ln(K + 1),   MIN = 2 periods, MAX = 6 MIN, K = min(3, others that could)
  *
- * so liars can make us look, and can make us decide sooner about a member that does not answer us
+ * from the failure of our probe on; from its start if an accusation caused it, for others have waited already.
+ * So liars can make us look, and can make us decide sooner about a member that does not answer us
  * anyway; they cannot make us decide against one that does. Every sign of life clears a suspicion.
  *
  * No verdict is taken while we hear nobody at all (unless there is only one other member: then the two cases
@@ -24,6 +25,8 @@
 #define LOOKS_BURST 64u
 #define HEED_PER_SECOND 16u
 #define HEED_BURST 64u
+#define AGREE_PER_SECOND 20u
+#define AGREE_BURST 40u
 
 /* ln(C + 1) / ln(K + 1) in permille; [K][C]. */
 static const uint16_t shortening[CONFIRMERS + 1][CONFIRMERS + 1] = {
@@ -98,11 +101,27 @@ static bool add_accuser(struct suspicion *x, uint32_t accuser)
 	return true;
 }
 
+/* The accuser is late and not sure yet: we have been through that. */
+static void agree(struct swim *s, uint32_t slot, uint32_t accuser)
+{
+	struct draft d;
+
+	if (!bucket_take(&s->members[accuser].answer_full, s->now, span_ms(1000 / AGREE_PER_SECOND),
+			 AGREE_BURST))
+		return;
+	draft_begin(s, &d, accuser, WIRE_ITEMS, 0, 0);
+	draft_items(&d);
+	if (draft_accusation(s, &d, slot, s->cap))
+		draft_send(s, &d);
+}
+
 void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t from)
 {
 	struct member *m = &s->members[slot];
 	struct suspicion *x = find(s, slot);
 
+	if (m->state == SWIM_DEAD && !m->lost && from == accuser)
+		agree(s, slot, from);
 	if (!member_lives(m) || accuser == slot)
 		return;
 	for (unsigned i = 0; x && i < x->accusers; i++)
@@ -143,13 +162,14 @@ void suspicion_own(struct swim *s, uint32_t slot)
 	}
 	if (!x->own) {
 		x->own = true;
-		x->since = s->now;
+		x->since = x->accusers ? s->members[slot].probed : s->now;
 		s->counters.suspicions++;
 		member_set_state(s, slot, SWIM_SUSPECT);
 		set_verdict(s, x);
-		if (x->accusers < ACCUSERS)
-			gossip_accusation(s, slot, s->cap);
 	}
+	/* Again after each probe, until enough others agree: who has a verdict already answers that. */
+	if (x->accusers < CONFIRMERS)
+		gossip_accusation(s, slot, s->cap);
 	schedule(s, x);
 }
 

@@ -100,6 +100,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->own_by = NONE;
 	s->quiet_since = now;
 	member_add(s, s->cap, &config->self);
+	s->probe_after = s->members[s->cap].id;
 	return s;
 }
 

@@ -92,6 +92,7 @@ static void wake(struct mesh *m)
 	if (m->turn == m->loop.turns)
 		return;
 	m->turn = m->loop.turns;
+	node_uapi(m->node, &m->device);
 	m->now = clock_now();
 	entropy(fresh, sizeof(fresh));
 	node_entropy(m->node, fresh);

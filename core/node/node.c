@@ -274,5 +274,8 @@ const struct event_ring *node_events(const struct node *n)
 
 void node_uapi(struct node *n, struct uapi_device *out)
 {
-	*out = (struct uapi_device){ .wg = n->wg, .listen_port = n->config.port };
+	*out = (struct uapi_device){
+		.wg = n->wg, .shown = n->forwarding.current->routes,
+		.listen_port = n->config.port,
+	};
 }

@@ -80,7 +80,7 @@ void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its slot, or
  * UINT32_MAX when there is none. */
 uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
-/* For the read-only UAPI. */
+/* For the read-only UAPI; holds until the next step. */
 void node_uapi(struct node *node, struct uapi_device *out);
 
 #endif

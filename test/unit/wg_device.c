@@ -162,6 +162,26 @@ static void a_small_outbox_is_filled_again_and_again_by_ticks(void)
 	world_free(w);
 }
 
+static void a_packet_does_not_overtake_those_that_wait(void)
+{
+	struct world *w = world_pair(17, true);
+
+	ok(world_ping(w, A, B));
+	world_run(w, span_s(1));
+	outbox_init(&w->out, w->items, 512, w->arena, 1000); /* no room for one of 1420 */
+	for (uint32_t i = 0; i < 3; i++)
+		ok(wg_route(A->wg, w->now, world_packet(w, A, B, 1420, i), &w->out));
+	eq_int(w->out.count, 0);
+	eq_int(info_of(A, 0).staged, 3);
+	outbox_init(&w->out, w->items, 512, w->arena, sizeof(w->arena));
+	ok(world_send(w, A, B, 1420, 3));
+	world_run(w, span_ms(50));
+	eq_int(B->delivered, 5);
+	eq_int(number_in(B), 3);
+	eq_int(info_of(A, 0).staged, 0);
+	world_free(w);
+}
+
 static void jumbo_packets_wait_and_flow_in_order(void)
 {
 	struct world *w = world_pair(8, true);
@@ -481,6 +501,33 @@ static void the_peer_silent_longest_gives_its_keys_up(void)
 	world_free(w);
 }
 
+static bool lose_data(struct world *w, struct world_node *from, struct world_datagram *d)
+{
+	(void)w, (void)from;
+	return d->data[0] == MESSAGE_DATA;
+}
+
+static void handshakes_that_nobody_confirms_fill_no_table(void)
+{
+	struct world *w = world_new(23);
+	struct wg_limits two = { .peers = 8, .sessions = 2, .staged_packets = 64 };
+
+	world_add(w, true, two);
+	w->meddle = lose_data;
+	for (uint32_t i = 1; i < 4; i++) {
+		world_add(w, true, two);
+		world_peer(w, A, &w->nodes[i], false);
+		world_peer(w, &w->nodes[i], A, true);
+		world_send(w, &w->nodes[i], A, 84, 1);
+		world_run(w, span_ms(100));
+		eq_int(w->nodes[i].facts[WG_FACT_HANDSHAKE], 1);
+	}
+	eq_int(A->wg->session_pool.count, 2);
+	ok(!peer_session(A->wg, &A->wg->peers[0], PAIR_NEXT));
+	ok(peer_session(A->wg, &A->wg->peers[2], PAIR_NEXT));
+	world_free(w);
+}
+
 static void one_key_pair_in_all_is_enough_to_talk(void)
 {
 	struct world *w = world_new(22);
@@ -505,6 +552,7 @@ TAP_TESTS(T(bytes_are_counted_as_the_kernel_counts_them),
 	  T(packets_without_a_route_are_dropped),
 	  T(waiting_packets_go_out_in_order_after_the_handshake),
 	  T(a_small_outbox_is_filled_again_and_again_by_ticks),
+	  T(a_packet_does_not_overtake_those_that_wait),
 	  T(jumbo_packets_wait_and_flow_in_order),
 	  T(one_step_never_asks_for_more_than_it_promised),
 	  T(going_down_forgets_and_is_silent_going_up_speaks_again),
@@ -517,4 +565,5 @@ TAP_TESTS(T(bytes_are_counted_as_the_kernel_counts_them),
 	  T(sixteen_thousand_peers_are_found_served_and_counted),
 	  T(memory_is_touched_as_far_as_it_is_used),
 	  T(the_peer_silent_longest_gives_its_keys_up),
+	  T(handshakes_that_nobody_confirms_fill_no_table),
 	  T(one_key_pair_in_all_is_enough_to_talk))

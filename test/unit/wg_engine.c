@@ -68,6 +68,8 @@ static void first_packet_arrives_after_a_handshake(void)
 	ok(A->last_fact[WG_FACT_HANDSHAKE].initiator);
 	ok(!B->last_fact[WG_FACT_HANDSHAKE].initiator);
 	eq_int(A->last_fact[WG_FACT_HANDSHAKE].slot, 1);
+	ok(!timers_is_set(&peer_of(A)->timers, TIMER_RETRANSMIT));
+	ok(!instant_is_set(peer_of(A)->timers.attempt_since));
 	ok(world_ping(w, B, A));
 	world_free(w);
 }
@@ -137,6 +139,9 @@ static void both_beginning_at_once_end_with_one_round_trip_and_working_keys(void
 	eq_int(A->delivered, 1);
 	eq_int(B->delivered, 1);
 	eq_int(A->sent[MESSAGE_INITIATION] + B->sent[MESSAGE_INITIATION], 2);
+	ok(peer_session(A->wg, peer_of(A), PAIR_CURRENT)->initiator);
+	ok(!peer_session(A->wg, peer_of(A), PAIR_PREVIOUS)->initiator);
+	ok(!peer_session(A->wg, peer_of(A), PAIR_NEXT));
 	for (int i = 0; i < 20; i++)
 		ok(world_ping(w, A, B));
 	eq_int(A->sent[MESSAGE_INITIATION] + B->sent[MESSAGE_INITIATION], 2);
@@ -157,9 +162,9 @@ static void gives_up_after_ninety_seconds_without_an_answer(void)
 	world_run(w, span_ms(1));
 	eq_int(A->facts[WG_FACT_GAVE_UP], 1);
 	eq_int(peer_of(A)->staged.count, 0);
+	ok(!peer_of(A)->handshake.in_flight);
 	world_run(w, span_s(1000));
 	ok(A->sent[MESSAGE_INITIATION] <= 18);
-	ok(!peer_of(A)->handshake.in_flight);
 	eq_int(wg_deadline(A->wg).ns == INSTANT_NEVER.ns, true);
 	/* A new packet begins anew. */
 	w->meddle = NULL;
@@ -238,6 +243,35 @@ static void receiving_makes_the_initiator_renew_once_at_165_seconds(void)
 		world_run(w, span_ms(30));
 	}
 	eq_int(A->sent[MESSAGE_INITIATION], 2);
+	world_free(w);
+}
+
+static bool lose_from_first_node(struct world *w, struct world_node *from,
+				 struct world_datagram *d)
+{
+	(void)d;
+	return from == &w->nodes[0];
+}
+
+static void what_is_received_late_does_not_prolong_the_attempt(void)
+{
+	struct world *w = world_pair(32, true);
+	struct instant born;
+
+	/* Keepalives of the responder, each second; the initiator is heard no more. */
+	ok(world_ping(w, A, B));
+	born = peer_session(A->wg, peer_of(A), PAIR_CURRENT)->birth;
+	world_run_until(w, instant_add(born, span_s(160)));
+	w->meddle = lose_from_first_node;
+	wg_peer_set_keepalive(B->wg, 0, 1, w->now, &w->out);
+	world_drain(w, B);
+	world_run_until(w, instant_add(born, span_s(164)));
+	eq_int(A->sent[MESSAGE_INITIATION], 1);
+	world_run_until(w, instant_add(born, span_s(254)));
+	ok(A->sent[MESSAGE_INITIATION] > 5);
+	eq_int(A->facts[WG_FACT_GAVE_UP], 0);
+	world_run_until(w, instant_add(born, span_s(257)));
+	eq_int(A->facts[WG_FACT_GAVE_UP], 1);
 	world_free(w);
 }
 
@@ -322,6 +356,25 @@ static void data_without_an_answer_is_acknowledged_by_a_keepalive_after_ten_seco
 	eq_int(ms(B->last_sent[MESSAGE_DATA], received), 10000);
 	eq_int(A->sent[MESSAGE_DATA], 1); /* a keepalive is not answered */
 	eq_int(A->sent[MESSAGE_INITIATION], 0);
+	world_free(w);
+}
+
+static void data_that_goes_on_is_acknowledged_again(void)
+{
+	struct world *w = world_pair(33, true);
+
+	ok(world_ping(w, A, B));
+	world_run(w, span_s(20));
+	memset(B->sent, 0, sizeof(B->sent));
+	world_send(w, A, B, 84, 1);
+	world_run(w, span_s(1));
+	world_send(w, A, B, 84, 1);
+	world_run(w, span_s(10));
+	eq_int(B->sent[MESSAGE_DATA], 1);
+	world_run(w, span_s(10));
+	eq_int(B->sent[MESSAGE_DATA], 2);
+	world_run(w, span_s(30));
+	eq_int(B->sent[MESSAGE_DATA], 2);
 	world_free(w);
 }
 
@@ -551,6 +604,39 @@ static void packets_wait_for_an_endpoint_but_not_for_ever(void)
 	world_free(w);
 }
 
+static void an_endpoint_that_returns_ends_the_waiting(void)
+{
+	struct world *w = world_pair(45, false);
+
+	ok(world_ping(w, A, B));
+	wg_peer_set_endpoint(A->wg, 0, &(struct endpoint){ .port = 0 });
+	ok(world_send(w, A, B, 84, 1));
+	world_run(w, span_s(1));
+	wg_peer_set_endpoint(A->wg, 0, &B->address);
+	world_run(w, span_ms(50));
+	eq_int(B->delivered, 2);
+	world_run(w, span_s(100));
+	eq_int(A->facts[WG_FACT_GAVE_UP], 0);
+	eq_int(A->sent[MESSAGE_INITIATION], 1);
+	world_free(w);
+}
+
+static void a_second_try_may_leave_by_another_address(void)
+{
+	struct world *w = world_pair(46, true);
+	struct endpoint to = w->nodes[1].address;
+
+	to.local = ip_v4(192, 0, 2, 77);
+	wg_peer_set_endpoint(A->wg, 0, &to);
+	w->meddle = lose_all;
+	world_send(w, A, B, 84, 1);
+	ok(ip_equal(&A->last_to.local, &to.local));
+	world_run(w, span_ms(5400));
+	eq_int(A->sent[MESSAGE_INITIATION], 2);
+	eq_int(A->last_to.local.family, FAMILY_NONE);
+	world_free(w);
+}
+
 static void a_new_endpoint_is_tried_at_once(void)
 {
 	struct world *w = world_pair(44, false);
@@ -620,10 +706,12 @@ TAP_TESTS(T(first_packet_arrives_after_a_handshake),
 	  T(wrong_preshared_key_never_makes_a_session),
 	  T(initiator_renews_after_120_seconds_responder_does_not),
 	  T(receiving_makes_the_initiator_renew_once_at_165_seconds),
+	  T(what_is_received_late_does_not_prolong_the_attempt),
 	  T(a_session_ends_at_180_seconds_on_both_sides),
 	  T(expired_sessions_take_no_packet),
 	  T(keys_are_wiped_after_540_seconds),
 	  T(data_without_an_answer_is_acknowledged_by_a_keepalive_after_ten_seconds),
+	  T(data_that_goes_on_is_acknowledged_again),
 	  T(unanswered_data_begins_a_new_handshake_after_fifteen_seconds),
 	  T(a_restarted_peer_is_found_again_by_unanswered_data),
 	  T(persistent_keepalive_sends_whenever_silent_for_so_long),
@@ -634,6 +722,8 @@ TAP_TESTS(T(first_packet_arrives_after_a_handshake),
 	  T(without_roaming_an_unexpected_endpoint_is_only_told),
 	  T(a_reply_goes_by_the_address_that_was_spoken_to),
 	  T(packets_wait_for_an_endpoint_but_not_for_ever),
+	  T(an_endpoint_that_returns_ends_the_waiting),
+	  T(a_second_try_may_leave_by_another_address),
 	  T(a_new_endpoint_is_tried_at_once),
 	  T(ten_hours_of_pings_lose_nothing),
 	  T(ten_hours_on_a_bad_line_lose_what_the_line_loses))

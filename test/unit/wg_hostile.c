@@ -366,6 +366,8 @@ static void low_order_peers_never_get_a_packet(void)
 		world_drain(w, A);
 		world_run(w, span_s(10));
 		eq_int(A->sent_bytes, 0);
+		eq_int(A->wg->indices.count, 0);
+		eq_int(A->wg->stage.pool.count, 0);
 		wg_peer_remove(A->wg, peer);
 	}
 	world_free(w);
@@ -430,6 +432,28 @@ static void attack_13_inner_sources_that_are_not_the_peers_are_dropped(void)
 	world_free(w);
 }
 
+static void the_longest_prefix_says_whose_a_source_is(void)
+{
+	struct world *w = world_pair(15, true);
+	struct dh_public key = { { 9 } };
+	struct ip ip = ip_v4(10, 7, 0, 0), host = ip_v4(10, 7, 0, 9);
+	struct prefix wide = prefix_of(&ip, 24), narrow = prefix_of(&host, 32);
+	uint32_t other = wg_peer_add(B->wg, &key, 5, w->now.boot);
+	uint8_t packet[84];
+
+	ok(world_ping(w, A, B));
+	memcpy(packet, world_packet(w, A, B, 84, 1).data, sizeof(packet));
+	memcpy(packet + 12, host.b, 4);
+	ok(allowedips_insert(B->routes, &wide, 0));
+	send_raw(w, packet, sizeof(packet));
+	eq_int(B->delivered, 2);
+	ok(allowedips_insert(B->routes, &narrow, other));
+	send_raw(w, packet, sizeof(packet));
+	eq_int(B->delivered, 2);
+	eq_int(wg_counters(B->wg)->drop_source, 1);
+	world_free(w);
+}
+
 static void malformed_inner_packets_are_dropped(void)
 {
 	struct world *w = world_pair(14, true);
@@ -478,4 +502,5 @@ TAP_TESTS(T(strangers_get_no_answer),
 	  T(low_order_peers_never_get_a_packet),
 	  T(our_own_key_is_no_peer),
 	  T(attack_13_inner_sources_that_are_not_the_peers_are_dropped),
+	  T(the_longest_prefix_says_whose_a_source_is),
 	  T(malformed_inner_packets_are_dropped))

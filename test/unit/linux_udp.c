@@ -1,0 +1,212 @@
+/* Datagrams over loopback: all of a batch, with their addresses of both ends and their DS field. */
+#include "linux/loop.h"
+#include "linux/udp.h"
+
+#include "tap.h"
+
+#include <errno.h>
+#include <poll.h>
+
+static struct out items[256];
+static uint8_t arena[1 << 20];
+
+static struct out *add(struct outbox *o, const char *to, uint16_t port, uint8_t mark, size_t len)
+{
+	uint8_t *p = outbox_reserve(o, len);
+	struct out *out;
+
+	memset(p, mark, len);
+	out = outbox_commit(o, OUT_DATAGRAM, len);
+	if (!endpoint_parse(to, strlen(to), port, &out->to))
+		abort();
+	return out;
+}
+
+static struct ip address(const char *text)
+{
+	struct ip ip = { 0 };
+
+	if (!ip_parse(text, strlen(text), &ip))
+		abort();
+	return ip;
+}
+
+/* Waits up to a second for the next batch. */
+static int next_batch(struct udp *u, int fd, struct udp_batch *b)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 1000) > 0 ? udp_receive(u, fd, b) : 0;
+}
+
+static bool open_pair(struct udp *a, struct udp *b, struct udp_batch *batch)
+{
+	int e = udp_open(a, 0, 0);
+
+	e |= udp_open(b, 0, 0);
+	e |= udp_batch_make(batch);
+	return e == 0;
+}
+
+static void close_pair(struct udp *a, struct udp *b, struct udp_batch *batch)
+{
+	udp_close(a);
+	udp_close(b);
+	udp_batch_free(batch);
+}
+
+static void one_port_serves_both_families_and_cannot_be_had_twice(void)
+{
+	struct udp a, b;
+
+	eq_int(udp_open(&a, 0, 0), 0);
+	ok(a.port != 0);
+	ok(a.fd4 >= 0);
+	eq_int(udp_open(&b, a.port, 0), -EADDRINUSE);
+	udp_close(&a);
+	eq_int(a.fd4, -1);
+	eq_int(udp_open(&b, a.port, 0), 0);
+	eq_int(b.port, a.port);
+	udp_close(&b);
+}
+
+static void three_batches_arrive_whole_and_in_order(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+	unsigned got = 0;
+
+	ok(open_pair(&a, &b, &batch));
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < 100; i++)
+		add(&o, "127.0.0.1", b.port, (uint8_t)i, 100 + i);
+	udp_send(&a, &o);
+	eq_int(a.sent, 100);
+	eq_int(a.send_errors, 0);
+	while (got < 100 && next_batch(&b, b.fd4, &batch) > 0)
+		for (unsigned i = 0; i < batch.count; i++, got++) {
+			eq_int(batch.items[i].len, 100 + got);
+			eq_int(batch.items[i].data[99], got);
+			eq_int(batch.items[i].from.port, a.port);
+		}
+	eq_int(got, 100);
+	eq_int(b.received, 100);
+	eq_int(udp_receive(&b, b.fd4, &batch), 0);
+	close_pair(&a, &b, &batch);
+}
+
+static void the_largest_datagram_passes(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+
+	ok(open_pair(&a, &b, &batch));
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	add(&o, "127.0.0.1", b.port, 7, 65507);
+	add(&o, "127.0.0.1", b.port, 8, 65508); /* does not fit; the next one is not its victim */
+	add(&o, "127.0.0.1", b.port, 9, 1);
+	udp_send(&a, &o);
+	eq_int(a.sent, 2);
+	eq_int(a.send_errors, 1);
+	eq_int(next_batch(&b, b.fd4, &batch), 2);
+	eq_int(batch.items[0].len, 65507);
+	eq_int(batch.items[0].data[65506], 7);
+	eq_int(batch.items[1].data[0], 9);
+	close_pair(&a, &b, &batch);
+}
+
+static void the_source_is_the_one_named_and_another_when_it_is_gone(void)
+{
+	static const struct { const char *local, *seen; } table[] = {
+		{ "127.0.0.5", "127.0.0.5" },
+		{ "127.0.0.77", "127.0.0.77" },
+		{ "192.0.2.1", "127.0.0.1" }, /* not ours */
+	};
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+
+	ok(open_pair(&a, &b, &batch));
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < 3; i++)
+		add(&o, "127.0.0.1", b.port, 1, 32)->to.local = address(table[i].local);
+	add(&o, "127.0.0.9", b.port, 1, 32);
+	udp_send(&a, &o);
+	eq_int(a.send_errors, 0);
+	eq_int(next_batch(&b, b.fd4, &batch), 4);
+	for (unsigned i = 0; i < 3; i++) {
+		struct ip want = address(table[i].seen), to = address("127.0.0.1");
+		ok(ip_equal(&batch.items[i].from.ip, &want));
+		ok(ip_equal(&batch.items[i].from.local, &to));
+		ok(batch.items[i].from.local_ifindex != 0);
+	}
+	/* The answer to what came to 127.0.0.9 goes out from there. */
+	struct ip nine = address("127.0.0.9");
+	ok(ip_equal(&batch.items[3].from.local, &nine));
+	outbox_clear(&o);
+	add(&o, "127.0.0.1", a.port, 2, 32)->to = batch.items[3].from;
+	udp_send(&b, &o);
+	eq_int(next_batch(&a, a.fd4, &batch), 1);
+	ok(ip_equal(&batch.items[0].from.ip, &nine));
+	close_pair(&a, &b, &batch);
+}
+
+static void the_ds_field_goes_both_ways(void)
+{
+	static const uint8_t fields[] = { 0, 1, 2, 3, 0x88, 0xb8 };
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+
+	ok(open_pair(&a, &b, &batch));
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < sizeof(fields); i++) {
+		struct out *out = add(&o, "127.0.0.1", b.port, 1, 32);
+		out->ecn = fields[i];
+		out->hops = (uint8_t)(i ? 56 : 0);
+	}
+	udp_send(&a, &o);
+	eq_int(next_batch(&b, b.fd4, &batch), sizeof(fields));
+	for (unsigned i = 0; i < sizeof(fields); i++)
+		eq_int(batch.items[i].ecn, fields[i]);
+	close_pair(&a, &b, &batch);
+}
+
+static void families_may_be_mixed_in_one_outbox(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+	unsigned got4 = 0, got6 = 0;
+	int n;
+
+	ok(open_pair(&a, &b, &batch));
+	if (a.fd6 < 0) { /* a kernel without IPv6: there is nothing to mix */
+		close_pair(&a, &b, &batch);
+		return;
+	}
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < 90; i++) {
+		struct out *out = add(&o, i % 3 ? "127.0.0.1" : "::1", b.port, 1, 32);
+		out->ecn = i % 3 ? 0 : 2;
+	}
+	udp_send(&a, &o);
+	eq_int(a.send_errors, 0);
+	while (got4 < 60 && (n = next_batch(&b, b.fd4, &batch)) > 0)
+		got4 += (unsigned)n;
+	while (got6 < 30 && (n = next_batch(&b, b.fd6, &batch)) > 0) {
+		got6 += (unsigned)n;
+		eq_int(batch.items[0].ecn, 2);
+		eq_int(batch.items[0].from.ip.family, FAMILY_IPV6);
+	}
+	eq_int(got4, 60);
+	eq_int(got6, 30);
+	close_pair(&a, &b, &batch);
+}
+
+TAP_TESTS(T(one_port_serves_both_families_and_cannot_be_had_twice),
+	  T(three_batches_arrive_whole_and_in_order), T(the_largest_datagram_passes),
+	  T(the_source_is_the_one_named_and_another_when_it_is_gone),
+	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox))

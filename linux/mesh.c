@@ -40,6 +40,7 @@ struct mesh {
 	struct uapi_server uapi;
 	struct uapi_device device;
 	int watch;                  /* rtnetlink: addresses and our link */
+	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
 	bool failed;
 };
@@ -79,6 +80,7 @@ static void save_clock(struct mesh *m)
 	m->actions.save_clock = false;
 	memcpy(message.data, m->actions.clock, NODE_CLOCK_LEN);
 	int error = priv_ask(m->child, &message, NULL);
+	m->asked = true;
 	if (error)
 		fprintf(stderr, "meshguard: state/clock was not saved: %s; if this host's clock "
 			"goes back, peers refuse it until they restart\n", strerror(-error));
@@ -368,8 +370,16 @@ static struct instant deadline(const struct mesh *m)
 
 static void turn(struct mesh *m)
 {
-	int error = loop_turn(&m->loop, deadline(m));
+	int error;
 
+	/* The loop sees what stands in the channel, not what priv_ask took out of it. */
+	while (m->asked) {
+		m->asked = false;
+		on_channel(m, 0);
+	}
+	if (m->stopping || m->failed)
+		return;
+	error = loop_turn(&m->loop, deadline(m));
 	if (error)
 		fail(m, "waiting for events", error);
 	wake(m);

@@ -25,7 +25,7 @@ struct control_about {
 /* What an answer consists of, frame by frame. */
 enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_DONE, ANSWER_ERROR };
 
-#define ANSWER_NAME 32u  /* of a counter or table, with terminator */
+#define ANSWER_NAME 48u  /* of a counter or table, with terminator */
 
 struct answer {
 	uint32_t id;

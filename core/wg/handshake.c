@@ -46,7 +46,7 @@ static void cannot_initiate(struct wg *wg, struct peer *p)
 
 static void send_initiation(struct wg *wg, struct peer *p, struct moment now, struct outbox *out)
 {
-	struct noise_fresh fresh;
+	struct noise_fresh fresh = { .timestamp = { { 0 } } };
 	struct message_initiation m;
 
 	peer_forget_handshake(wg, p);

@@ -16,7 +16,7 @@
 #define REJECT_AFTER_MESSAGES (UINT64_MAX - (1ull << 13)) /* 2^64 - 2^13 - 1 */
 #define REKEY_AFTER_TIME span_s(120)
 #define REJECT_AFTER_TIME span_s(180)
-#define ZERO_KEYS_AFTER_TIME span_s(3 * 180) /* REJECT_AFTER_TIME * 3 */
+#define ZERO_KEYS_AFTER_TIME span_s(540) /* REJECT_AFTER_TIME * 3 */
 #define REKEY_ATTEMPT_TIME span_s(90)
 #define REKEY_TIMEOUT span_s(5)
 #define KEEPALIVE_TIMEOUT span_s(10)

@@ -95,7 +95,7 @@ static void seal(struct symmetric *s, uint8_t *out, const void *in, size_t len)
 	mix_hash(s, out, len + NOISE_TAG);
 }
 
-static bool open(struct symmetric *s, void *out, const uint8_t *in, size_t len)
+static bool unseal(struct symmetric *s, void *out, const uint8_t *in, size_t len)
 {
 	if (!aead_open(out, in, len, s->h.b, sizeof(s->h.b), 0, &s->k))
 		return false;
@@ -213,7 +213,7 @@ bool noise_read_static(struct dh_public *who, struct noise_handshake *hs,
 
 	if (!mix_key_dh(&s, &self->secret, &ephemeral))                      /* DH(S_r, E_i) */
 		goto out;
-	if (!open(&s, key.b, in->encrypted_static, sizeof(in->encrypted_static)))
+	if (!unseal(&s, key.b, in->encrypted_static, sizeof(in->encrypted_static)))
 		goto out;
 
 	*who = key;                                                          /* S_i */
@@ -253,7 +253,7 @@ enum noise_result noise_read_timestamp(struct noise_handshake *hs,
 	if (!know_static(remote, self))
 		goto out;
 	mix_key(&s, remote->static_static.b, sizeof(remote->static_static.b)); /* DH(S_r, S_i) */
-	if (!open(&s, timestamp.b, in->encrypted_timestamp, sizeof(in->encrypted_timestamp)))
+	if (!unseal(&s, timestamp.b, in->encrypted_timestamp, sizeof(in->encrypted_timestamp)))
 		goto out;
 	result = judge_timestamp(remote, &timestamp, now);
 	if (result != NOISE_OK)
@@ -318,7 +318,7 @@ bool noise_read_response(struct noise_handshake *hs, const struct noise_identity
 	if (!mix_chain_dh(&s, &self->secret, &ephemeral))                    /* DH(S_i, E_r) */
 		goto out;
 	mix_preshared(&s, &remote->preshared);                               /* Q */
-	if (!open(&s, nothing, in->encrypted_nothing, sizeof(in->encrypted_nothing)))
+	if (!unseal(&s, nothing, in->encrypted_nothing, sizeof(in->encrypted_nothing)))
 		goto out;
 
 	hs->c = s.c;

@@ -10,7 +10,7 @@
 
 struct tai64n tai64n_of(struct wall wall)
 {
-	struct tai64n t;
+	struct tai64n t = { { 0 } };
 
 	store_be64(t.b, TAI64_EPOCH + wall.s);
 	store_be32(t.b + 8, wall.ns & ~WHITENED);

@@ -222,8 +222,8 @@ static void read_nothing(void)
 _Noreturn static void be_child(struct priv *p, pid_t parent, int (*child)(struct priv_child *))
 {
 	struct priv_child *c = p->child;
-	const int keep[] = { c->channel, c->tun, c->udp4, c->udp6, c->control, c->uapi, c->keylog,
-			     c->ready };
+	const int keep[] = { c->channel, c->requests, c->tun, c->udp4, c->udp6, c->control,
+			     c->uapi, c->keylog, c->ready };
 	const struct priv_drop drop = {
 		.uid = p->uid, .gid = p->gid, .parent = parent, .name = "meshguard: net",
 		.keep = keep, .keep_count = sizeof(keep) / sizeof(*keep),
@@ -254,8 +254,9 @@ static void close_childs(struct priv *p)
 	struct priv_child *c = p->child;
 
 	close(c->channel);
+	close(c->requests);
 	close(c->tun);
-	c->channel = c->tun = -1;
+	c->channel = c->requests = c->tun = -1;
 	if (c->keylog >= 0)
 		close(c->keylog);
 	if (c->ready >= 0)
@@ -269,22 +270,27 @@ static void close_childs(struct priv *p)
 	p->control.fd = p->uapi.fd = c->control = c->uapi = -1;
 }
 
+static int connect_both(int *ours, int *theirs)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	*ours = ends[0];
+	*theirs = ends[1];
+	return 0;
+}
+
 static int fork_child(struct priv *p, int (*child)(struct priv_child *))
 {
 	pid_t parent = getpid();
-	int ends[2], ready[2] = { -1, -1 };
+	int ready[2] = { -1, -1 };
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+	/* What is open after a failure here is closed by the end of the program. */
+	if (connect_both(&p->channel, &p->child->channel) < 0
+	    || connect_both(&p->requests, &p->child->requests) < 0
+	    || (p->launcher >= 0 && pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0))
 		return -errno;
-	if (p->launcher >= 0 && pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0) {
-		int error = -errno;
-
-		close(ends[0]);
-		close(ends[1]);
-		return error;
-	}
-	p->channel = ends[0];
-	p->child->channel = ends[1];
 	p->ready = ready[0];
 	p->child->ready = ready[1];
 	fflush(NULL);
@@ -360,7 +366,7 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
 	*p = (struct priv){
 		.config = config, .store.dir = -1, .netlink.fd = -1, .interface_lock = -1,
 		.port_lock = -1, .udp = { .fd4 = -1, .fd6 = -1 }, .control.fd = -1,
-		.uapi.fd = -1, .channel = -1, .ready = -1, .launcher = -1,
+		.uapi.fd = -1, .channel = -1, .requests = -1, .ready = -1, .launcher = -1,
 	};
 	if (!interface_ok(config->interface) || !seeds_ok(config))
 		return 2;

@@ -74,7 +74,8 @@ struct priv_config {
 
 /* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */
 struct priv_child {
-	int channel;          /* to the parent, non-blocking; readable: a notice. EOF: end at once */
+	int channel;          /* notices, non-blocking; readable: priv_next_notice. EOF: end at once */
+	int requests;         /* for priv_ask alone */
 	int tun;              /* non-blocking, IFF_NO_PI */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
@@ -101,8 +102,9 @@ struct priv_child {
  * fork are one line on stderr: what, which, what to do; returns 1 (or 2, 3, 4 as design section 11). */
 int priv_run(const struct priv_config *config, int (*child)(struct priv_child *));
 
-/* For the child: asks and waits for the answer, at most 5 s; trust notices that arrive meanwhile are kept for
- * priv_next_notice. Returns the answer's result or negative errno. fds: for PRIV_UDP_OPEN. */
+/* For the child: asks and waits for the answer, at most 5 s; notices that arrive meanwhile wait in
+ * the channel. Returns the answer's result or negative errno. fds: for PRIV_UDP_OPEN, -1 for a
+ * family that the kernel has not got; NULL when none is wanted. */
 int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_check;
 /* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is gone). */
 int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;

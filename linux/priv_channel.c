@@ -1,14 +1,14 @@
 /* priv_channel.c - messages between the two processes, and the child's way to ask.
  *
- * A message travels without the unused end of its data. The child asks one thing at a time, and
- * answers come in order; one that comes after the child stopped waiting is counted off later.
- * Notices that come while the child waits for an answer are kept in a list.
+ * There are two sockets: requests and their answers go over one, notices over the other. So the
+ * child can wait for an answer, in the midst of its work on a notice too, and no notice is lost or
+ * out of order. A message travels without the unused end of its data. Answers come in order, so
+ * one that comes after the child stopped waiting is counted off later.
  */
 #include "linux/priv_inside.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -108,42 +108,7 @@ int channel_receive(int fd, struct priv_message *m, int fds[2])
 
 /* --- the child ----------------------------------------------------------------------------- */
 
-struct kept {
-	struct kept *next;
-	struct priv_message m; /* as far as it is used */
-};
-
-static struct kept *kept_first, **kept_end = &kept_first;
 static unsigned late; /* answers that nobody waits for any more */
-
-static int keep(const struct priv_message *m)
-{
-	const size_t used = offsetof(struct kept, m) + MESSAGE_HEAD + m->data_len;
-	struct kept *k = malloc(used);
-
-	if (!k)
-		return -ENOMEM;
-	memcpy((char *)k + offsetof(struct kept, m), m, MESSAGE_HEAD + m->data_len);
-	k->next = NULL;
-	*kept_end = k;
-	kept_end = &k->next;
-	return 0;
-}
-
-static bool take_kept(struct priv_message *m)
-{
-	struct kept *k = kept_first;
-
-	if (!k)
-		return false;
-	kept_first = k->next;
-	if (!kept_first)
-		kept_end = &kept_first;
-	memcpy(m, (char *)k + offsetof(struct kept, m), MESSAGE_HEAD);
-	memcpy(m->data, (char *)k + offsetof(struct kept, m) + MESSAGE_HEAD, m->data_len);
-	free(k);
-	return true;
-}
 
 static int64_t now_ms(void)
 {
@@ -170,43 +135,32 @@ static int wait_for(int fd, short events, int64_t until)
 	}
 }
 
-static int send_request(int channel, const struct priv_message *m, int64_t until)
+static int send_request(int fd, const struct priv_message *m, int64_t until)
 {
 	for (;;) {
-		int r = channel_send(channel, m, NULL, 0);
+		int r = channel_send(fd, m, NULL, 0);
 
 		if (r != -EAGAIN)
 			return r;
-		r = wait_for(channel, POLLOUT, until);
+		r = wait_for(fd, POLLOUT, until);
 		if (r < 0)
 			return r;
 	}
 }
 
-/* True for the answer to the last request; others are kept, or dropped when they come late. */
-static bool is_answer(const struct priv_message *m, int fds[2], int *error)
-{
-	if (m->kind >= PRIV_FIRST_NOTICE) {
-		close_fds(fds);
-		*error = keep(m);
-		return false;
-	}
-	if (late == 0)
-		return true;
-	late--;
-	close_fds(fds);
-	return false;
-}
-
-static int wait_answer(int channel, struct priv_message *m, int fds[2], int64_t until)
+static int wait_answer(int fd, struct priv_message *m, int fds[2], int64_t until)
 {
 	for (;;) {
-		int r = channel_receive(channel, m, fds);
+		int r = channel_receive(fd, m, fds);
 
-		if (r == 1 && is_answer(m, fds, &r))
+		if (r == 1 && late == 0)
 			return 0;
+		if (r == 1) {
+			late--;
+			close_fds(fds);
+		}
 		if (r == 0)
-			r = wait_for(channel, POLLIN, until);
+			r = wait_for(fd, POLLIN, until);
 		if (r < 0)
 			return r;
 	}
@@ -219,10 +173,10 @@ int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2])
 	int got[2] = { -1, -1 };
 	int r;
 
-	r = send_request(c->channel, m, until);
+	r = send_request(c->requests, m, until);
 	if (r < 0)
 		return r;
-	r = wait_answer(c->channel, m, got, until);
+	r = wait_answer(c->requests, m, got, until);
 	if (r == -ETIMEDOUT)
 		late++;
 	if (r == 0 && m->kind != kind)
@@ -253,18 +207,9 @@ void priv_ready(struct priv_child *c)
 int priv_next_notice(struct priv_child *c, struct priv_message *m)
 {
 	int fds[2];
+	int r = channel_receive(c->channel, m, fds);
 
-	if (take_kept(m))
-		return 1;
-	for (;;) {
-		int r = channel_receive(c->channel, m, fds);
-
-		if (r != 1)
-			return r;
+	if (r == 1)
 		close_fds(fds);
-		if (m->kind >= PRIV_FIRST_NOTICE)
-			return 1;
-		if (late)
-			late--;
-	}
+	return r;
 }

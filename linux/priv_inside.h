@@ -31,7 +31,8 @@ struct priv {
 	uint32_t mark;
 	struct priv_socket control, uapi;
 	char state_path[PATH_MAX];
-	int channel;              /* our end */
+	int channel;              /* our ends: notices */
+	int requests;
 	int ready;                /* the child writes one byte; -1: nobody waits */
 	int launcher;             /* who waits for the byte, or -1 */
 	pid_t node;               /* the child */

@@ -49,7 +49,8 @@ struct server {
 	struct priv_message answer;
 	int answer_fds[2];
 	unsigned answer_fd_count;
-	uint32_t channel_events;   /* 0: it is closed */
+	uint32_t channel_events;   /* what the loop waits for on the two sockets */
+	uint32_t request_events;
 };
 
 /* --- requests ------------------------------------------------------------------------------ */
@@ -267,15 +268,17 @@ static void begin_stop(struct server *s)
 	s->kill_at = instant_add(s->now, span_s(STOP_SECONDS));
 }
 
-static void close_channel(struct server *s)
+/* The child must end now, by itself or not. */
+static void close_channels(struct server *s)
 {
-	if (s->channel_events == 0)
+	if (s->p->channel < 0)
 		return;
 	loop_remove(&s->loop, s->p->channel);
+	loop_remove(&s->loop, s->p->requests);
 	close(s->p->channel);
-	s->p->channel = -1;
-	s->channel_events = 0;
-	begin_stop(s); /* it must end now, by itself or not */
+	close(s->p->requests);
+	s->p->channel = s->p->requests = -1;
+	begin_stop(s);
 }
 
 static bool next_message(struct server *s, struct priv_message *m)
@@ -297,49 +300,66 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		trust_feed_sent(&s->trust);
 }
 
-/* Sends as much as goes. True when something is left. */
-static bool send_all(struct server *s)
+static void wait_on(struct server *s, int fd, uint32_t *have, uint32_t want)
+{
+	if (s->p->channel < 0 || *have == want)
+		return;
+	*have = want;
+	if (loop_change(&s->loop, fd, want) < 0)
+		close_channels(s);
+}
+
+static void send_answer(struct server *s)
+{
+	int r;
+
+	if (s->answering) {
+		r = channel_send(s->p->requests, &s->answer, s->answer_fds, s->answer_fd_count);
+		s->answering = r == -EAGAIN;
+		if (r < 0 && r != -EAGAIN)
+			close_channels(s);
+	}
+	wait_on(s, s->p->requests, &s->request_events, s->answering ? EPOLLOUT : EPOLLIN);
+}
+
+static void send_notices(struct server *s)
 {
 	struct priv_message m;
 	int r = 0;
 
-	if (s->answering) {
-		r = channel_send(s->p->channel, &s->answer, s->answer_fds, s->answer_fd_count);
-		s->answering = r == -EAGAIN;
-	}
 	while (r == 0 && next_message(s, &m)) {
 		r = channel_send(s->p->channel, &m, NULL, 0);
 		if (r == 0)
 			was_sent(s, &m);
 	}
 	if (r < 0 && r != -EAGAIN)
-		close_channel(s);
-	return r == -EAGAIN;
+		close_channels(s);
+	wait_on(s, s->p->channel, &s->channel_events, r == -EAGAIN ? EPOLLOUT : 0);
 }
 
+/* Sends as much as goes. */
 static void flush(struct server *s)
 {
-	if (s->channel_events == 0)
-		return;
-
-	bool left = send_all(s);
-	uint32_t events = (s->answering ? 0 : EPOLLIN) | (left ? EPOLLOUT : 0);
-
-	if (s->channel_events == 0 || events == s->channel_events)
-		return;
-	s->channel_events = events;
-	if (loop_change(&s->loop, s->p->channel, events) < 0)
-		close_channel(s);
+	if (s->p->channel >= 0)
+		send_answer(s);
+	if (s->p->channel >= 0)
+		send_notices(s);
 }
 
 static void channel_ready(void *ctx, uint32_t events)
+{
+	if (events & (EPOLLHUP | EPOLLERR))
+		close_channels(ctx);
+}
+
+static void request_ready(void *ctx, uint32_t events)
 {
 	struct server *s = ctx;
 	struct priv_message m;
 	int fds[2], r = 0;
 
 	if ((events & EPOLLIN) && !s->answering)
-		r = channel_receive(s->p->channel, &m, fds);
+		r = channel_receive(s->p->requests, &m, fds);
 	if (r == 1) {
 		for (int i = 0; i < 2; i++) /* nobody asked for these */
 			if (fds[i] >= 0)
@@ -348,7 +368,7 @@ static void channel_ready(void *ctx, uint32_t events)
 	} else if (r < 0 || (events & (EPOLLHUP | EPOLLERR))) {
 		if (r == -EBADMSG)
 			priv_say("the node process sent a malformed request; ending");
-		close_channel(s);
+		close_channels(s);
 	}
 }
 
@@ -483,8 +503,10 @@ static int server_open(struct server *s)
 	s->signals = open_signals();
 	if (s->signals < 0)
 		return -errno;
-	s->channel_events = EPOLLIN;
-	r = loop_add(&s->loop, s->p->channel, EPOLLIN, channel_ready, s);
+	s->request_events = EPOLLIN;
+	r = loop_add(&s->loop, s->p->channel, 0, channel_ready, s);
+	if (!r)
+		r = loop_add(&s->loop, s->p->requests, EPOLLIN, request_ready, s);
 	if (!r)
 		r = loop_add(&s->loop, s->signals, EPOLLIN, signals_ready, s);
 	if (!r && s->p->ready >= 0)

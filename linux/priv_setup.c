@@ -374,7 +374,7 @@ static void prepare_child(struct priv *p)
 {
 	struct priv_child *c = p->child;
 
-	c->channel = c->tun = c->udp4 = c->udp6 = c->control = c->uapi = c->keylog = c->ready = -1;
+	c->channel = c->requests = c->tun = c->udp4 = c->udp6 = c->control = c->uapi = c->keylog = c->ready = -1;
 	memcpy(c->interface, p->config->interface, sizeof(c->interface));
 	c->mtu = p->config->mtu ? p->config->mtu : MESH_MTU;
 	c->prefix = p->config->prefix;

@@ -252,7 +252,8 @@ static int tells_notices(struct priv_child *c)
 
 static void check_descriptors(const struct priv_child *c)
 {
-	const int mine[] = { 0, 1, 2, c->channel, c->tun, c->udp4, c->udp6, c->control, c->uapi };
+	const int mine[] = { 0, 1, 2, c->channel, c->tun, c->udp4, c->udp6, c->control, c->uapi,
+			     c->requests };
 
 	for (int fd = 0; fd < 200; fd++) {
 		bool known = false;
@@ -462,7 +463,7 @@ static int counts_keys(struct priv_child *c)
 
 static int sends_nonsense(struct priv_child *c)
 {
-	if (send(c->channel, "nonsense", 8, 0) != 8)
+	if (send(c->requests, "nonsense", 8, 0) != 8)
 		return 1;
 	return tells_notices(c);
 }

@@ -135,11 +135,15 @@ static int wait_for_daemon(struct launch *l)
 	}
 }
 
-/* In the daemon: a session of its own, and nothing left of the terminal. */
-static void leave_terminal(int words)
+/* In the daemon: a session of its own, and nothing left of the terminal, nor of locks and pipes
+ * that the caller handed down without meaning to. */
+static void leave_terminal(int status, int words)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int keep[] = { status, words };
+	int null;
 
+	priv_close_all_but(keep, 2);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	setsid();
 	if (null >= 0)
 		dup2(null, STDIN_FILENO);
@@ -176,7 +180,7 @@ static int launch(struct launch *l)
 	l->status = status[in_daemon];
 	l->words = words[in_daemon];
 	if (in_daemon)
-		leave_terminal(l->words);
+		leave_terminal(l->status, l->words);
 	return 0;
 }
 

@@ -1,10 +1,11 @@
 /* linux/priv.h - the privileged process and the node process, and what passes between them.
  *
  * meshguard starts as one process with rights. It opens what needs rights (TUN, addresses,
- * sockets, the control listener), forks, and keeps nothing but a socketpair to its child. The child,
- * the node process, drops every right and does all parsing of network bytes. The parent, the
- * privileged process, serves a few fixed-size typed requests, watches the configuration directory,
- * and cleans up when the child ends. When the parent dies the child ends too.
+ * sockets, the control listener), forks, and keeps only its sockets to the child and copies of the
+ * UDP sockets (marks need rights). The child, the node process, drops every right and does all
+ * parsing of network bytes. The parent, the privileged process, serves a few fixed-size typed
+ * requests, watches the configuration directory, and cleans up when the child ends. When the
+ * parent dies the child ends too.
  *
  * Requests and notices are the structs below, one per SOCK_SEQPACKET message, checked for size and
  * range by the receiver; descriptors travel by SCM_RIGHTS.
@@ -24,17 +25,19 @@
 enum priv_kind {
 	/* child asks, parent answers with the same kind and `result` */
 	PRIV_SET_MARK = 1,   /* value: SO_MARK for the UDP sockets */
-	PRIV_UDP_OPEN,       /* value: port, 0 any; answer: value the port, two descriptors (v4, v6) */
-	PRIV_ADDRESS,        /* prefix: add it to the interface (flag set) or take it off */
+	PRIV_UDP_OPEN,       /* value: port, 0 any; answer: value the port, two descriptors (v4,
+	                        v6). The port in use gives the same sockets again */
+	PRIV_ADDRESS,        /* prefix: an address of our key with the length of its net (host bits
+	                        stay): put it on the interface (flag set) or take it off */
 	PRIV_SET_MTU,        /* value */
 	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
-	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port is free again */
+	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port shall be free again */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_KEY,      /* key, name: one usable entry */
 	PRIV_TRUST_END,      /* value: number of unusable entries */
 	PRIV_STOP,           /* end gracefully: signal or `down` */
-	PRIV_SEED,           /* endpoint: an address of a seed whose name was resolved; value: its number */
+	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed */
 };
 
 enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };
@@ -58,7 +61,7 @@ struct priv_message {
 
 /* What `up` and `wireguard` want; filled by cli/, checked there. */
 struct priv_config {
-	bool mesh;                     /* false: `meshguard wireguard`, no identity, no mesh, no store */
+	bool mesh;                     /* false: `meshguard wireguard`: no identity, no store */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
 	uint16_t port;
@@ -74,7 +77,7 @@ struct priv_config {
 
 /* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */
 struct priv_child {
-	int channel;          /* notices, non-blocking; readable: priv_next_notice. EOF: end at once */
+	int channel;          /* non-blocking; readable: priv_next_notice. EOF: end at once */
 	int requests;         /* for priv_ask alone */
 	int tun;              /* non-blocking, IFF_NO_PI */
 	char interface[IFNAMSIZ];
@@ -84,7 +87,7 @@ struct priv_child {
 	int control;          /* listener of the control socket (mesh), -1 otherwise */
 	int uapi;             /* listener of the UAPI socket, -1 when it could not be made */
 	int keylog;           /* or -1 */
-	int ready;            /* write one byte when traffic can pass (detach); -1 when nobody waits */
+	int ready;            /* for priv_ready; -1 when nobody waits */
 	struct secret_key secret;   /* mesh: the identity; the child moves and wipes it */
 	struct public_key public;
 	struct prefix prefix;
@@ -96,17 +99,21 @@ struct priv_child {
 	const struct priv_config *config;
 };
 
-/* Does all that needs rights, forks, and runs `child` in the child with its rights dropped; the child's
- * return value is its exit status. In the parent: serves until the child ended, cleans up (interface by
- * RTM_DELLINK, sockets, state file) and returns the exit status for the whole program. Errors before the
- * fork are one line on stderr: what, which, what to do; returns 1 (or 2, 3, 4 as design section 11). */
+/* Does all that needs rights, forks, and runs `child` in the child with its rights dropped; the
+ * child's return value is its exit status. In the parent: serves until the child ended, cleans up
+ * (interface by RTM_DELLINK, sockets, state file) and returns the exit status for the whole
+ * program. Errors before the fork are one line on stderr: what, which, what to do; returns 1, or 2
+ * for a malformed seed. With detach (and for a plain device without foreground) it returns in two
+ * processes: 0 in the one that called, once the child is ready, or the daemon's exit status when
+ * it ends before; and in the daemon at its end. */
 int priv_run(const struct priv_config *config, int (*child)(struct priv_child *));
 
 /* For the child: asks and waits for the answer, at most 5 s; notices that arrive meanwhile wait in
  * the channel. Returns the answer's result or negative errno. fds: for PRIV_UDP_OPEN, -1 for a
  * family that the kernel has not got; NULL when none is wanted. */
 int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_check;
-/* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is gone). */
+/* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is
+ * gone). */
 int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;
 
 /* For the child: traffic can pass. Tells who waits (detach), and then stdio is let go of. */

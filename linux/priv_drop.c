@@ -39,7 +39,7 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-static void close_all_but(const int *keep, unsigned count)
+void priv_close_all_but(const int *keep, unsigned count)
 {
 	int kept[MAX_KEEP];
 	unsigned n = 0, next = 3;
@@ -113,7 +113,7 @@ int priv_drop(const struct priv_drop *d, const char **what)
 	int r;
 
 	prctl(PR_SET_NAME, d->name, 0, 0, 0);
-	close_all_but(d->keep, d->keep_count);
+	priv_close_all_but(d->keep, d->keep_count);
 	*what = "no core dumps";
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;

@@ -70,6 +70,8 @@ struct priv_drop {
 	const int *keep;     /* descriptors beside 0, 1, 2; negative ones do not count */
 	unsigned keep_count;
 };
+/* Closes all descriptors from 3 on but these. */
+void priv_close_all_but(const int *keep, unsigned count);
 /* Gives up all rights for good. 0, or negative errno with *what naming the step that failed: the
  * process must end then. */
 int priv_drop(const struct priv_drop *d, const char **what) must_check;

@@ -374,7 +374,8 @@ static void prepare_child(struct priv *p)
 {
 	struct priv_child *c = p->child;
 
-	c->channel = c->requests = c->tun = c->udp4 = c->udp6 = c->control = c->uapi = c->keylog = c->ready = -1;
+	c->channel = c->requests = c->tun = c->udp4 = c->udp6 = -1;
+	c->control = c->uapi = c->keylog = c->ready = -1;
 	memcpy(c->interface, p->config->interface, sizeof(c->interface));
 	c->mtu = p->config->mtu ? p->config->mtu : MESH_MTU;
 	c->prefix = p->config->prefix;
@@ -426,8 +427,8 @@ int priv_setup(struct priv *p)
 	return 0;
 }
 
-/* The link goes with the last descriptor of its TUN; this is for one that somebody made persistent
- * or that a process that got the descriptor still holds. */
+/* The link goes with the last descriptor of its TUN; this is for one that somebody made
+ * persistent. One that moved to another network namespace has not our index here. */
 static void remove_link(struct priv *p)
 {
 	struct rtnl_link link;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -806,6 +807,152 @@ static void seeds_are_told_as_addresses(void)
 	nothing_is_left();
 }
 
+/* A name server that knows one name. */
+static int dns_open(void)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53),
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	ok(bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
+	put("resolv.conf", "nameserver 127.0.0.1\n", 0);
+	command("chmod 755 '%s'", config_dir);
+	command("mount --bind '%s/resolv.conf' /etc/resolv.conf", config_dir);
+	return fd;
+}
+
+static void dns_close(int fd)
+{
+	close(fd);
+	command("umount /etc/resolv.conf; rm '%s/resolv.conf'", config_dir);
+}
+
+/* Answers one question: 192.0.2.99 for A, nothing else. */
+static void dns_answer(int fd)
+{
+	static const uint8_t a[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 99 };
+	uint8_t m[512 + sizeof(a)];
+	struct sockaddr_in from;
+	socklen_t from_len = sizeof(from);
+	ssize_t n = recvfrom(fd, m, 512, 0, (struct sockaddr *)&from, &from_len);
+	size_t end = 12;
+
+	if (n < 17)
+		return;
+	while (end < (size_t)n && m[end])
+		end += m[end] + 1u;
+	end += 5;
+	m[2] = 0x81;
+	m[3] = 0x80;
+	memset(m + 6, 0, 6);
+	if (m[end - 3] == 1) {
+		m[7] = 1;
+		memcpy(m + end, a, sizeof(a));
+		end += sizeof(a);
+	}
+	ok(sendto(fd, m, end, 0, (struct sockaddr *)&from, from_len) == (ssize_t)end);
+}
+
+static pid_t helper_of(pid_t parent)
+{
+	char path[64], line[64];
+	pid_t pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+
+	FILE *f = fopen(path, "r");
+
+	for (int p = 0; f && fscanf(f, "%d", &p) == 1; ) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", p);
+
+		FILE *comm = fopen(path, "r");
+
+		if (comm && fgets(line, sizeof(line), comm) && !strcmp(line, "meshguard: dns\n"))
+			pid = p;
+		if (comm)
+			fclose(comm);
+	}
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+static bool has_line(pid_t pid, const char *want)
+{
+	char path[64], line[256];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strcmp(line, want);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void names_are_resolved_by_a_process_without_rights(void)
+{
+	struct priv_config config = mesh_config();
+	struct pollfd p = { .events = POLLIN };
+	struct run r;
+	char path[64];
+	pid_t helper;
+
+	p.fd = dns_open();
+	config.seeds[0] = "seed.example:1234";
+	config.seed_count = 1;
+	r = start(&config, tells_notices);
+	expect(&r, "begin");
+	expect(&r, "end 0");
+	ok(poll(&p, 1, LIMIT_MS) == 1); /* it asks, and waits */
+	helper = helper_of(r.pid);
+	ok(helper > 0);
+	ok(has_line(helper, "Uid:\t65534\t65534\t65534\t65534\n"));
+	ok(has_line(helper, "Gid:\t65534\t65534\t65534\t65534\n"));
+	ok(has_line(helper, "Groups:\t \n"));
+	ok(has_line(helper, "CapPrm:\t0000000000000000\n"));
+	ok(has_line(helper, "CapBnd:\t0000000000000000\n"));
+	ok(has_line(helper, "NoNewPrivs:\t1\n"));
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)helper);
+
+	DIR *d = opendir(path);
+	unsigned fds = 0;
+
+	while (d && readdir(d))
+		fds++;
+	if (d)
+		closedir(d);
+	eq_int(fds, 2 + 3 + 2); /* dots, stdio, the pipe, the socket of the resolver */
+	while (poll(&p, 1, 100) == 1)
+		dns_answer(p.fd);
+	expect(&r, "seed 0 192.0.2.99:1234");
+	eq_int(stop(&r), 0);
+	nothing_is_left();
+	dns_close(p.fd);
+}
+
+static void a_helper_that_hangs_ends_with_us(void)
+{
+	struct priv_config config = mesh_config();
+	struct pollfd p = { .events = POLLIN };
+	struct run r;
+	pid_t helper;
+
+	p.fd = dns_open();
+	config.seeds[0] = "seed.example:1234";
+	config.seed_count = 1;
+	r = start(&config, tells_notices);
+	ok(poll(&p, 1, LIMIT_MS) == 1);
+	helper = helper_of(r.pid);
+	ok(helper > 0);
+	eq_int(stop(&r), 0);
+	wait_until(kill(helper, 0) < 0 || has_line(helper, "State:\tZ (zombie)\n"));
+	dns_close(p.fd);
+}
+
 static void malformed_seeds_are_wrong_usage(void)
 {
 	static const char *const bad[] = { "", ":1", "host:", "host:0", "host:65536", "host:x",
@@ -854,6 +1001,90 @@ static void a_second_daemon_learns_who_the_first_is(void)
 	eq_int(runtime_remove_leftover(NAME), -EBUSY);
 	eq_int(stop(&first), 0);
 	nothing_is_left();
+}
+
+static void a_stranger_cannot_lock_us_out(void)
+{
+	const struct priv_config config = mesh_config();
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const char name[] = "meshguard/if/" NAME;
+	struct run r;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(at.sun_path + 1, name, sizeof(name) - 1);
+	ok(seteuid(OWNER) == 0);
+	ok(bind(fd, (struct sockaddr *)&at, offsetof(struct sockaddr_un, sun_path) + sizeof(name))
+	   == 0 && listen(fd, 1) == 0);
+	ok(seteuid(0) == 0);
+	eq_int(runtime_holder(NAME), 0);
+	r = start(&config, ends_at_once);
+	eq_int(finish(&r), 7);
+	close(fd);
+}
+
+/* True if the memory of that process holds these bytes. */
+static bool remembers(pid_t pid, const void *bytes, size_t len)
+{
+	static uint8_t buf[1 << 16];
+	char path[64], line[512];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+
+	int mem = open(path, O_RDONLY);
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+
+	FILE *maps = fopen(path, "r");
+
+	ok(mem >= 0 && maps);
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx rw", &from, &to) != 2)
+			continue;
+		for (; from < to; from += sizeof(buf) - len) {
+			size_t want = to - from < sizeof(buf) ? to - from : sizeof(buf);
+			ssize_t n = pread(mem, buf, want, (off_t)from);
+
+			found |= n > 0 && memmem(buf, (size_t)n, bytes, len);
+		}
+	}
+	if (maps)
+		fclose(maps);
+	close(mem);
+	return found;
+}
+
+static void the_secret_is_with_the_child_alone(void)
+{
+	const struct priv_config config = mesh_config();
+	struct run r = start(&config, tells_notices);
+	struct public_key public;
+	struct secret_key secret;
+	char text[KEYFILE_SECRET + 1], path[64];
+	uint8_t seed[32] = { 42 };
+	int child = 0;
+
+	expect(&r, "begin");
+	expect(&r, "end 0");
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)r.pid, (int)r.pid);
+
+	FILE *f = fopen(path, "r");
+
+	ok(f && fscanf(f, "%d", &child) == 1);
+	if (f)
+		fclose(f);
+	ed25519_from_seed(&public, &secret, seed);
+	secret_key_format(&secret, text);
+	/* Its start; the second half of the secret is the public key. */
+	ok(remembers(child, &secret, 40));
+	ok(!remembers(r.pid, &secret, 40));
+	ok(!remembers(r.pid, text, 40));
+	ok(remembers(r.pid, &public, 32));
+	wipe(&secret, sizeof(secret));
+	wipe(text, sizeof(text));
+	eq_int(stop(&r), 0);
 }
 
 static void a_port_of_a_foreign_program_is_named(void)
@@ -970,8 +1201,8 @@ static void an_identity_is_needed_and_checked(void)
 	r = start(&config, ends_at_once);
 	eq_int(finish(&r), 1);
 	ok(said(&r, "chmod 600 '"));
-	command("chmod 600 '%s/identity.key'; mv '%s/identity.key' '%s/key'", config_dir, config_dir,
-		config_dir);
+	command("chmod 600 '%s/identity.key'; mv '%s/identity.key' '%s/key'", config_dir,
+		config_dir, config_dir);
 	r = start(&config, ends_at_once);
 	eq_int(finish(&r), 1);
 	ok(said(&r, "make one with: meshguard keygen"));
@@ -1104,6 +1335,8 @@ static bool prepare(void)
 	mesh_ipv6(&our_public, &our_v6);
 	secret_key_format(&secret, text);
 	put("identity.key", text, STORE_SECRET);
+	wipe(&secret, sizeof(secret)); /* so that forks of ours do not inherit it */
+	wipe(text, sizeof(text));
 	public_key_format(&our_public, text);
 	put("identity.pub", text, 0);
 	return tap_bad == 0;
@@ -1130,8 +1363,12 @@ int main(int argc, char **argv)
 		R(the_directory_may_be_replaced_as_a_whole),
 		R(thousands_of_keys_reach_a_slow_child),
 		R(seeds_are_told_as_addresses),
+		R(names_are_resolved_by_a_process_without_rights),
+		R(a_helper_that_hangs_ends_with_us),
 		R(malformed_seeds_are_wrong_usage),
 		R(a_second_daemon_learns_who_the_first_is),
+		R(a_stranger_cannot_lock_us_out),
+		R(the_secret_is_with_the_child_alone),
 		R(a_port_of_a_foreign_program_is_named),
 		R(somebody_elses_interface_is_not_touched),
 		R(a_left_over_of_ours_goes),

@@ -97,6 +97,8 @@ struct errand {
 struct suspicion {
 	uint32_t slot;
 	bool own;                   /* our own probes failed: the member is SUSPECT */
+	bool looked;                /* a probe was started for it */
+	bool relayed;               /* accusations are passed on */
 	unsigned accusers;
 	uint32_t accuser[ACCUSERS]; /* others than us */
 	struct instant since;       /* of the suspicion; it counts when it is our own */

@@ -1,7 +1,7 @@
 /* suspicion.c - accusations, suspicions, verdicts.
  *
  * An accusation is hearsay: all that it does is that we probe its subject at once (the ping tells it, so that it can
- * refute), and pass it on unless the subject answers before that. Only our own failed probes make a member
+ * refute), and pass it on if the subject does not answer within a tenth of a second. Only our own failed probes make a member
  * SUSPECT here, and only after a time without any sign of it is it DEAD. Further accusers shorten that time (Lifeguard): with C of them
  *
  *     S(C) = MAX - (MAX - MIN) * ln(C + 1) / ln(K + 1),   MIN = 2 periods, MAX = 6 MIN, K = min(3, others that could)
@@ -141,11 +141,20 @@ void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t f
 	}
 	if (!add_accuser(x, accuser))
 		return;
-	gossip_accusation(s, slot, accuser);
+	if (x->relayed)
+		gossip_accusation(s, slot, accuser);
 	if (x->own) {
 		set_verdict(s, x);
 		schedule(s, x);
 	}
+}
+
+/* It did not answer our first ping at once either. */
+static void relay(struct swim *s, struct suspicion *x)
+{
+	x->relayed = true;
+	for (unsigned i = 0; i < x->accusers; i++)
+		gossip_accusation(s, x->slot, x->accuser[i]);
 }
 
 void suspicion_own(struct swim *s, uint32_t slot)
@@ -162,6 +171,8 @@ void suspicion_own(struct swim *s, uint32_t slot)
 	}
 	if (!x->own) {
 		x->own = true;
+		if (!x->relayed)
+			relay(s, x);
 		x->since = x->accusers ? s->members[slot].probed : s->now;
 		s->counters.suspicions++;
 		member_set_state(s, slot, SWIM_SUSPECT);
@@ -234,6 +245,10 @@ static void look(struct swim *s, struct suspicion *x)
 		schedule(s, x);
 		return;
 	}
+	if (x->looked && !x->own && probe_running(s, x->slot)) {
+		relay(s, x);
+		return; /* the end of the probe goes on */
+	}
 	/* An own suspicion probes once a period; what others accuse has a budget. */
 	if (probe_running(s, x->slot)
 	    || (!x->own && !bucket_take(&s->verify_full, s->now, token, LOOKS_BURST))
@@ -241,12 +256,11 @@ static void look(struct swim *s, struct suspicion *x)
 		heap_set(&s->suspicion_heap, index, again);
 		return;
 	}
-	if (s->members[x->slot].suspicion != index + 1)
-		return; /* the probe has its answer already */
 	if (x->own)
 		schedule(s, x);
 	else
-		heap_set(&s->suspicion_heap, index, INSTANT_NEVER); /* the end of the probe goes on */
+		heap_set(&s->suspicion_heap, index, instant_add(s->now, permille(s->period, GAP_PERMILLE)));
+	x->looked = true;
 }
 
 void suspicion_tick(struct swim *s)

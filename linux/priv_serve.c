@@ -265,7 +265,8 @@ static void begin_stop(struct server *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
-	s->kill_at = instant_add(s->now, span_s(STOP_SECONDS));
+	/* s->now is from before the wait that a signal has just ended. */
+	s->kill_at = instant_add(clock_now().boot, span_s(STOP_SECONDS));
 }
 
 /* The child must end now, by itself or not. */

@@ -65,7 +65,9 @@ skip() {
 	tests=$((tests + 1))
 	echo "ok $tests - $1 # SKIP $2"
 }
-note() { printf '# %s\n' "$*"; }
+# A remark in the output of the test, from within `ok` too.
+exec 3>&1
+note() { printf '# %s\n' "$*" >&3; }
 not() { ! "$@"; }
 # same GOT WANT: equal texts.
 same() {

@@ -89,6 +89,14 @@ void reach_flush(struct node *n, struct outbox *out)
 	outbox_clear(&n->inner);
 }
 
+static bool lives(const struct node *n, uint32_t slot)
+{
+	struct swim_info info;
+
+	swim_info(n->swim, slot, &info);
+	return info.state == SWIM_ALIVE || info.state == SWIM_SUSPECT;
+}
+
 static void path_fact(struct node *n, const struct path_fact *f, struct moment now,
 		      struct outbox *out)
 {
@@ -103,13 +111,20 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 		if (info.staged || n->peers[f->slot].renew)
 			wg_peer_handshake(n->wg, wg, now, out);
 		n->peers[f->slot].renew = false;
+		if (f->kind == PATH_FACT_UP) {
+			/* It may have missed what we have, and we what it has. */
+			swim_reachable(n->swim, f->slot, false, now.boot);
+			swim_reachable(n->swim, f->slot, true, now.boot);
+		}
 		wipe(&info.preshared, sizeof(info.preshared));
 		node_emit(n, now.boot, f->kind == PATH_FACT_UP ? EV_PATH_UP : EV_ENDPOINT_CHANGED,
 			  f->slot, &f->endpoint, f->a);
 		break;
 	case PATH_FACT_LOST:
-		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. */
-		swim_reachable(n->swim, f->slot, false, now.boot);
+		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. While swim
+		 * holds it alive it goes on asking, so that it comes to a verdict. */
+		if (!lives(n, f->slot))
+			swim_reachable(n->swim, f->slot, false, now.boot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
 		break;
 	case PATH_FACT_SEEN_AS:
@@ -157,6 +172,8 @@ static void suspect(struct node *n, uint32_t slot, struct moment now)
 
 static void swim_fact(struct node *n, const struct swim_fact *f, struct moment now)
 {
+	struct endpoint best;
+
 	switch (f->kind) {
 	case SWIM_FACT_RECORD:
 		records_accept(n, f->slot, now);
@@ -169,6 +186,8 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 		node_emit(n, now.boot, EV_MEMBER_SUSPECT, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_DEAD:
+		if (!paths_best(n->paths, f->slot, &best))
+			swim_reachable(n->swim, f->slot, false, now.boot);
 		paths_doubt(n->paths, f->slot, now.boot);
 		node_emit(n, now.boot, EV_MEMBER_DEAD, f->slot, NULL, (int64_t)f->sequence);
 		break;

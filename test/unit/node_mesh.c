@@ -459,7 +459,8 @@ static void a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die(void)
 	eq_int(state_of(0, 2), REPORT_LEFT);
 	eq_int(state_of(1, 2), REPORT_LEFT);
 	switch_off(&machines[1]);
-	run_ms(8000);
+	/* Ten seconds of grace for tunnel traffic, then a suspicion. */
+	run_ms(13000);
 	eq_int(state_of(0, 1), REPORT_DEAD);
 	eq_int(state_of(0, 2), REPORT_LEFT);
 	switch_on(&machines[2]);

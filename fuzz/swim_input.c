@@ -1,6 +1,7 @@
-/* Messages of members. A first byte of 0: the rest is one message as it comes. Else: the rest is a script of messages,
- * genuine records, accusations, time, paths and admissions. After each step: what the room sends is well formed, goes
- * to an admitted member, and no stored sequence has fallen. */
+/* Messages of members. A first byte of 0: the rest is one message as it comes. Else: the rest is
+ * a script of messages, genuine records, accusations, time, paths and admissions. After each
+ * step: what the room sends is well formed, goes to an admitted member, and no stored sequence
+ * has fallen. */
 #include "contexts.h"
 
 #include "base/cursor.h"
@@ -162,7 +163,9 @@ static void step(struct cursor *script)
 		    &records[b % (PEERS + 1)][(op >> 4) % SEQUENCES][op >> 7], NULL);
 		break;
 	default:
-		accusation = (struct accusation){ id_of(b % (PEERS + 1)), op >> 4, id_of(op >> 4 & 3) };
+		accusation.subject = id_of(b % (PEERS + 1));
+		accusation.sequence = op >> 4;
+		accusation.accuser = id_of(op >> 4 & 3);
 		say(a % PEERS, op & 8 ? WIRE_ACK : WIRE_ITEMS, NULL, &accusation);
 		break;
 	}

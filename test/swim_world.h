@@ -1,7 +1,9 @@
-/* swim_world.h - a small virtual network for tests of core/swim: N rooms, messages with delay and loss, virtual time.
+/* swim_world.h - a small virtual network for tests of core/swim: N rooms, messages with delay and
+ * loss, virtual time.
  *
- * Slot j of every node is node j. What core/nat would do is modelled: a node that learns a record finds a path 2 ms later, in
- * both directions, unless the link is cut. Everything comes from one seed. */
+ * Slot j of every node is node j. What core/nat would do is modelled: a node that learns a record
+ * finds a path 2 ms later, in both directions, unless the link is cut. Everything comes from one
+ * seed. */
 #ifndef TEST_SWIM_WORLD_H
 #define TEST_SWIM_WORLD_H
 
@@ -16,7 +18,7 @@
 #define WORLD_EVENTS (1u << 20)
 #define WORLD_ITEMS 1024u
 
-enum world_kind { WORLD_MESSAGE, WORLD_PATH, WORLD_DROPPED };
+enum world_kind { WORLD_MESSAGE, WORLD_PATH };
 
 struct world_event {
 	uint64_t at, number;
@@ -113,8 +115,12 @@ static inline struct instant world_time(const struct world *w)
 
 static inline void world_path(struct world *w, uint32_t a, uint32_t b, uint64_t in)
 {
-	world_push(w, (struct world_event){ .at = w->now + in, .kind = WORLD_PATH, .from = a, .to = b });
-	world_push(w, (struct world_event){ .at = w->now + in, .kind = WORLD_PATH, .from = b, .to = a });
+	struct world_event e = { .at = w->now + in, .kind = WORLD_PATH, .from = a, .to = b };
+
+	world_push(w, e);
+	e.from = b;
+	e.to = a;
+	world_push(w, e);
 }
 
 static inline void world_sign(struct world *w, uint32_t i, uint64_t sequence, uint16_t flags)
@@ -253,8 +259,10 @@ static inline void world_run(struct world *w, uint64_t time)
 	w->now = until;
 }
 
-/* Runs until the claim holds; the time it took, or UINT64_MAX when it does not hold after `limit`. */
-static inline uint64_t world_until(struct world *w, bool (*claim)(const struct world *), uint64_t limit)
+/* Runs until the claim holds; the time it took, or UINT64_MAX when it does not hold after
+ * `limit`. */
+static inline uint64_t world_until(struct world *w, bool (*claim)(const struct world *),
+				   uint64_t limit)
 {
 	uint64_t start = w->now;
 

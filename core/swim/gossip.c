@@ -1,13 +1,14 @@
 /* gossip.c - the queue of what is being spread, and the packing of messages.
  *
- * The queue holds references (whose record; who accuses whom), never bytes, so that what goes out is what is known
- * at that moment. Items lie in lists by class and by sends left; a message takes from the first class and from
- * most sends left (fewest sent) on, until it is full. Each item is sent 3 + (ceil(log2(n + 1)) + 1) / 2 times by each
- * node that spreads it (membership.md 3.5: 5 times for 10, 7 for 100, 10 for 10,000), on every message that goes
- * out anyway and in bursts to three members every fifth of a second while the queue is not empty.
+ * The queue holds references (whose record; who accuses whom), never bytes, so that what goes out
+ * is what is known at that moment. Items lie in lists by class and by sends left; a message takes
+ * from the first class and from most sends left (fewest sent) on, until it is full. Each item is
+ * sent 3 + (ceil(log2(n + 1)) + 1) / 2 times by each node that spreads it (5 times for 10, 7 for
+ * 100, 10 for 10,000), on every message that goes out anyway and in bursts to
+ * three members every fifth of a second while the queue is not empty.
  *
- * When the queue is full, accusations with the fewest sends left give way first; what cannot get in is dropped:
- * the view digest finds the difference later. */
+ * When the queue is full, accusations with the fewest sends left give way first; what cannot get
+ * in is dropped: the view digest finds the difference later. */
 #include "swim/gossip.h"
 
 #include "swim/member.h"
@@ -223,8 +224,8 @@ static bool is_void(const struct swim *s, const struct gossip_item *item)
 	       || (m->state == SWIM_ALIVE && !m->suspicion);
 }
 
-/* Whether the receiver has it already. That counts as a send: else an item that all who are near know
- * would stay for ever. */
+/* Whether the receiver has it already. That counts as a send: else an item that all who are near
+ * know would stay for ever. */
 static bool is_idle_for(const struct swim *s, const struct draft *d, const struct gossip_item *item)
 {
 	if (item->class == GOSSIP_ACCUSATION)
@@ -256,7 +257,8 @@ static void sent_once(struct swim *s, uint32_t index)
 	link_item(s, index);
 }
 
-/* Goes through one list; items sent are only noted, for counting them down moves them into the next list. */
+/* Goes through one list; items sent are only noted, for counting them down moves them into the
+ * next list. */
 static void take_list(struct swim *s, struct draft *d, uint32_t *head, uint32_t *sent, unsigned *n,
 		      unsigned *misses)
 {
@@ -339,12 +341,12 @@ void gossip_burst(struct swim *s)
 
 	if (!s->bursting || !instant_reached(s->burst_at, s->now))
 		return;
-	for (unsigned tries = 0; tries < BURST_TRIES && n < BURST_MEMBERS && s->near_count; tries++) {
+	for (unsigned i = 0; i < BURST_TRIES && n < BURST_MEMBERS && s->near_count; i++) {
 		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
 		bool again = false;
 
-		for (unsigned i = 0; i < n; i++)
-			again |= chosen[i] == slot;
+		for (unsigned k = 0; k < n; k++)
+			again |= chosen[k] == slot;
 		if (!again)
 			chosen[n++] = slot;
 	}

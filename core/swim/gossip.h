@@ -17,7 +17,8 @@ static inline bool gossip_idle(const struct swim *s)
 	return s->queue_pool.count == 0;
 }
 
-/* A message under construction. Without room in the outbox it does nothing, and is lost like on the way. */
+/* A message under construction. Without room in the outbox it does nothing, and is lost like on
+ * the way. */
 struct draft {
 	struct writer w;
 	uint32_t to;
@@ -28,7 +29,8 @@ struct draft {
 	size_t body;      /* offset of the count of items */
 };
 
-/* Starts a message of this type to that member. The caller writes the body into d->w, then draft_items. */
+/* Starts a message of this type to that member. The caller writes the body into d->w, then
+ * draft_items. */
 void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type type, uint8_t flags,
 		 uint32_t id);
 /* The body is written: items follow. */
@@ -36,8 +38,8 @@ void draft_items(struct draft *d);
 /* False when it does not fit. */
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot);
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser);
-/* Adds what it must know (our record, that we suspect it) and, if the budget allows, what is being spread. Returns the
- * number of items that the message has then. */
+/* Adds what it must know (our record, that we suspect it) and, if the budget allows, what is
+ * being spread. Returns the number of items that the message has then. */
 unsigned draft_piggyback(struct swim *s, struct draft *d);
 void draft_send(struct swim *s, struct draft *d);
 

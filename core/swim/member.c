@@ -1,14 +1,16 @@
 /* member.c - the table of members.
  *
- * Sums that describe the whole view (how many live, how many records, the digest) are kept by differences:
- * whatever changes a member goes through here, takes its old share out and puts its new one in.
+ * Sums that describe the whole view (how many live, how many records, the digest) are kept by
+ * differences: whatever changes a member goes through here, takes its old share out and puts its
+ * new one in.
  *
- * The digest is the sum of keyed hashes of (id, sequence, dead). Both ends must compute the same, so the key
- * is a constant. A sum, unlike an exclusive or, does not lose a member that is in it twice. It is a hint that two views
- * differ and proves nothing: who forges one delays a repair between himself and one other.
+ * The digest is the sum of keyed hashes of (id, sequence, dead). Both ends must compute the same,
+ * so the key is a constant. A sum, unlike an exclusive or, does not lose a member that is in it
+ * twice. It is a hint that two views differ and proves nothing: who forges one delays a repair
+ * between himself and one other.
  *
- * Facts are bits of the member and a list of members that have some, so that none is ever lost for want of room;
- * what happens to a member between two questions is told as its outcome. */
+ * Facts are bits of the member and a list of members that have some, so that none is ever lost
+ * for want of room; what happens to a member between two questions is told as its outcome. */
 #include "swim/member.h"
 
 #include "crypto/hash.h"

@@ -1,16 +1,18 @@
 /* probe.c - whom we probe, how often, through whom.
  *
- * Once a period one target is probed. Up to TARGETS_ALL other members everybody probes all, in the order of their ids,
- * which are hashes. Beyond that each node has fixed targets: the next living member after it on each of RINGS
- * circles, on which members are ordered by a hash of their id and the circle's number; so each member has as many
- * monitors, always the same ones. Both orders are walked round by round, whatever comes and goes, and have nodes that
- * started together probe the same target one after the other and not at once.
+ * Once a period one target is probed. Up to TARGETS_ALL other members everybody probes all, in
+ * the order of their ids, which are hashes. Beyond that each node has fixed targets: the next
+ * living member after it on each of RINGS circles, on which members are ordered by a hash of
+ * their id and the circle's number; so each member has as many monitors, always the same ones.
+ * Both orders are walked round by round, whatever comes and goes, and have nodes that started
+ * together probe the same target one after the other and not at once.
  *
- * A probe is one id and up to 8 pings, 100 ms apart, direct where there is a path. After the second and the fifth
- * gap three others are asked to ping the target for us; they say FORWARDED when it answers, or NACK when it
- * did not so far. After 800 ms without an answer the probe has failed. If nobody else said anything in that time, then
- * we are the one to blame: nobody is accused, and our own health gets worse, which stretches
- * our periods and time-outs. With a single other member that cannot be told apart, and he is to blame. */
+ * A probe is one id and up to 8 pings, 100 ms apart, direct where there is a path. After the
+ * second and the fifth gap three others are asked to ping the target for us; they say FORWARDED
+ * when it answers, or NACK when it did not so far. After 800 ms without an answer the probe has
+ * failed. If nobody else said anything in that time, then we are the one to blame: nobody is
+ * accused, and our own health gets worse, which stretches our periods and time-outs. With a
+ * single other member that cannot be told apart, and he is to blame. */
 #include "swim/probe.h"
 
 #include "swim/gossip.h"
@@ -162,6 +164,12 @@ static void ask_helpers(struct swim *s, const struct probe *p)
 		send_ping_req(s, chosen[i], p);
 }
 
+/* A part of the period, longer while we are not well. */
+static struct span stretched(const struct swim *s, unsigned parts)
+{
+	return permille(s->period, (uint64_t)parts * (s->health + 1));
+}
+
 static void step(struct swim *s, struct probe *p)
 {
 	bool direct = s->members[p->slot].reachable;
@@ -173,9 +181,7 @@ static void step(struct swim *s, struct probe *p)
 	p->tries++;
 	p->next = p->ends;
 	if (p->tries < PROBE_TRIES)
-		p->next = instant_add(p->started, permille(s->period, (uint64_t)p->tries * GAP_PERMILLE
-									      * (s->health + 1)));
-	p->next = instant_min(p->next, p->ends);
+		p->next = instant_add(p->started, stretched(s, p->tries * GAP_PERMILLE));
 }
 
 bool probe_start(struct swim *s, uint32_t slot)
@@ -188,7 +194,7 @@ bool probe_start(struct swim *s, uint32_t slot)
 		*p = (struct probe){ .used = true, .slot = slot };
 		p->id = (uint32_t)rng_u64(&s->rng) | 1;
 		p->started = s->now;
-		p->ends = instant_add(s->now, permille(s->period, PROBE_PERMILLE * (s->health + 1)));
+		p->ends = instant_add(s->now, stretched(s, PROBE_PERMILLE));
 		s->members[slot].probed = s->now;
 		s->probe_count++;
 		step(s, p);
@@ -377,8 +383,11 @@ struct instant probe_deadline(const struct swim *s)
 	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
 		if (s->probes[i].used)
 			first = instant_min(first, s->probes[i].next);
-	for (uint32_t i = 0; s->errand_count && i < ERRAND_MAX; i++)
-		if (s->errands[i].origin != NONE)
-			first = instant_min(first, instant_min(s->errands[i].nack_at, s->errands[i].ends));
+	for (uint32_t i = 0; s->errand_count && i < ERRAND_MAX; i++) {
+		const struct errand *e = &s->errands[i];
+
+		if (e->origin != NONE)
+			first = instant_min(first, instant_min(e->nack_at, e->ends));
+	}
 	return first;
 }

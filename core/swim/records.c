@@ -1,14 +1,16 @@
-/* records.c - the rules of section 3.3 of the membership design.
+/* records.c - which claim counts.
  *
- * Only a record signed by its subject creates a member, and the newest sequence wins; what is older is answered
- * with what we hold, so that a claim that is out of date dies where it meets somebody who knows better. The
- * stored sequence never falls, also for the dead: their records stay as tombstones while the key is admitted. Two
- * records of one sequence mean that two nodes sign with one key (or that one lost its state): it is told, and everybody keeps
- * the one whose bytes are smaller, so that all agree.
+ * Only a record signed by its subject creates a member, and the newest sequence wins; what is
+ * older is answered with what we hold, so that a claim that is out of date dies where it meets
+ * somebody who knows better. The stored sequence never falls, also for the dead: their records
+ * stay as tombstones while the key is admitted. Two records of one sequence mean that two nodes
+ * sign with one key (or that one lost its state): it is told, and everybody keeps the one whose
+ * bytes are smaller, so that all agree.
  *
- * Somebody who remembers more of us than we do has to show our signature. Then, and when we hear that we are
- * accused, the node is asked for a record with a higher sequence: four times at once, then every five seconds, so
- * that neither liars nor a second node with our key make us flood the mesh. */
+ * Somebody who remembers more of us than we do has to show our signature. Then, and when we hear
+ * that we are accused, the node is asked for a record with a higher sequence: four times at once,
+ * then every five seconds, so that neither liars nor a second node with our key make us flood the
+ * mesh. */
 #include "swim/records.h"
 
 #include "swim/gossip.h"
@@ -106,10 +108,12 @@ static void settle_state(struct swim *s, uint32_t slot)
 
 static bool is_joining(const struct swim *s)
 {
-	return instant_is_set(s->joined) && instant_since(s->now, s->joined).ns < span_ms(JOINING_MS).ns;
+	return instant_is_set(s->joined)
+	       && instant_since(s->now, s->joined).ns < span_ms(JOINING_MS).ns;
 }
 
-static void accept(struct swim *s, uint32_t slot, const struct record *record, uint32_t from, bool bulk)
+static void accept(struct swim *s, uint32_t slot, const struct record *record, uint32_t from,
+		   bool bulk)
 {
 	struct member *m = &s->members[slot];
 

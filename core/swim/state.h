@@ -1,10 +1,11 @@
 /* state.h - what the files of this room share; no other room includes it.
  *
- * A call from outside sets s->now and s->out and does all its work with them; out is NULL where the contract
- * gives none, and what has to be sent is then left to the next tick (settle() in swim.c makes its deadline).
+ * A call from outside sets s->now and s->out and does all its work with them; out is NULL where
+ * the contract gives none, and what has to be sent is then left to the next tick (leave() in
+ * swim.c makes its deadline).
  *
- * Memory per member: a struct member, a struct record and two indexes of 32 bits. Everything lies in one block, in
- * arrays by slot, touched only as slots are used.
+ * Memory per member: a struct member, a struct record and two indexes of 32 bits. Everything lies
+ * in one block, in arrays by slot, touched only as slots are used.
  */
 #ifndef SWIM_STATE_H
 #define SWIM_STATE_H
@@ -132,7 +133,7 @@ struct swim {
 	struct instant now;
 	struct outbox *out;
 
-	uint32_t cap;               /* members; also the slot of this node in `members` and `records` */
+	uint32_t cap;               /* members; the slot of this node in the next two */
 	struct span period;
 	struct rng rng;
 	struct swim_counters counters;

@@ -1,17 +1,20 @@
 /* suspicion.c - accusations, suspicions, verdicts.
  *
- * An accusation is hearsay: all that it does is that we probe its subject at once (the ping tells it, so that it can
- * refute), and pass it on if the subject does not answer within a tenth of a second. Only our own failed probes make a member
- * SUSPECT here, and only after a time without any sign of it is it DEAD. Further accusers shorten that time (Lifeguard): with C of them
+ * An accusation is hearsay: all that it does is that we probe its subject at once (the ping tells
+ * it, so that it can refute), and pass it on if the subject does not answer within a tenth of a
+ * second. Only our own failed probes make a member SUSPECT here, and only after a time without
+ * any sign of it is it DEAD. Further accusers shorten that time (Lifeguard): with C of them
  *
- *     S(C) = MAX - (MAX - MIN) * ln(C + 1) / ln(K + 1),   MIN = 2 periods, MAX = 6 MIN, K = min(3, others that could)
+ *     S(C) = MAX - (MAX - MIN) * ln(C + 1) / ln(K + 1)
+ *     MIN = 2 periods, MAX = 6 MIN, K = min(3, others that could)
  *
- * from the failure of our probe on; from its start if an accusation caused it, for others have waited already.
- * So liars can make us look, and can make us decide sooner about a member that does not answer us
- * anyway; they cannot make us decide against one that does. Every sign of life clears a suspicion.
+ * from the failure of our probe on; from its start if an accusation caused it, for others have
+ * waited already. So liars can make us look, and can make us decide sooner about a member that
+ * does not answer us anyway; they cannot make us decide against one that does. Every sign of life
+ * clears a suspicion.
  *
- * No verdict is taken while we hear nobody at all (unless there is only one other member: then the two cases
- * cannot be told apart), nor within a second after we ourselves slept. */
+ * No verdict is taken while we hear nobody at all (unless there is only one other member: then
+ * the two cases cannot be told apart), nor within a second after we ourselves slept. */
 #include "swim/suspicion.h"
 
 #include "swim/gossip.h"
@@ -80,7 +83,8 @@ static void set_verdict(struct swim *s, struct suspicion *x)
 		x->verdict_at = s->now;
 }
 
-/* When to look at it next: at the verdict, or for another probe a period after the last one began. */
+/* When to look at it next: at the verdict, or for another probe a period after the last one
+ * began. */
 static void schedule(struct swim *s, struct suspicion *x)
 {
 	struct instant probe = instant_add(s->members[x->slot].probed, s->period);
@@ -178,7 +182,8 @@ void suspicion_own(struct swim *s, uint32_t slot)
 		member_set_state(s, slot, SWIM_SUSPECT);
 		set_verdict(s, x);
 	}
-	/* Again after each probe, until enough others agree: who has a verdict already answers that. */
+	/* Again after each probe, until enough others agree: who has a verdict already answers
+	 * that. */
 	if (x->accusers < CONFIRMERS)
 		gossip_accusation(s, slot, s->cap);
 	schedule(s, x);
@@ -216,7 +221,8 @@ void suspicion_forget_accuser(struct swim *s, uint32_t slot)
 	}
 }
 
-/* Whether we may judge: not just awake, and we hear somebody since it fell silent, if there is anybody else. */
+/* Whether we may judge: not just awake, and we hear somebody since it fell silent, if there is
+ * anybody else. */
 static bool may_judge(const struct swim *s, const struct suspicion *x)
 {
 	if (instant_before(s->now, s->no_verdict_before))
@@ -259,7 +265,8 @@ static void look(struct swim *s, struct suspicion *x)
 	if (x->own)
 		schedule(s, x);
 	else
-		heap_set(&s->suspicion_heap, index, instant_add(s->now, permille(s->period, GAP_PERMILLE)));
+		heap_set(&s->suspicion_heap, index,
+			 instant_add(s->now, permille(s->period, GAP_PERMILLE)));
 	x->looked = true;
 }
 

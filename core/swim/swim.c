@@ -1,9 +1,10 @@
 /* swim.c - the room's verbs: what comes in, what time brings, when to be called next.
  *
- * Every call that may change something starts with enter() and ends with leave(). enter() notices that we slept:
- * when we are called more than 400 ms after the deadline we gave, the process was paused or the machine suspended,
- * and nobody is to be blamed for that time. leave() starts and stops the timers that depend on there being something to do:
- * with nobody to probe, to greet or to spread to there is no deadline at all. */
+ * Every call that may change something starts with enter() and ends with leave(). enter() notices
+ * that we slept: when we are called more than 400 ms after the deadline we gave, the process was
+ * paused or the machine suspended, and nobody is to be blamed for that time. leave() starts and
+ * stops the timers that depend on there being something to do: with nobody to probe, to greet or
+ * to spread to there is no deadline at all. */
 #include "swim/swim.h"
 
 #include "swim/gossip.h"
@@ -134,7 +135,7 @@ static void leave(struct swim *s)
 	bool probe = probe_possible(s);
 
 	if (probe && !s->probing)
-		s->probe_at = instant_add(s->now, (struct span){ rng_below(&s->rng, s->period.ns) });
+		s->probe_at.ns = s->now.ns + rng_below(&s->rng, s->period.ns);
 	s->probing = probe;
 	if (spread && !s->bursting)
 		s->burst_at = later(s->burst_at, instant_add(s->now, span_ms(GATHER_MS)));
@@ -362,7 +363,8 @@ static struct instant alone_at(const struct swim *s)
 	return instant_add(s->quiet_since, span_s(ALONE_S));
 }
 
-/* We hear nobody: they may be dead or we cut off. Shown as dead, told to nobody, and taken back later. */
+/* We hear nobody: they may be dead or we cut off. Shown as dead, told to nobody, and taken back
+ * later. */
 static void give_up(struct swim *s)
 {
 	for (uint32_t i = 0; i < s->known; i++) {

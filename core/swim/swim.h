@@ -1,8 +1,9 @@
-/* swim.h - membership: who is there. SWIM with Lifeguard; this issue: plain, in the shape that grows.
+/* swim.h - membership: who is there. SWIM with what Lifeguard adds.
  *
- * Members are the slots of identity/trust.h. Messages come in opened and fresh, and go out as OUT_MESSAGE items (the
- * node seals them and picks the path). Only self-signed records create or revive a member. Accusations only
- * make us look ourselves. A verdict is advice: keys and sessions are not touched by it.
+ * Members are the slots of identity/trust.h. Messages come in opened and fresh, and go out as
+ * OUT_MESSAGE items (the node seals them and picks the path). Only self-signed records create or
+ * revive a member. Accusations only make us look ourselves. A verdict is advice: keys and
+ * sessions are not touched by it.
  */
 #ifndef SWIM_SWIM_H
 #define SWIM_SWIM_H
@@ -40,8 +41,8 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 /* Admission: nothing about a key that has no slot is stored, counted, relayed or answered. */
 void swim_admit(struct swim *s, uint32_t slot, const struct public_key *key, struct instant now);
 void swim_forget(struct swim *s, uint32_t slot, struct instant now);
-/* Whether there is a path to it at present. When it becomes reachable, it is synced with. Probing asks only
- * reachable members directly; unreachable ones are asked through others. */
+/* Whether there is a path to it at present. When it becomes reachable, it is synced with. Probing
+ * asks only reachable members directly; unreachable ones are asked through others. */
 void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now);
 /* Our own record; a newer sequence is spread at once, first in every queue. */
 void swim_set_self(struct swim *s, const struct record *record, struct instant now);
@@ -53,7 +54,8 @@ void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes 
 		struct outbox *out);
 void swim_tick(struct swim *s, struct instant now, struct outbox *out);
 struct instant swim_deadline(const struct swim *s);
-/* Our last record (flag RECORD_LEAVING, set by swim_set_self before) goes to everybody reachable at once. */
+/* Our last record (flag RECORD_LEAVING, set by swim_set_self before) goes to everybody reachable
+ * at once. */
 void swim_leave(struct swim *s, struct instant now, struct outbox *out);
 
 struct swim_info {
@@ -69,7 +71,10 @@ enum swim_fact_kind {
 	SWIM_FACT_RECORD,     /* a newer record was accepted: swim_info has it */
 	SWIM_FACT_ALIVE, SWIM_FACT_SUSPECT, SWIM_FACT_DEAD, SWIM_FACT_LEFT,
 	SWIM_FACT_CONFLICT,   /* two different records of one sequence: a cloned key */
-	SWIM_FACT_OWN_NEWER,  /* somebody holds a record of ours with this sequence or above: sign a higher one */
+	/* Somebody holds a record of ours with this sequence or above, or (`by` set) accuses us
+	 * with it: sign a higher one and swim_set_self() it. Four at once, then one in five
+	 * seconds. */
+	SWIM_FACT_OWN_NEWER,
 };
 struct swim_fact {
 	enum swim_fact_kind kind;
@@ -79,6 +84,9 @@ struct swim_fact {
 };
 bool swim_next_fact(struct swim *s, struct swim_fact *out);
 
+/* Pings and ping-reqs are those sent; acks, nacks and records_received those that came; syncs the
+ * lists begun; suspicions, deaths our own verdicts; refutations the suspicions that ended well.
+ * drop_rate also counts what a full table or an exhausted budget refused. */
 struct swim_counters {
 	uint64_t pings, acks, ping_reqs, nacks, syncs, records_sent, records_received;
 	uint64_t drop_malformed, drop_signature, drop_not_admitted, drop_stale, drop_rate;

@@ -1,17 +1,19 @@
 /* sync.c - synchronisation by lists.
  *
- * A LIST says: in this range of ids I hold exactly these, with these sequences and verdicts. The receiver sends what is
- * newer here or missing there (NEWER), asks for what is newer there (WANT), and tells those whom the other side
- * holds dead, so that they refute. One list thus makes both views equal, and each datagram of it stands alone: one
- * that is lost costs its range only.
+ * A LIST says: in this range of ids I hold exactly these, with these sequences and verdicts. The
+ * receiver sends what is newer here or missing there (NEWER), asks for what is newer there
+ * (WANT), and tells those whom the other side holds dead, so that they refute. One list thus
+ * makes both views equal, and each datagram of it stands alone: one that is lost costs its range
+ * only.
  *
- * When: on first contact; and when an answer shows another view digest, if both ends have nothing else to
- * spread (or the counts differ by more than a tenth), and then less and less often while it does not
- * help, since two nodes that admit different keys never get equal digests.
+ * When: on first contact; and when an answer shows another view digest, if both ends have nothing
+ * else to spread (or the counts differ by more than a tenth), and then less and less often while
+ * it does not help, since two nodes that admit different keys never get equal digests.
  *
- * Pace: what lists cause is cut into jobs, a job sends when its turn comes; in all at most 8 datagrams
- * every 40 ms, within the budget of bytes. A LIST is answered by as many datagrams as records are needed, so a
- * sender has at most JOBS_PER_PEER jobs; what is too much is dropped, and a later list repairs it. */
+ * Pace: what lists cause is cut into jobs, a job sends when its turn comes; in all at most 8
+ * datagrams every 40 ms, within the budget of bytes. A LIST is answered by as many datagrams as
+ * records are needed, so a sender has at most JOBS_PER_PEER jobs; what is too much is dropped,
+ * and a later list repairs it. */
 #include "swim/sync.h"
 
 #include "swim/gossip.h"

@@ -4,13 +4,15 @@
 
 #include "swim/state.h"
 
-/* A LIST to that member is wanted; sent as soon as pace and budget allow, if the views still differ then. */
+/* A LIST to that member is wanted; sent as soon as pace and budget allow, if the views still
+ * differ then. */
 void sync_due(struct swim *s, uint32_t slot);
 /* A message told the sender's digest and count. `answer`: to a question of ours. */
 void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer);
 void sync_list(struct swim *s, uint32_t from, const struct wire_message *m);
 void sync_want(struct swim *s, uint32_t from, const struct wire_message *m);
-/* Its record (s->cap: ours) goes to `to`, or a WANT for one id; both within a limit per receiver. */
+/* Its record (s->cap: ours) goes to `to`, or a WANT for one id; both within a limit per receiver.
+ */
 void sync_give(struct swim *s, uint32_t to, uint32_t slot);
 void sync_ask(struct swim *s, uint32_t to, uint64_t id);
 void sync_pump(struct swim *s);

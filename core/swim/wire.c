@@ -1,8 +1,8 @@
 /* wire.c - the codec of swim's messages.
  *
- * Counts are checked against the bytes that are left, entry by entry, and never believed: a count larger than
- * what follows fails the message before anybody looks at its first entry (attack: ping whose declared number of
- * items exceeds the items present). */
+ * Counts are checked against the bytes that are left, entry by entry, and never believed: a count
+ * larger than what follows fails the message before anybody looks at its first entry (attack:
+ * ping whose declared number of items exceeds the items present). */
 #include "swim/wire.h"
 #include "identity/record.h"
 

@@ -2,8 +2,8 @@
  *
  *   type 1 | flags 1 | id 4 | known 8 | count 4 | digest 8 | body | items n 1 | items
  *
- * A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its form: records in
- * it decode, lists rise strictly and lie in their range, nothing is left over.
+ * A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its
+ * form: records in it decode, lists rise strictly and lie in their range, nothing is left over. /
  */
 #ifndef SWIM_WIRE_H
 #define SWIM_WIRE_H

@@ -1,5 +1,5 @@
-/* Insiders: members with good keys that lie about others. Nobody who lives is declared dead, nobody who is dead comes
- * back, and what a liar can make others send is bounded. */
+/* Insiders: members with good keys that lie about others. Nobody who lives is declared dead,
+ * nobody who is dead comes back, and what a liar can make others send is bounded. */
 #include "swim_world.h"
 
 #include "crypto/hash.h"
@@ -27,9 +27,10 @@ static struct writer begin(uint8_t *memory, uint8_t type, uint8_t flags)
 
 static void inject(struct world *w, uint32_t from, uint32_t to, const struct writer *message)
 {
-	store_be64(message->start + 6, sequence_of(w, to)); /* it knows us: no wish for our record */
-	swim_input(w->nodes[to].swim, world_time(w), from, bytes_of(message->start, wr_len(message)),
-		   &w->out);
+	struct bytes bytes = bytes_of(message->start, wr_len(message));
+
+	store_be64(message->start + 6, sequence_of(w, to)); /* known: it wants no record */
+	swim_input(w->nodes[to].swim, world_time(w), from, bytes, &w->out);
 	world_flush(w, to);
 }
 
@@ -46,7 +47,9 @@ static void lie(struct world *w, uint32_t liar, uint32_t to)
 		uint32_t victim = (uint32_t)rng_below(&w->rng, w->n);
 		struct accusation a = { id_of(w, victim), sequence_of(w, victim), 0 };
 
-		a.accuser = id_of(w, rng_below(&w->rng, 2) ? liar : (uint32_t)rng_below(&w->rng, w->n));
+		uint32_t accuser = (uint32_t)rng_below(&w->rng, w->n);
+
+		a.accuser = id_of(w, rng_below(&w->rng, 2) ? liar : accuser);
 		wire_put_accusation(&m, &a);
 	}
 	inject(w, liar, to, &m);
@@ -110,8 +113,8 @@ static void accuse_everybody(uint32_t n, uint32_t loss_permille)
 	eq_int(world_deaths(&w), 0);
 	world_run(&w, 5 * S);
 	ok(world_full(&w));
-	printf("# N = %u, loss %u: a liar makes others send %.1f pings and %.0f bytes a second and node, "
-	       "%.2f new records\n", n, loss_permille / 10,
+	printf("# N = %u, loss %u: a liar makes each send %.1f pings, %.0f bytes, %.2f new records "
+	       "a second\n", n, loss_permille / 10,
 	       (double)(total_pings(&w, liar) - pings) / (double)(seconds * (n - 1)),
 	       (double)(total_bytes(&w, liar) - bytes) / (double)(seconds * (n - 1)),
 	       (double)(w.nodes[1].body.sequence - sequence) / (double)seconds);
@@ -189,7 +192,8 @@ static void a_claim_of_a_higher_own_sequence_needs_our_signature(void)
 	wire_put_header(&m, &(struct wire_header){ .type = WIRE_PING, .known = UINT64_MAX });
 	wr_u8(&m, 0);
 	for (unsigned i = 0; i < 100; i++) {
-		swim_input(w.nodes[0].swim, world_time(&w), 2, bytes_of(memory, wr_len(&m)), &w.out);
+		swim_input(w.nodes[0].swim, world_time(&w), 2, bytes_of(memory, wr_len(&m)),
+			   &w.out);
 		world_flush(&w, 0);
 		world_run(&w, 10 * MS);
 	}

@@ -1,4 +1,5 @@
-/* Lossy, cut and paused networks: nobody who lives is declared dead, and what was cut grows together. */
+/* Lossy, cut and paused networks: nobody who lives is declared dead, and what was cut grows
+ * together. */
 #include "swim_world.h"
 
 static double seconds(uint64_t ns)

@@ -1,4 +1,5 @@
-/* One room and what it makes of what it is told: the table of states, bounds, and sums against a naive twin. */
+/* One room and what it makes of what it is told: the table of states, bounds, and sums against a
+ * naive twin. */
 #include "swim_world.h"
 
 #include "swim/member.h"
@@ -179,10 +180,12 @@ static void only_a_higher_sequence_changes_a_state_by_hearsay(void)
 {
 	static const struct state_row rows[] = {
 		{ SWIM_ALIVE, -1, 0, SWIM_ALIVE },     { SWIM_ALIVE, 0, 0, SWIM_ALIVE },
-		{ SWIM_ALIVE, 1, 0, SWIM_ALIVE },      { SWIM_ALIVE, -1, RECORD_LEAVING, SWIM_ALIVE },
+		{ SWIM_ALIVE, 1, 0, SWIM_ALIVE },
+		{ SWIM_ALIVE, -1, RECORD_LEAVING, SWIM_ALIVE },
 		{ SWIM_ALIVE, 1, RECORD_LEAVING, SWIM_LEFT },
 		{ SWIM_SUSPECT, -1, 0, SWIM_SUSPECT }, { SWIM_SUSPECT, 0, 0, SWIM_SUSPECT },
-		{ SWIM_SUSPECT, 1, 0, SWIM_ALIVE },    { SWIM_SUSPECT, 1, RECORD_LEAVING, SWIM_LEFT },
+		{ SWIM_SUSPECT, 1, 0, SWIM_ALIVE },
+		{ SWIM_SUSPECT, 1, RECORD_LEAVING, SWIM_LEFT },
 		{ SWIM_DEAD, -1, 0, SWIM_DEAD },       { SWIM_DEAD, 0, 0, SWIM_DEAD },
 		{ SWIM_DEAD, 1, 0, SWIM_ALIVE },       { SWIM_DEAD, 1, RECORD_LEAVING, SWIM_LEFT },
 		{ SWIM_LEFT, -1, 0, SWIM_LEFT },       { SWIM_LEFT, 1, 0, SWIM_ALIVE },
@@ -201,7 +204,8 @@ static void only_a_higher_sequence_changes_a_state_by_hearsay(void)
 			TAP_FAIL("row %u: state %d", i, world_state(&w, 0, 1));
 		swim_info(w.nodes[0].swim, 1, &info);
 		eq_int(info.sequence, 100 + (rows[i].step > 0 ? rows[i].step : 0));
-		eq_int(counters()->alive, rows[i].after == SWIM_ALIVE || rows[i].after == SWIM_SUSPECT);
+		eq_int(counters()->alive,
+		       rows[i].after == SWIM_ALIVE || rows[i].after == SWIM_SUSPECT);
 		world_free(&w);
 	}
 }
@@ -386,7 +390,8 @@ static void two_records_of_one_sequence_are_told_once_and_the_smaller_is_kept(vo
 	}
 	eq_int(w.nodes[0].conflicts, 1);
 	swim_info(w.nodes[0].swim, 1, &info);
-	eq_mem(info.record->wire, memcmp(a.wire, b.wire, MAX_RECORD) < 0 ? a.wire : b.wire, MAX_RECORD);
+	const struct record *smaller = memcmp(a.wire, b.wire, MAX_RECORD) < 0 ? &a : &b;
+	eq_mem(info.record->wire, smaller->wire, MAX_RECORD);
 	world_free(&w);
 }
 

@@ -39,8 +39,8 @@ static void joint_start(uint32_t n, uint64_t limit)
 		ok(w.largest <= CHANNEL_PAYLOAD_MAX);
 		eq_int(world_deaths(&w), 0);
 		if (seed == 1)
-			printf("# %u join through one seed: %.2f s, %.1f KB a node\n", n, seconds(took),
-			       (double)w.nodes[n - 1].bytes / 1000);
+			printf("# %u join through one seed: %.2f s, %.1f KB a node\n", n,
+			       seconds(took), (double)w.nodes[n - 1].bytes / 1000);
 		world_free(&w);
 	}
 	printf("# worst of 5: %.2f s\n", seconds(worst));

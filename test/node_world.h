@@ -13,8 +13,12 @@
 
 #include <sys/mman.h>
 
+#ifndef NODES
 #define NODES 4
+#endif
+#ifndef MEMBERS
 #define MEMBERS 64
+#endif
 #define DELAY span_ms(1)
 #define FLYING 4096
 

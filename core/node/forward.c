@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* A big mesh changes often; the table is built anew at most ten times a second. */
+/* A big mesh changes often; the table is built anew at most ten times a second. Who is not admitted
+ * any more leaves it at once: his handle may be the next one's. */
 #define BUILD_EVERY span_ms(100)
 #define BUILD_AT_ONCE_BELOW 256u
 
@@ -102,14 +103,14 @@ void forward_publish(struct node *n, struct instant now)
 
 	if (!f->stale)
 		return;
-	if (trust_count(n->trust) > BUILD_AT_ONCE_BELOW &&
+	if (!f->gone && trust_count(n->trust) > BUILD_AT_ONCE_BELOW &&
 	    instant_before(now, instant_add(f->built, BUILD_EVERY)))
 		return;
 	struct forward *next = &f->buffers[f->current == &f->buffers[0]];
 	build(n, next);
 	next->generation = f->current->generation + 1;
 	f->current = next;
-	f->stale = false;
+	f->stale = f->gone = false;
 	f->built = now;
 	wg_set_routes(n->wg, next->routes);
 }

@@ -19,6 +19,7 @@ struct forwarding {
 	struct forward buffers[2];
 	const struct forward *current;
 	bool stale;                  /* the world changed since the current one was built */
+	bool gone;                   /* it names a peer that is not admitted any more */
 	struct instant built;
 };
 

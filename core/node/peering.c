@@ -39,7 +39,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	swim_forget(n->swim, slot, now.boot);
 	forward_release(n, slot);
 	memset(&n->peers[slot], 0, sizeof(n->peers[slot]));
-	n->forwarding.stale = true;
+	n->forwarding.stale = n->forwarding.gone = true;
 	trust_remove(n->trust, slot);
 }
 

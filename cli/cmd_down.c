@@ -18,22 +18,39 @@
 
 /* The kernel tells nobody without asking when the last of it is gone: look a hundred times a
  * second. */
+static void pause_shortly(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
+}
+
 static bool wait_until_gone(const char *interface, struct instant deadline)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000 };
-
 	while (if_nametoindex(interface) || runtime_holder(interface)) {
 		if (instant_reached(deadline, clock_now().boot))
 			return false;
-		nanosleep(&pause, NULL);
+		pause_shortly();
 	}
 	return true;
 }
 
-static enum exit_code stop(struct control_client *c, const char *interface)
+/* As control_connect; a daemon that is just starting or ending is given its time. */
+static int connect_or_gone(struct control_client *c, const char *interface,
+			   struct instant deadline)
+{
+	for (;;) {
+		int r = control_connect(c, interface);
+
+		if ((r != -ENOENT && r != -ECONNREFUSED) || !runtime_holder(interface)
+		    || instant_reached(deadline, clock_now().boot))
+			return r;
+		pause_shortly();
+	}
+}
+
+static enum exit_code stop(struct control_client *c, const char *interface,
+			   struct instant deadline)
 {
 	static struct answer answer;
-	struct instant deadline = instant_add(clock_now().boot, span_ms(PATIENCE_MS));
 	int r = control_ask(c, REQUEST_DOWN);
 
 	if (r == 0)
@@ -53,7 +70,8 @@ static enum exit_code stop(struct control_client *c, const char *interface)
 	return EXIT_DONE;
 }
 
-static enum exit_code clean_up(const char *interface, int why)
+/* why: what connecting gave; held: a daemon was there when we began. */
+static enum exit_code clean_up(const char *interface, int why, bool held)
 {
 	int r = runtime_remove_leftover(interface);
 
@@ -62,6 +80,10 @@ static enum exit_code clean_up(const char *interface, int why)
 		printf("no daemon was running; removed the left-over %s\n", interface);
 		return EXIT_DONE;
 	case -ENOENT:
+		if (held) {
+			printf("%s is down\n", interface);
+			return EXIT_DONE;
+		}
 		return fail(EXIT_NOT_RUNNING,
 			    "meshguard is not running on %s, and there is nothing to remove",
 			    interface);
@@ -76,10 +98,10 @@ static enum exit_code clean_up(const char *interface, int why)
 			    "there is a left-over %s; removing it needs CAP_NET_ADMIN; try sudo",
 			    interface);
 	case -EBUSY:
-		return fail(EXIT_FAILED,
-			    "process %d holds %s but takes no connection (%s); is it starting or "
-			    "ending?",
-			    (int)runtime_holder(interface), interface, strerror(-why));
+		return fail(EXIT_TIMED_OUT,
+			    "process %d holds %s but takes no connection (%s), for %u s now",
+			    (int)runtime_holder(interface), interface, strerror(-why),
+			    PATIENCE_MS / 1000);
 	default:
 		return fail(EXIT_FAILED, "cannot remove %s: %s", interface, strerror(-r));
 	}
@@ -88,18 +110,21 @@ static enum exit_code clean_up(const char *interface, int why)
 static enum exit_code run(const struct arguments *a)
 {
 	static struct control_client c;
+	struct instant deadline = instant_add(clock_now().boot, span_ms(PATIENCE_MS));
 	const char *interface;
 	enum exit_code code;
+	bool held;
 	int r;
 
 	if (!chosen_interface(a, &interface))
 		return EXIT_USAGE;
-	r = control_connect(&c, interface);
+	held = runtime_holder(interface) != 0;
+	r = connect_or_gone(&c, interface, deadline);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return clean_up(interface, r);
+		return clean_up(interface, r, held);
 	if (r < 0)
 		return no_daemon(interface, r);
-	code = stop(&c, interface);
+	code = stop(&c, interface, deadline);
 	control_close(&c);
 	return code;
 }

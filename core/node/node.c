@@ -197,14 +197,35 @@ static void input_packet(struct node *n, struct moment now, const struct node_ev
 		paths_wanted(n->paths, wg_peer_slot(n->wg, wg), now.boot);
 }
 
+static void tick_room(struct node *n, unsigned room, struct moment now, struct outbox *out)
+{
+	switch (room) {
+	case 0:
+		if (instant_reached(paths_deadline(n->paths), now.boot))
+			paths_tick(n->paths, now.boot, &n->inner);
+		break;
+	case 1:
+		if (instant_reached(swim_deadline(n->swim), now.boot))
+			swim_tick(n->swim, now.boot, &n->inner);
+		break;
+	case 2:
+		if (instant_reached(wg_deadline(n->wg), now.boot))
+			wg_tick(n->wg, now, out);
+		break;
+	}
+	reach_flush(n, out);
+}
+
+/* Each room that is due, in turn, as long as there is room for all that one may send: who
+ * does not come to it now is due still, and the first of the next step. */
 static void tick(struct node *n, struct moment now, struct outbox *out)
 {
-	if (instant_reached(paths_deadline(n->paths), now.boot))
-		paths_tick(n->paths, now.boot, &n->inner);
-	if (instant_reached(swim_deadline(n->swim), now.boot))
-		swim_tick(n->swim, now.boot, &n->inner);
-	if (instant_reached(wg_deadline(n->wg), now.boot))
-		wg_tick(n->wg, now, out);
+	for (unsigned i = 0; i < 3; i++) {
+		if (!outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
+			break;
+		n->ticked = (n->ticked + 1) % 3;
+		tick_room(n, n->ticked, now, out);
+	}
 }
 
 static void stop(struct node *n, struct moment now)

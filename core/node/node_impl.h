@@ -68,9 +68,11 @@ struct node {
 	bool trust_unreadable;
 	uint32_t bad_keys;
 
-	/* messages of swim and nat on their way to the channel */
+	unsigned ticked;            /* the room that was served last by time */
+
+	/* messages of swim and nat on their way to the channel; what one room may ask for */
 	struct outbox inner;
-	struct out inner_items[OUTBOX_STEP_ITEMS * 2];
+	struct out inner_items[OUTBOX_STEP_ITEMS];
 
 	struct node_counters {
 		uint64_t drop_unknown_kind, drop_control, drop_unknown_tag, drop_forged, drop_replayed;

@@ -2,6 +2,8 @@
 #define MEMBERS 1024
 #include "node_world.h"
 
+#include "node/node_impl.h"
+
 static void two_nodes(void)
 {
 	world(false);
@@ -56,6 +58,53 @@ static void a_revoked_peer_is_cut_at_once_among_many(void)
 	ok(!passes(1, 0, false, 300));
 }
 
+/* A caller that gives no more room than the contract says, and everybody due at once. */
+static void a_step_never_asks_for_more_room_than_it_may(void)
+{
+	static struct out items[OUTBOX_STEP_ITEMS];
+	static uint8_t arena[OUTBOX_STEP_BYTES + 16 * OUTBOX_STEP_ITEMS];
+	struct node_actions few = { .save_clock = false };
+	const struct node_event time = { .kind = NODE_TIME };
+	struct endpoint at[MAX_CANDIDATES];
+	unsigned peers = 0, sent = 0, steps = 0, handshakes = 0;
+	struct node *n;
+
+	two_nodes();
+	n = machines[0].node;
+	trust_many(&machines[0], 2, 0, 900);
+	outbox_init(&few.out, items, OUTBOX_STEP_ITEMS, arena, sizeof(arena));
+	for (uint32_t slot = TRUST_NONE; (slot = trust_next(n->trust, slot)) != TRUST_NONE; peers++) {
+		for (unsigned i = 0; i < MAX_CANDIDATES; i++) {
+			at[i] = machines[3].at;
+			at[i].ip.b[1] = (uint8_t)(slot >> 8);
+			at[i].ip.b[2] = (uint8_t)slot;
+			at[i].ip.b[3] = (uint8_t)i;
+		}
+		paths_set_candidates(n->paths, slot, at, MAX_CANDIDATES, now.boot);
+		wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &at[0]);
+		outbox_clear(&actions.out);
+		wg_peer_handshake(n->wg, n->peers[slot].wg, now, &actions.out);
+		/* the next one is due now as well */
+		wg_peer_expire(n->wg, n->peers[slot].wg);
+		wg_send(n->wg, now, n->peers[slot].wg, bytes_of(at, 64), &actions.out);
+		wg_peer_expire(n->wg, n->peers[slot].wg);
+	}
+	outbox_clear(&actions.out);
+	eq_int(peers, 901);
+	while (instant_reached(node_deadline(n), now.boot) && steps++ < 1000) {
+		node_step(n, now, &time, &few);
+		for (uint32_t i = 0; i < few.out.count; i++)
+			handshakes += few.out.items[i].data[0] == 1;
+		sent += few.out.count;
+		outbox_clear(&few.out);
+	}
+	ok(steps < 1000);
+	eq_int(few.out.refused, 0);
+	eq_int(n->inner.refused, 0);
+	eq_int(handshakes, peers);
+	ok(sent > 8 * 900);
+}
+
 /* The padding ends where the MTU does, so a full packet is no multiple of 16 (paper, 5.4.6). */
 static void packets_of_every_length_pass(void)
 {
@@ -75,5 +124,6 @@ static void packets_of_every_length_pass(void)
 	}
 }
 
-TAP_TESTS(T(a_revoked_peer_is_cut_at_once_among_many),
+TAP_TESTS(T(a_step_never_asks_for_more_room_than_it_may),
+	  T(a_revoked_peer_is_cut_at_once_among_many),
 	  T(packets_of_every_length_pass))

@@ -216,6 +216,10 @@ static int make_tun(struct priv *p)
 		priv_say("there is no /dev/net/tun; load the driver with: modprobe tun");
 		return 1;
 	}
+	if (fd == -EACCES) {
+		priv_say("may not open /dev/net/tun; allow it with: chmod 666 /dev/net/tun");
+		return 1;
+	}
 	if (fd < 0) {
 		priv_say("cannot make the interface %s: %s", c->interface, strerror(-fd));
 		return 1;

@@ -132,7 +132,8 @@ int store_hand_over(int fd, uid_t uid, gid_t gid)
 {
 	if (geteuid() != 0 || uid == 0)
 		return 0;
-	return fchown(fd, uid, gid) < 0 ? -errno : 0;
+	/* In a user namespace an owner who is not mapped cannot be given anything (EINVAL). */
+	return fchown(fd, uid, gid) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 static void sync_folder(int fd)

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -1245,6 +1246,53 @@ static void without_the_capability_it_says_which(void)
 	ok(strstr(r.said, "sudo meshguard up"));
 }
 
+static int has_no_capability(struct priv_child *c)
+{
+	capng_get_caps_process();
+	CHECK(capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE);
+	CHECK(getuid() == OWNER);
+	CHECK(c->tun >= 0 && c->control >= 0);
+	say("looked\n");
+	return tells_notices(c);
+}
+
+/* As a unit of systemd with User= and AmbientCapabilities=CAP_NET_ADMIN, RuntimeDirectory=. */
+static void one_capability_is_enough_and_the_child_loses_it(void)
+{
+	struct priv_config config = mesh_config();
+	struct run r = { 0 };
+	int words[2], told[2];
+
+	ok(pipe2(words, O_CLOEXEC | O_NONBLOCK) == 0 && pipe(told) == 0);
+	command("rm -rf /run/meshguard /run/wireguard; "
+		"install -d -o %d /run/meshguard /run/wireguard", OWNER);
+	command("mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200");
+	fflush(stdout);
+	r.pid = fork();
+	if (r.pid == 0) {
+		dup2(told[1], STDOUT_FILENO);
+		dup2(words[1], STDERR_FILENO);
+		close(told[0]);
+		close(told[1]);
+		capng_clear(CAPNG_SELECT_BOTH);
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+		if (capng_change_id(OWNER, OWNER + 1, CAPNG_DROP_SUPP_GRP) < 0)
+			_exit(100);
+		_exit(priv_run(&config, has_no_capability));
+	}
+	close(words[1]);
+	close(told[1]);
+	r.words = words[0];
+	r.told = told[0];
+	expect(&r, "looked");
+	expect(&r, "begin");
+	expect(&r, "end 0");
+	eq_int(stop(&r), 0);
+	eq_str(r.said, "");
+	nothing_is_left();
+	command("rm -rf /run/meshguard /run/wireguard; umount /dev/net");
+}
+
 static void detach_returns_when_the_child_is_ready(void)
 {
 	struct priv_config config = mesh_config();
@@ -1325,6 +1373,9 @@ static bool prepare(void)
 	    || mount("none", "/run", "tmpfs", 0, "mode=755") < 0 || !mkdtemp(config_dir)
 	    || chown(config_dir, OWNER, OWNER + 1) < 0)
 		return false;
+	/* As root of a real machine has them: the child must lose these too. */
+	if (setgroups(2, (const gid_t[]){ 0, 4 }) < 0)
+		return false;
 	signal(SIGPIPE, SIG_IGN);
 	umask(022);
 	setenv("MESHGUARD_CONFIG_DIR", config_dir, 1);
@@ -1376,6 +1427,7 @@ int main(int argc, char **argv)
 		R(the_end_of_the_child_is_ours),
 		R(an_identity_is_needed_and_checked),
 		R(without_the_capability_it_says_which),
+		R(one_capability_is_enough_and_the_child_loses_it),
 		R(detach_returns_when_the_child_is_ready),
 		R(plain_wireguard_needs_its_socket),
 	};

@@ -94,7 +94,7 @@ static void take_message(struct linkwatch *w, const struct nlmsghdr *h, struct i
 void linkwatch_read(struct linkwatch *w, struct instant now)
 {
 	_Alignas(struct nlmsghdr) char buf[MESSAGE_MAX];
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t from_len;
 
 	for (;;) {

@@ -99,7 +99,7 @@ static void answer_errno(struct uapi_client *c, int error)
 /* Each change may send something; the outbox must have room for the largest before it. */
 static void make_room(const struct uapi_server *s)
 {
-	if (!outbox_has_room(s->out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
+	if (!outbox_has_room(s->out, OUTBOX_STEP_ITEMS, (size_t)OUTBOX_STEP_BYTES))
 		s->flush(s->ctx);
 }
 

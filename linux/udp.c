@@ -290,13 +290,13 @@ static bool source_may_be_gone(int error)
 	       error == EHOSTUNREACH;
 }
 
-/* Sends up to a batch of datagrams of one family. */
-static void send_batch(struct udp *u, int fd, const struct out *const *outs, unsigned count)
+/* Sends up to a batch of datagrams of one family. *waited: for room, already. */
+static void send_batch(struct udp *u, int fd, const struct out *const *outs, unsigned count,
+		       bool *waited)
 {
 	struct mmsghdr m[UDP_BATCH];
 	struct message room[UDP_BATCH];
 	unsigned done = 0, bare = UDP_BATCH; /* bare: the one that was stripped of its source */
-	bool waited = false;
 
 	for (unsigned i = 0; i < count; i++)
 		fill(&m[i].msg_hdr, &room[i], outs[i], true);
@@ -309,10 +309,10 @@ static void send_batch(struct udp *u, int fd, const struct out *const *outs, uns
 		}
 		if (errno == EINTR)
 			continue;
-		if (errno == EAGAIN && !waited) {
+		if (errno == EAGAIN && !*waited) {
 			struct pollfd room_for = { .fd = fd, .events = POLLOUT };
 			poll(&room_for, 1, FULL_WAIT_MS);
-			waited = true;
+			*waited = true;
 			continue;
 		}
 		if (source_may_be_gone(errno) && bare != done && outs[done]->to.local.family) {
@@ -329,6 +329,7 @@ void udp_send(struct udp *u, const struct outbox *out)
 {
 	const struct out *batch[UDP_BATCH];
 	unsigned count = 0;
+	bool waited = false;
 	int fd = -1;
 
 	for (uint32_t i = 0; i < out->count; i++) {
@@ -342,12 +343,12 @@ void udp_send(struct udp *u, const struct outbox *out)
 			continue;
 		}
 		if (count && (its != fd || count == UDP_BATCH)) {
-			send_batch(u, fd, batch, count);
+			send_batch(u, fd, batch, count, &waited);
 			count = 0;
 		}
 		fd = its;
 		batch[count++] = o;
 	}
 	if (count)
-		send_batch(u, fd, batch, count);
+		send_batch(u, fd, batch, count, &waited);
 }

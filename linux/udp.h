@@ -11,8 +11,9 @@ struct udp {
 	uint64_t sent, received, send_errors;
 };
 
-/* Binds both families on one port (0: any, the same for both); IPV6_V6ONLY, PKTINFO, receive TOS,
- * large buffers as far as allowed. -EADDRINUSE when either is taken. -EAFNOSUPPORT when there is neither. */
+/* Binds both families on one port (0: any, the same for both); IPV6_V6ONLY, PKTINFO, receive
+ * TOS, large buffers as far as allowed. -EADDRINUSE when either is taken. -EAFNOSUPPORT when
+ * there is neither. */
 int udp_open(struct udp *u, uint16_t port, uint32_t mark) must_check;
 void udp_close(struct udp *u);
 
@@ -32,8 +33,9 @@ int udp_batch_make(struct udp_batch *b) must_check;
 void udp_batch_free(struct udp_batch *b);
 /* Reads what is there, up to a batch; the count, 0 when nothing is, or negative errno. */
 int udp_receive(struct udp *u, int fd, struct udp_batch *b) must_check;
-/* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg). An error of one datagram (unreachable,
- * local address gone: then once more without it) does not stop the others; errors are counted. */
+/* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg). An error of one datagram
+ * (unreachable, local address gone: then once more without it) does not stop the others; errors
+ * are counted. A full socket is waited for 5 ms at the most, then the rest is dropped. */
 void udp_send(struct udp *u, const struct outbox *out);
 
 #endif

@@ -93,7 +93,7 @@ static void flush(void *ctx)
 
 static void make_room(struct wgdev *d)
 {
-	if (!outbox_has_room(&d->out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
+	if (!outbox_has_room(&d->out, OUTBOX_STEP_ITEMS, (size_t)OUTBOX_STEP_BYTES))
 		flush(d);
 }
 

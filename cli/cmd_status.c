@@ -124,9 +124,10 @@ const struct command command_status = {
 	.summary = "this node, its peers, and how they are reached",
 	.words = "",
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
-	.text = "STATE is what the members tell each other about a peer, TUNNEL whether WireGuard\n"
-		"has a session with it, RX/TX the bytes received and sent through that, PATH the\n"
-		"address that is used. Peers that never answered are listed below with the reason.",
+	.text = "STATE is what the members tell each other about a peer, TUNNEL whether\n"
+		"WireGuard has a session with it, RX/TX the bytes received and sent through\n"
+		"that, PATH the address that is used. Trusted keys that were never heard are\n"
+		"listed below with the reason.",
 	.example = "meshguard status",
 	.run = run,
 };

@@ -167,6 +167,6 @@ void print_help(FILE *out)
 	for (const struct command *const *c = commands; *c; c++)
 		fprintf(out, "  %-14s %s\n", (*c)->name, (*c)->summary);
 	fputs("\nHelp on one of them: meshguard help COMMAND\n"
-	      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 refused, 5 timed out\n"
+	      "Exit: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 refused, 5 timed out\n"
 	      "Environment: MESHGUARD_CONFIG_DIR, the configuration directory\n", out);
 }

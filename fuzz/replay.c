@@ -1,5 +1,6 @@
-/* Replays the seeds of one fuzz target as a test: each file of fuzz/seeds/TARGET, its truncations to a half and by
- * one byte, and the empty input. A crash or a sanitizer's report is the failure. With arguments: these files. */
+/* Replays the seeds of one fuzz target as a test: each file of fuzz/seeds/TARGET, its truncations
+ * to a half and by one byte, and the empty input. A crash or a sanitizer's report is the failure.
+ * With arguments: these files. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

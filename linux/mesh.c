@@ -1,5 +1,5 @@
-/* The node process: sockets, TUN, control and notices are turned into events for core/node, and its actions are
- * carried out. One thread, one loop; the time is read once a turn. */
+/* The node process: sockets, TUN, control and notices are turned into events for core/node, and
+ * its actions are carried out. One thread, one loop; the time is read once a turn. */
 #include "linux/mesh.h"
 
 #include "base/cursor.h"

@@ -1,16 +1,18 @@
 /* DOC: the path manager
  *
- * A member has up to twelve addresses: those that its record claims and those that it was heard from. Each
- * is probed with a sealed datagram; the answer proves that the address works in both directions and gives the round
- * trip. One answered address is the path in use.
+ * A member has up to twelve addresses: those that its record claims and those that it was heard
+ * from. Each is probed with a sealed datagram; the answer proves that the address works in both
+ * directions and gives the round trip. One answered address is the path in use.
  *
- * The path in use is probed after 25 s of silence, and at once when something casts doubt on it (a packet from
- * elsewhere, an unanswered SWIM probe, a handshake that gave up, a change of our own network). After two
- * unanswered probes another address that answered lately takes over; after four the path is lost, and all addresses
- * are probed, three times fast, then with doubling intervals up to ten minutes.
+ * The path in use is probed after 25 s of silence, and at once when something casts doubt on it
+ * (a packet from elsewhere, an unanswered SWIM probe, a handshake that gave up, a change of our
+ * own network). After two unanswered probes another address that answered lately takes over;
+ * after four the path is lost, and all addresses are probed, three times fast, then with doubling
+ * intervals up to ten minutes.
  *
- * What a stranger can make us send: nothing, only members reach this room. What a member can make us send: 20
- * answers a second of the size of its questions, and three probes to each of eight addresses for a new record.
+ * What a stranger can make us send: nothing, only members reach this room. What a member can make
+ * us send: 20 answers a second of the size of its questions, and three probes to each of eight
+ * addresses for a new record.
  */
 #include "nat/path_impl.h"
 
@@ -118,8 +120,8 @@ void paths_forget(struct paths *p, uint32_t slot)
 	heap_set(&p->due, slot, INSTANT_NEVER);
 }
 
-/* The address of this member with that endpoint, made when it is new: in the place of the one that is least worth keeping.
- * NULL: unusable. */
+/* The address of this member with that endpoint, made when it is new: in the place of the one
+ * that is least worth keeping. NULL: unusable. */
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e)
 {
 	struct path *path = &p->list[slot];
@@ -339,7 +341,8 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 	path_reschedule(p, slot);
 }
 
-/* The address that answered last, if that was after the failing one in use did; NO_ADDRESS: none. */
+/* The address that answered last, if that was after the failing one in use did; NO_ADDRESS:
+ * none. */
 static unsigned other_answered(const struct path *path)
 {
 	unsigned found = path->best;

@@ -1,12 +1,13 @@
 /* path.h - where each member can be reached: candidates, probes, choice (design, section 6).
  *
- * A probe is a sealed message with a random id to one address; its answer tells the address that we were
- * seen under. No path changes because of a datagram that is not the answer to a probe of ours. The best
- * answered path is in use; keeping and losing it is decided here, and so is first contact: probes for members
- * that were not located go to the seeds, paced and with backoff.
+ * A probe is a sealed message with a random id to one address; its answer tells the address that
+ * we were seen under. No path changes because of a datagram that is not the answer to a probe of
+ * ours. The best answered path is in use; keeping and losing it is decided here, and so is first
+ * contact: probes for members that were not located go to the seeds, paced and with backoff.
  *
  * Payloads (inside the sealed datagram), docs/protocol.md "Probe":
- *   probe  20 | id 8 | zero 19+...   answer 21 | id 8 | seen-as endpoint     both PATH_PROBE_LEN bytes
+ *   probe   20 | id 8 | zero
+ *   answer  21 | id 8 | seen as     both PATH_PROBE_LEN bytes
  */
 #ifndef NAT_PATH_H
 #define NAT_PATH_H
@@ -33,28 +34,31 @@ struct paths *paths_init(void *memory, const struct paths_config *config, struct
 
 void paths_admit(struct paths *p, uint32_t slot, struct instant now);
 void paths_forget(struct paths *p, uint32_t slot);
-/* An address to ask for members without a path. At most MAX_SEEDS; one that is known is not added again. */
+/* An address to ask for members without a path. At most MAX_SEEDS; one that is known is not added
+ * again. */
 void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now);
-/* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be one. */
+/* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be
+ * one. */
 void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx);
-/* What the member's record claims (replaces the former claims); at most 8, 3 probes to one that never answered,
- * then backoff to 10 minutes. */
+/* What the member's record claims (replaces the former claims); at most 8, 3 probes to one that
+ * never answered, then backoff to 10 minutes. */
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now);
-/* An authentic packet of this member came from there. If that is not the path in use, both are probed at once,
- * and the new one is taken when it answers and the old one does not. */
+/* An authentic packet of this member came from there. If that is not the path in use, both are
+ * probed at once, and the new one is taken when it answers and the old one does not. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
 /* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now. */
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
-/* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff notwithstanding,
- * at most once a second. */
+/* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
+ * notwithstanding, at most once a second. */
 void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
 /* Our own network changed: everything in use is probed again at once. */
 void paths_network_changed(struct paths *p, struct instant now);
 
-/* A probe or an answer from `slot`, at least authentic. `epoch` is the sender's; an answer's item carries it, so that the
- * node seals it for the question's epoch. `knows_us`: it carried our epoch, without which no answer is taken.
- * True: it was the answer to a probe of ours, so the sender's epoch may be adopted. */
+/* A probe or an answer from `slot`, at least authentic. `epoch` is the sender's; an answer's item
+ * carries it, so that the node seals it for the question's epoch. `knows_us`: it carried our
+ * epoch, without which no answer is taken. True: it was the answer to a probe of ours, so the
+ * sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
 		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);
@@ -73,8 +77,8 @@ struct path_info {
 	unsigned candidates;
 };
 void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);
-/* What others see us as, newest first; the number written (at most n). Two different observers agree, or one did and
- * nobody disagrees. */
+/* What others see us as, newest first; the number written (at most n). Two different observers
+ * agree, or one did and nobody disagrees. */
 unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n);
 
 enum path_fact_kind { PATH_FACT_UP, PATH_FACT_CHANGED, PATH_FACT_LOST, PATH_FACT_SEEN_AS,

@@ -100,7 +100,8 @@ void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8
 		struct outbox *out);
 
 /* seeds.c */
-bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       const uint8_t id[static 8],
 		  struct instant now, struct span *rtt);
 void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now);
 void path_seeds_wanted(struct paths *p, struct instant now);

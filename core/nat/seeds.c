@@ -1,7 +1,8 @@
-/* First contact when both know each other's key: each seed is asked, one sealed probe at a time, for each
- * trusted key that has no path yet. Only the right node can open the probe; for anybody else there is nothing to see.
- * All seeds together get 50 probes a second; a seed that does not answer is asked again after an eighth of the
- * time that we have been waiting for it, at least a second and at most ten minutes. */
+/* First contact when both know each other's key: each seed is asked, one sealed probe at a time,
+ * for each trusted key that has no path yet. Only the right node can open the probe; for anybody
+ * else there is nothing to see. All seeds together get 50 probes a second; a seed that does not
+ * answer is asked again after an eighth of the time that we have been waiting for it, at least a
+ * second and at most ten minutes. */
 #include "nat/path_impl.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant
 	};
 }
 
-bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from, const uint8_t id[static 8],
+bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       const uint8_t id[static 8],
 		  struct instant now, struct span *rtt)
 {
 	for (unsigned i = 0; i < SEED_PENDING; i++) {

@@ -1,8 +1,9 @@
-/* forward.h - the forwarding snapshot: what the packet path needs to know, immutable once published.
+/* forward.h - the forwarding snapshot: what the packet path needs to know, immutable once
+ * published.
  *
- * The node builds the next snapshot beside the present one and exchanges the pointer; a reader that holds the old one
- * sees a consistent old world. Generations count up. Two buffers: the spare one is built only when no reader holds it any
- * more (with one thread: always).
+ * The node builds the next snapshot beside the present one and exchanges the pointer; a reader
+ * that holds the old one sees a consistent old world. Generations count up. Two buffers: the
+ * spare one is built only when no reader holds it any more (with one thread: always).
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -12,7 +13,7 @@
 
 struct forward {
 	uint64_t generation;
-	struct allowedips *routes;   /* destination -> WireGuard peer handle; source check as well */
+	struct allowedips *routes;   /* address -> WireGuard peer handle, for both directions */
 };
 
 struct forwarding {

@@ -167,7 +167,8 @@ static void refuse(struct node *n, struct moment now, struct bytes packet, struc
 
 	if (!error || instant_since(now.boot, n->refused_at).ns < span_ms(10).ns)
 		return;
-	size_t len = icmp_unreachable(packet, ICMP_HOST_UNREACHABLE, 0, NULL, error, ICMP_ERROR_MAX);
+	size_t len = icmp_unreachable(packet, ICMP_HOST_UNREACHABLE, 0, NULL, error,
+				      ICMP_ERROR_MAX);
 	if (!len)
 		return;
 	outbox_commit(out, OUT_PACKET, len);

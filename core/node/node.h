@@ -1,7 +1,8 @@
 /* node.h - the node: one event in, actions out. The one room that knows all protocols.
  *
- * The daemon (linux/mesh.c) and the simulator drive the same object: node_step() with an event and the time,
- * until node_deadline() says when time alone is an event. Nothing here reads a clock, waits, or allocates.
+ * The daemon (linux/mesh.c) and the simulator drive the same object: node_step() with an event
+ * and the time, until node_deadline() says when time alone is an event. Nothing here reads a
+ * clock, waits, or allocates.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -77,8 +78,8 @@ struct instant node_deadline(const struct node *node);
 
 const struct event_ring *node_events(const struct node *node);
 void node_report(const struct node *node, struct report_node *out);
-/* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its slot, or
- * UINT32_MAX when there is none. */
+/* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its
+ * slot, or UINT32_MAX when there is none. */
 uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
 /* For the read-only UAPI; holds until the next step. */
 void node_uapi(struct node *node, struct uapi_device *out);

@@ -27,7 +27,7 @@ struct node_peer {
 	struct ip ipv4;             /* the address that is routed to it; family 0: none */
 	uint8_t address_index;      /* the one that ipv4 derives from */
 	bool prefix_differs;
-	bool renew;                 /* admitted while we ran: it may hold a session that we forgot */
+	bool renew;                 /* admitted while we ran: may hold a session we forgot */
 	bool address_lost;          /* its IPv4 address is held by another key */
 	uint64_t epoch;             /* of its process, as last adopted */
 };
@@ -75,7 +75,8 @@ struct node {
 	struct out inner_items[OUTBOX_STEP_ITEMS];
 
 	struct node_counters {
-		uint64_t drop_unknown_kind, drop_control, drop_unknown_tag, drop_forged, drop_replayed;
+		uint64_t drop_unknown_kind, drop_control, drop_unknown_tag, drop_forged;
+		uint64_t drop_replayed;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;
@@ -92,7 +93,8 @@ void peering_key(struct node *n, const struct public_key *key, const char *name,
 void peering_end(struct node *n, uint32_t bad, struct moment now);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
-void reach_input(struct node *n, struct moment now, const struct endpoint *from, struct bytes datagram);
+void reach_input(struct node *n, struct moment now, const struct endpoint *from,
+		 struct bytes datagram);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
 void reach_flush(struct node *n, struct outbox *out);
 
@@ -100,7 +102,8 @@ void reach_flush(struct node *n, struct outbox *out);
 void records_init(struct node *n, struct moment now);
 void records_sign(struct node *n, struct moment now);
 void records_accept(struct node *n, uint32_t slot, struct moment now);
-void records_own_addresses(struct node *n, const struct ip *list, unsigned count, struct moment now);
+void records_own_addresses(struct node *n, const struct ip *list, unsigned count,
+			   struct moment now);
 void records_clock(struct node *n, struct moment now, struct node_actions *actions);
 
 /* forward.c */

@@ -1,5 +1,5 @@
-/* Who is admitted. A key that comes in gets its slot in every room at once, and one that goes loses it everywhere at
- * once: its tunnel is closed and its keys are wiped before this returns. */
+/* Who is admitted. A key that comes in gets its slot in every room at once, and one that goes
+ * loses it everywhere at once: its tunnel is closed and its keys are wiped before this returns. */
 #include "node/node_impl.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
-/* How a peer is reached. Three rooms know a part: nat knows addresses that answer, swim knows who lives, wg has the
- * tunnel. What one of them learns is told to the others here, and nowhere else. */
+/* How a peer is reached. Three rooms know a part: nat knows addresses that answer, swim knows who
+ * lives, wg has the tunnel. What one of them learns is told to the others here, and nowhere
+ * else. */
 #include "node/node_impl.h"
 
 /* An opened, authentic message from a member. */
@@ -38,7 +39,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		n->counters.drop_type++;
 }
 
-void reach_input(struct node *n, struct moment now, const struct endpoint *from, struct bytes datagram)
+void reach_input(struct node *n, struct moment now, const struct endpoint *from,
+		 struct bytes datagram)
 {
 	struct channel_opened opened;
 
@@ -121,8 +123,8 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 			  f->slot, &f->endpoint, f->a);
 		break;
 	case PATH_FACT_LOST:
-		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. While swim
-		 * holds it alive it goes on asking, so that it comes to a verdict. */
+		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. While
+		 * swim holds it alive it goes on asking, so that it comes to a verdict. */
 		if (!lives(n, f->slot))
 			swim_reachable(n->swim, f->slot, false, now.boot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);

@@ -1,15 +1,16 @@
 /* Our own record, and what the records of others say.
  *
- * Our sequence number starts at the wall clock in milliseconds, above every one saved before, and rises by one for each
- * record. What was issued, and the TAI64N of handshakes, is persisted ahead of use, so that a clock that went back and a crash
- * cost nothing. */
+ * Our sequence number starts at the wall clock in milliseconds, above every one saved before, and
+ * rises by one for each record. What was issued, and the TAI64N of handshakes, is persisted ahead
+ * of use, so that a clock that went back and a crash cost nothing. */
 #include "node/node_impl.h"
 
 #include "base/cursor.h"
 
 #include <string.h>
 
-/* How far ahead of the clock the floor is saved, and how near it may come before it is saved again. */
+/* How far ahead of the clock the floor is saved, and how near it may come before it is saved
+ * again. */
 #define AHEAD_S 600u
 #define NEAR_S 60u
 #define SEQUENCE_AHEAD 65536u
@@ -126,7 +127,8 @@ void records_accept(struct node *n, uint32_t slot, struct moment now)
 		forward_claim(n, slot, body->address_index, now.boot);
 	}
 	if (!(body->flags & RECORD_LEAVING))
-		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count, now.boot);
+		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count,
+				     now.boot);
 }
 
 static void save_clock(struct node *n, struct node_actions *actions)

@@ -170,7 +170,9 @@ static enum report_state state_of(unsigned at, unsigned whom)
 {
 	struct report_peer r;
 
-	for (uint32_t slot = UINT32_MAX; (slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX;)
+	uint32_t slot = UINT32_MAX;
+
+	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
 		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
 			return r.state;
 	return REPORT_UNKNOWN;

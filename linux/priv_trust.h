@@ -19,8 +19,10 @@ struct trust_feed {
 	struct instant due;         /* when to call trust_feed_tick */
 	enum trust_phase phase;
 	bool unreadable;
-	struct trust_entry *entries;
+	struct trust_entry *entries; /* sorted by name while idle */
 	uint32_t count, cap, next;
+	struct trust_entry *before;  /* the state read before, while a new one is read */
+	uint32_t before_count;
 	uint32_t unusable;
 	char **told;                /* sorted: unusable names that the user has been told */
 	uint32_t told_count;

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_LIST (1u << 20) /* names of a folder */
@@ -246,6 +247,37 @@ bool store_exists(struct store *s, const char *name)
 	if (fd >= 0)
 		close(fd);
 	return fd != -ENOENT;
+}
+
+#define SETTLED_SECONDS 2
+
+int store_stamp_of(struct store *s, const char *name, struct store_stamp *out)
+{
+	struct where w;
+	struct stat st;
+	struct timespec now;
+	int r = store_split(s, name, &w);
+
+	*out = (struct store_stamp){ 0 };
+	if (r < 0)
+		return r;
+
+	int fd = store_open_below(s->dir, &w, O_PATH);
+
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	close(fd);
+	if (r < 0)
+		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	out->changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	out->size = st.st_size;
+	if (st.st_ctim.tv_sec + SETTLED_SECONDS < now.tv_sec) {
+		out->dev = st.st_dev;
+		out->ino = st.st_ino;
+	}
+	return 0;
 }
 
 static int by_name(const void *a, const void *b)

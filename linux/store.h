@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct store {
@@ -53,6 +54,15 @@ int store_write(struct store *s, const char *name, const void *data, size_t len,
 int store_remove(struct store *s, const char *name) must_check;
 /* Anything of that name, also a dangling link or what we may not look at. */
 bool store_exists(struct store *s, const char *name);
+/* What changes whenever the file, its owner, mode or links change, give or take the resolution of
+ * the file system's clock: files changed within the last seconds give a stamp that equals no other
+ * (`dev` and `ino` zero). 0, or negative errno without an error text. */
+struct store_stamp {
+	uint64_t dev, ino;
+	int64_t changed_ns;
+	int64_t size;
+};
+int store_stamp_of(struct store *s, const char *name, struct store_stamp *out) must_check;
 /* Calls fn for each name in the folder, sorted, without dot files; stops at the first non-zero and
  * returns it; 0 for an absent folder. */
 int store_list(struct store *s, const char *folder, int (*fn)(void *ctx, const char *name),

@@ -14,14 +14,16 @@ static const struct option_spec specs[] = {
 
 static bool parse(struct arguments *a, const char *const words[ARGS])
 {
+	static char copies[ARGS][32]; /* the parser borrows them */
 	char *argv[ARGS + 1] = { 0 };
 	int argc = 0;
 
 	while (argc < ARGS && words[argc]) {
-		argv[argc] = strdup(words[argc]);
+		snprintf(copies[argc], sizeof(copies[argc]), "%s", words[argc]);
+		argv[argc] = copies[argc];
 		argc++;
 	}
-	return arguments_parse(a, specs, argc, argv); /* it borrows: the copies stay */
+	return arguments_parse(a, specs, argc, argv);
 }
 
 static void command_lines_that_are_right(void)

@@ -61,16 +61,22 @@ static bool ask_daemon(const char *interface, struct report_node *out)
 {
 	static struct control_client client;
 	static struct answer answer;
-	bool got = false;
+	int r = control_connect(&client, interface);
 
-	if (control_connect(&client, interface) < 0)
+	if (r == -ENOENT || r == -ECONNREFUSED)
 		return false;
-	if (control_ask(&client, REQUEST_COUNTERS) == 0 && control_next(&client, &answer) == 1) {
-		*out = answer.node; /* its names lie in the answer, which stays */
-		got = true;
-	}
+	if (r == 0)
+		r = control_ask(&client, REQUEST_COUNTERS);
+	if (r == 0)
+		r = control_next(&client, &answer);
 	control_close(&client);
-	return got;
+	if (r != 1) {
+		note("the daemon on %s does not tell its settings%s%s; these are the defaults",
+		     interface, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+		return false;
+	}
+	*out = answer.node; /* its names lie in the answer, which stays */
+	return true;
 }
 
 static void take_settings(struct config *c, const struct arguments *a, const char *interface)

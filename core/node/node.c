@@ -141,16 +141,35 @@ void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_
 	event_emit(&n->events, &event);
 }
 
+static void input_tunnel(struct node *n, struct moment now, const struct node_event *e,
+			 struct outbox *out)
+{
+	uint32_t before = out->count;
+	size_t sent = 0;
+
+	wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
+	for (uint32_t i = before; i < out->count; i++)
+		if (out->items[i].kind == OUT_DATAGRAM &&
+		    endpoint_equal(&out->items[i].to, &e->from))
+			sent += out->items[i].len;
+	n->tunnel_credit = e->data.len > sent ? e->data.len - sent : 0;
+}
+
+/* What came through the tunnel to the tunnel's own port is nobody's underlay. */
 static void input_datagram(struct node *n, struct moment now, const struct node_event *e,
 			   struct outbox *out)
 {
 	n->counters.datagrams++;
+	if (!is_underlay(n, &e->from.ip)) {
+		n->counters.drop_mesh_source++;
+		return;
+	}
 	switch (demux(e->data)) {
 	case DEMUX_WIREGUARD:
-		wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
+		input_tunnel(n, now, e, out);
 		break;
 	case DEMUX_SEALED:
-		reach_input(n, now, &e->from, e->data);
+		reach_input(n, now, &e->from, e->data, out);
 		break;
 	case DEMUX_STUN:
 	case DEMUX_RELAY:
@@ -243,6 +262,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 {
 	struct outbox *out = &actions->out;
 
+	n->tunnel_credit = 0;
 	switch (e->kind) {
 	case NODE_TIME:
 		break;
@@ -286,7 +306,8 @@ struct instant node_deadline(const struct node *n)
 {
 	struct instant first = instant_min(paths_deadline(n->paths), swim_deadline(n->swim));
 
-	return instant_min(instant_min(first, wg_deadline(n->wg)), forward_deadline(n));
+	first = instant_min(first, wg_deadline(n->wg));
+	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 
 const struct event_ring *node_events(const struct node *n)

@@ -56,7 +56,10 @@ struct node {
 	struct ip ipv4, ipv6;
 	struct ip own[NODE_OWN_ADDRESSES];
 	unsigned own_count;
-	bool record_stale;          /* sign a new one at the end of the step */
+	bool record_stale;          /* sign a new one, when the bucket allows it */
+	bool record_urgent;         /* at the end of the step, in any case */
+	struct instant sign_full;   /* bucket: when it is full again */
+	bool addresses_told;        /* once at least */
 	bool leaving;
 
 	/* persisted ahead of use: TAI64N and our sequence */
@@ -68,6 +71,7 @@ struct node {
 	bool trust_unreadable;
 	uint32_t bad_keys;
 
+	size_t tunnel_credit;       /* of this step's datagram, beyond what answered it */
 	unsigned ticked;            /* the room that was served last by time */
 
 	/* messages of swim and nat on their way to the channel; what one room may ask for */
@@ -75,7 +79,7 @@ struct node {
 	struct out inner_items[OUTBOX_STEP_ITEMS];
 
 	struct node_counters {
-		uint64_t drop_unknown_kind, drop_control, drop_unknown_tag, drop_forged;
+		uint64_t drop_unknown_kind, drop_mesh_source, drop_control, drop_unknown_tag, drop_forged;
 		uint64_t drop_replayed;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
@@ -94,13 +98,14 @@ void peering_end(struct node *n, uint32_t bad, struct moment now);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,
-		 struct bytes datagram);
+		 struct bytes datagram, struct outbox *out);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
 void reach_flush(struct node *n, struct outbox *out);
 
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);
 void records_sign(struct node *n, struct moment now);
+struct instant records_deadline(const struct node *n);
 void records_accept(struct node *n, uint32_t slot, struct moment now);
 void records_own_addresses(struct node *n, const struct ip *list, unsigned count,
 			   struct moment now);

@@ -3,21 +3,41 @@
  * else. */
 #include "node/node_impl.h"
 
+/* Another process of that peer: sessions with the former one are void. The new one may have made one
+ * with us already, and does not see that it ends here; so we make the next. */
+static void renew_sessions(struct node *n, uint32_t slot, struct moment now, struct outbox *out)
+{
+	uint32_t wg = n->peers[slot].wg;
+	struct wg_peer_info info;
+	struct endpoint best;
+
+	wg_peer_info(n->wg, wg, &info);
+	wipe(&info.preshared, sizeof(info.preshared));
+	if (!info.has_session)
+		return;
+	wg_peer_expire(n->wg, wg);
+	if (paths_best(n->paths, slot, &best))
+		wg_peer_set_endpoint(n->wg, wg, &best);
+	wg_peer_handshake(n->wg, wg, now, out);
+}
+
 /* An opened, authentic message from a member. */
 static void input_message(struct node *n, struct moment now, const struct endpoint *from,
-			  const struct channel_opened *opened, bool fresh)
+			  const struct channel_opened *opened, bool fresh, struct outbox *out)
 {
 	struct bytes message = bytes_of(opened->payload, opened->len);
 	uint8_t type = opened->len ? opened->payload[0] : 0;
 
+	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD);
 	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER) {
+		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;
+
 		if (!paths_input(n->paths, now.boot, opened->slot, from, message, opened->epoch,
-				 opened->knows_us, &n->inner))
+				 current, &n->inner))
 			return;
 		if (channel_peer_epoch(n->channel, opened->slot) != opened->epoch) {
-			/* Another process of that peer: sessions with the former one are void. */
 			if (channel_peer_epoch(n->channel, opened->slot))
-				wg_peer_expire(n->wg, n->peers[opened->slot].wg);
+				renew_sessions(n, opened->slot, now, out);
 			swim_reachable(n->swim, opened->slot, false, now.boot);
 			channel_adopt(n->channel, opened);
 		}
@@ -40,16 +60,16 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 }
 
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,
-		 struct bytes datagram)
+		 struct bytes datagram, struct outbox *out)
 {
 	struct channel_opened opened;
 
 	switch (channel_open(n->channel, datagram, &opened)) {
 	case CHANNEL_FRESH:
-		input_message(n, now, from, &opened, true);
+		input_message(n, now, from, &opened, true, out);
 		break;
 	case CHANNEL_AUTHENTIC:
-		input_message(n, now, from, &opened, false);
+		input_message(n, now, from, &opened, false, out);
 		break;
 	case CHANNEL_REPLAYED:
 		n->counters.drop_replayed++;
@@ -108,8 +128,8 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	switch (f->kind) {
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
-		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		wg_peer_info(n->wg, wg, &info);
+		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		if (info.staged || n->peers[f->slot].renew)
 			wg_peer_handshake(n->wg, wg, now, out);
 		n->peers[f->slot].renew = false;
@@ -119,8 +139,10 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 			swim_reachable(n->swim, f->slot, true, now.boot);
 		}
 		wipe(&info.preshared, sizeof(info.preshared));
-		node_emit(n, now.boot, f->kind == PATH_FACT_UP ? EV_PATH_UP : EV_ENDPOINT_CHANGED,
-			  f->slot, &f->endpoint, f->a);
+		if (f->kind == PATH_FACT_UP)
+			node_emit(n, now.boot, EV_PATH_UP, f->slot, &f->endpoint, f->a);
+		else if (!endpoint_equal(&info.endpoint, &f->endpoint))
+			node_emit(n, now.boot, EV_ENDPOINT_CHANGED, f->slot, &f->endpoint, f->a);
 		break;
 	case PATH_FACT_LOST:
 		/* The tunnel keeps its endpoint and its keys: a verdict destroys nothing. While
@@ -142,7 +164,6 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 {
 	switch (f->kind) {
 	case WG_FACT_HANDSHAKE:
-		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
 		swim_proof_of_life(n->swim, f->slot, now.boot);
 		node_emit(n, now.boot, EV_HANDSHAKE, f->slot, &f->endpoint, f->initiator);
 		break;
@@ -154,6 +175,7 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 		node_emit(n, now.boot, EV_SESSION_EXPIRED, f->slot, NULL, 0);
 		break;
 	case WG_FACT_HEARD_FROM:
+		paths_received(n->paths, f->slot, &f->endpoint, n->tunnel_credit);
 		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
 		break;
 	}
@@ -204,7 +226,7 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 			n->self.sequence = f->sequence;
 			node_emit(n, now.boot, EV_SEQUENCE_JUMP, UINT32_MAX, NULL,
 				  (int64_t)f->sequence + 1);
-			n->record_stale = true;
+			n->record_stale = n->record_urgent = true;
 		}
 		break;
 	}

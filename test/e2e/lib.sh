@@ -26,6 +26,7 @@ export MESHGUARD
 [ -x "$MESHGUARD" ] || { echo "Bail out! there is no $MESHGUARD"; exit 1; }
 # Everything that a test writes is on this private file system and goes with it.
 mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 work=/run/test
 mkdir -p /run/netns /run/wireguard "$work"
 chmod 700 /run/wireguard

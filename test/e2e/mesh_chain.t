@@ -31,7 +31,7 @@ done
 ok "B and C talk directly" within 5 over B C 10.0.0.3:51821
 ok "and so do C and B" within 5 over C B 10.0.0.2:51821
 # The least MTU of IPv6, and one full packet of the tunnel.
-ok "full packets pass" on B ping -n -q -c 3 -i 0.2 -w 5 -M do -s 1392 "$(mesh4 C)"
+ok "full packets pass" on B ping -n -q -c 3 -i 0.2 -w 5 -M "do" -s 1392 "$(mesh4 C)"
 ok "longer ones pass in fragments" on B ping -n -q -c 3 -i 0.2 -w 5 -M dont -s 4000 "$(mesh4 C)"
 ok "longer ones pass in fragments, IPv6" on B ping -n -q -c 3 -i 0.2 -w 5 -s 4000 "$(mesh6 C)"
 stop A B C

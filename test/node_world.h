@@ -185,7 +185,8 @@ static inline void switch_on(struct machine *m)
 	if (m->memory == MAP_FAILED)
 		abort();
 	m->node = node_init(m->memory, &config, now);
-	event(m, &(struct node_event){ .kind = NODE_ADDRESSES, .addresses = &m->at.ip, .number = 1 });
+	event(m, &(struct node_event){ .kind = NODE_ADDRESSES, .addresses = &m->at.ip,
+				       .number = 1 });
 }
 
 /* A bit a machine. */
@@ -275,7 +276,8 @@ static inline bool passes(unsigned from, unsigned to, bool ipv6, uint64_t within
 	size_t len = make_packet(p, from, to, ipv6, ++mark);
 	unsigned before = machines[to].got_packets;
 
-	event(&machines[from], &(struct node_event){ .kind = NODE_PACKET, .data = bytes_of(p, len) });
+	event(&machines[from], &(struct node_event){ .kind = NODE_PACKET,
+						     .data = bytes_of(p, len) });
 	for (uint64_t t = 0; t < within_ms && machines[to].got_packets == before; t += 10)
 		run_ms(10);
 	return machines[to].got_packets == before + 1 && machines[to].last_len == len &&

@@ -18,6 +18,9 @@
 
 #include <string.h>
 
+#define CLAIM_AGAIN span_s(10)  /* between records that have silent claims probed once more */
+#define CREDIT_MAX 4096u
+
 static size_t round_up(size_t n)
 {
 	return (n + 63) & ~(size_t)63;
@@ -107,15 +110,27 @@ void paths_admit(struct paths *p, uint32_t slot, struct instant now)
 		}
 }
 
+/* What was told of a member that is gone must not be read as told of its successor. */
+static void forget_facts(struct paths *p, uint32_t slot)
+{
+	uint32_t count = p->fact_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct path_fact fact;
+
+		if (paths_next_fact(p, &fact) && fact.slot != slot)
+			path_fact_add(p, fact.kind, fact.slot, &fact.endpoint, fact.a);
+	}
+}
+
 void paths_forget(struct paths *p, uint32_t slot)
 {
-	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
-		if (p->seen[i].by == slot)
-			memset(&p->seen[i], 0, sizeof(p->seen[i]));
+	seen_forget(p, slot);
 	for (unsigned i = 0; i < SEED_PENDING; i++)
 		if (p->pending[i].slot == slot)
 			memset(&p->pending[i], 0, sizeof(p->pending[i]));
 	path_seeds_lost(p, slot, INSTANT_ZERO);
+	forget_facts(p, slot);
 	memset(&p->list[slot], 0, sizeof(p->list[slot]));
 	heap_set(&p->due, slot, INSTANT_NEVER);
 }
@@ -151,6 +166,12 @@ struct address *path_address(struct paths *p, uint32_t slot, const struct endpoi
 	return &path->list[victim];
 }
 
+static void forget_local(struct address *a)
+{
+	a->to.local = (struct ip){ 0 };
+	a->to.local_ifindex = 0;
+}
+
 static void drop_address(struct path *path, unsigned i)
 {
 	unsigned last = --path->count;
@@ -162,19 +183,30 @@ static void drop_address(struct path *path, unsigned i)
 	}
 }
 
+/* A record may send us anywhere but into this host, or where its words mean nothing here. */
+static bool claimable(const struct endpoint *e)
+{
+	return !ip_is_loopback(&e->ip) && !ip_is_link_local(&e->ip);
+}
+
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now)
 {
 	struct path *path = &p->list[slot];
+	bool again = !instant_is_set(path->claimed) ||
+		     instant_since(now, path->claimed).ns >= CLAIM_AGAIN.ns;
 
+	if (again)
+		path->claimed = now;
 	for (unsigned i = 0; i < path->count; i++)
 		path->list[i].claimed = false;
 	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
-		struct address *a = path_address(p, slot, &list[i]);
+		struct address *a = claimable(&list[i]) ? path_address(p, slot, &list[i]) : NULL;
+		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS);
 
 		if (a)
 			a->claimed = true;
-		if (a && !a->waiting && !instant_is_set(a->answered)) {
+		if (silent && !a->waiting && (again || !instant_is_set(a->sent))) {
 			a->tries = 0;
 			a->next = now;
 		}
@@ -194,43 +226,70 @@ static void probe_now(struct address *a, struct instant now)
 	a->next = now;
 }
 
+/* Doubts may be made up of replays, and an answer just now dispels them for a while. */
+static void probe_best(struct path *path, struct instant now)
+{
+	struct address *best = &path->list[path->best];
+	struct instant soon = instant_add(best->answered, DOUBT_EVERY);
+
+	if (!best->waiting)
+		best->next = instant_min(best->next, instant_before(now, soon) ? soon : now);
+}
+
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
 
 	if (!path->admitted || path->best == NO_ADDRESS)
 		return;
-	probe_now(&path->list[path->best], now);
+	probe_best(path, now);
 	path_reschedule(p, slot);
+}
+
+void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes)
+{
+	struct address *a = p->list[slot].admitted ? path_address(p, slot, from) : NULL;
+
+	if (!a || instant_is_set(a->answered))
+		return;
+	a->credit = bytes < CREDIT_MAX - a->credit ? a->credit + (uint32_t)bytes : CREDIT_MAX;
+}
+
+/* Moves the next keepalive; the heap is told when it comes due. */
+static void heard_from_best(struct address *best, struct instant now)
+{
+	struct instant confirm = instant_add(best->answered, PATH_CONFIRM);
+
+	best->heard = now;
+	if (!best->waiting && instant_before(now, best->next))
+		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
 }
 
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
 {
 	struct path *path = &p->list[slot];
+	struct address *a;
+	bool news;
 
 	if (!path->admitted)
 		return;
 	if (path->best != NO_ADDRESS && endpoint_equal(&path->list[path->best].to, from)) {
-		struct address *best = &path->list[path->best];
-
-		best->heard = now;
-		if (!best->waiting && instant_before(now, best->next)) {
-			/* Moves the next keepalive; the heap is told when it comes due. */
-			best->next = instant_add(now, PATH_KEEP);
-		}
+		heard_from_best(&path->list[path->best], now);
 		return;
 	}
-	struct address *a = path_address(p, slot, from);
+	a = path_address(p, slot, from);
 	if (!a)
 		return;
-	bool news = instant_since(now, a->heard).ns >= span_ms(500).ns || !instant_is_set(a->heard);
+	news = instant_since(now, a->heard).ns >= span_ms(500).ns || !instant_is_set(a->heard) ||
+	       a->starved;
 	a->heard = now;
 	if (!news)
 		return;
+	a->starved = false;
 	a->tries = 0;
 	probe_now(a, now);
 	if (path->best != NO_ADDRESS)
-		probe_now(&path->list[path->best], now);
+		probe_best(path, now);
 	path_reschedule(p, slot);
 }
 
@@ -249,25 +308,29 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now)
 	path_reschedule(p, slot);
 }
 
+/* Our old source address may be gone, or lead nowhere: the system chooses. */
+static void network_changed(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	for (unsigned i = 0; i < path->count; i++) {
+		struct address *a = &path->list[i];
+
+		forget_local(a);
+		if (path->best != NO_ADDRESS && i != path->best)
+			continue;
+		a->waiting = false;
+		a->tries = 0;
+		a->next = now;
+	}
+	path_reschedule(p, slot);
+}
+
 void paths_network_changed(struct paths *p, struct instant now)
 {
-	for (uint32_t slot = 0; slot < p->top; slot++) {
-		struct path *path = &p->list[slot];
-
-		if (!path->admitted)
-			continue;
-		for (unsigned i = 0; i < path->count; i++) {
-			struct address *a = &path->list[i];
-
-			/* Our old source address may be gone. */
-			a->to.local = (struct ip){ 0 };
-			a->to.local_ifindex = 0;
-			a->waiting = false;
-			a->tries = 0;
-			a->next = now;
-		}
-		path_reschedule(p, slot);
-	}
+	for (uint32_t slot = 0; slot < p->top; slot++)
+		if (p->list[slot].admitted)
+			network_changed(p, slot, now);
 	for (uint32_t i = 0; i < p->seed_count; i++)
 		if (p->seeds[i].slot == NO_SLOT) {
 			p->seeds[i].added = now;
@@ -402,6 +465,7 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 	if (a->waiting) {
 		a->waiting = false;
 		a->tries++;
+		forget_local(a); /* silence may mean that it is gone */
 		if (i == path->best)
 			best_unanswered(p, slot, now);
 		else
@@ -409,7 +473,14 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 							   a->tries >= ADDRESS_TRIES_FAST));
 		return;
 	}
-	probe_send(p, slot, &a->to, a->id, out);
+	if (!probe_allowed(p, path, a, now)) {
+		/* Claims wait for their turn; others, until more comes from there. */
+		a->starved = !a->claimed;
+		a->next = a->claimed ? instant_add(now, span_ms(1000 + rng_below(&p->rng, 1000))) :
+				       INSTANT_NEVER;
+		return;
+	}
+	probe_send(p, slot, &a->to, instant_is_set(a->answered), a->id, out);
 	a->waiting = true;
 	a->sent = now;
 	a->next = instant_add(now, probe_timeout(a));
@@ -417,7 +488,7 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 
 void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 {
-	while (p->fact_count + PATH_ADDRESSES < PATH_FACTS &&
+	while (p->fact_count + PATH_ADDRESSES + MAX_SEEDS < PATH_FACTS &&
 	       outbox_has_room(out, 2 * PATH_ADDRESSES, 2 * PATH_ADDRESSES * 64)) {
 		uint32_t slot = heap_pop(&p->due, now);
 
@@ -467,24 +538,6 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
 	out->rtt = a->rtt;
 	out->last_answer = a->answered;
 	out->probes_unanswered = a->tries;
-}
-
-unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < PATH_OBSERVERS && count < n; i++) {
-		bool known = !instant_is_set(p->seen[i].at);
-
-		for (unsigned k = 0; k < count; k++)
-			known |= endpoint_equal(&out[k], &p->seen[i].as);
-		if (!known) {
-			out[count] = p->seen[i].as;
-			out[count].local = (struct ip){ 0 };
-			out[count++].local_ifindex = 0;
-		}
-	}
-	return count;
 }
 
 const struct paths_counters *paths_counters(const struct paths *p)

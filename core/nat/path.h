@@ -19,6 +19,7 @@
 #define PATH_TYPE_PROBE 0x20u
 #define PATH_TYPE_ANSWER 0x21u
 #define PATH_PROBE_LEN 32u
+#define PATH_PROBE_LONG 137u /* sealed, two sealed answers long */
 
 struct paths;
 
@@ -44,15 +45,20 @@ void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct 
  * never answered, then backoff to 10 minutes. */
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now);
+/* So many authentic bytes of this member came from there and were not used up by answers; to be
+ * told before paths_heard and paths_input, which spend them. */
+void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes);
 /* An authentic packet of this member came from there. If that is not the path in use, both are
  * probed at once, and the new one is taken when it answers and the old one does not. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
-/* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now. */
+/* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now, at most
+ * five times a second. */
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
 /* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
  * notwithstanding, at most once a second. */
 void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
-/* Our own network changed: everything in use is probed again at once. */
+/* Our own network changed: everything in use is probed again at once, and all addresses of those
+ * without a path. */
 void paths_network_changed(struct paths *p, struct instant now);
 
 /* A probe or an answer from `slot`, at least authentic. `epoch` is the sender's; an answer's item
@@ -60,7 +66,7 @@ void paths_network_changed(struct paths *p, struct instant now);
  * epoch, without which no answer is taken. True: it was the answer to a probe of ours, so the
  * sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
-		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
+		 struct bytes message, uint64_t epoch, bool current, struct outbox *out);
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);
 struct instant paths_deadline(const struct paths *p);
 

@@ -1,4 +1,4 @@
-/* path_impl.h - what path.c, probe.c and seeds.c share; nobody else includes it. */
+/* path_impl.h - what path.c, probe.c, seen.c and seeds.c share; nobody else includes it. */
 #ifndef NAT_PATH_IMPL_H
 #define NAT_PATH_IMPL_H
 
@@ -10,6 +10,7 @@
 #define PATH_ADDRESSES 12u    /* per member: what its record claims, and what it was heard from */
 #define PATH_FACTS 512u
 #define PATH_OBSERVERS 16u
+#define PATH_IPS 4096u        /* buckets of IP addresses, by keyed hash */
 #define SEED_PENDING 512u     /* probes to seeds that may still be answered */
 #define SEED_RATE_NS 20000000u /* 50 probes to seeds a second in all */
 #define NO_ADDRESS 255u
@@ -19,6 +20,8 @@
 #define PROBE_TIMEOUT_MIN span_ms(100)
 #define PROBE_TIMEOUT_MAX span_s(1)
 #define PATH_KEEP span_s(25)        /* silence after which the path in use is probed */
+#define PATH_CONFIRM span_s(120)    /* traffic or not, it is probed after this */
+#define DOUBT_EVERY span_ms(200)    /* after an answer, before doubt probes again */
 #define PATH_TRIES_SWITCH 2u        /* unanswered probes before another answered address is taken */
 #define PATH_TRIES_LOST 4u          /* unanswered probes before the path is lost */
 #define ADDRESS_TRIES_FAST 3u       /* probes to an address that never answered, before backoff */
@@ -28,7 +31,10 @@ struct address {
 	struct endpoint to;
 	bool claimed;               /* in the member's newest record */
 	bool waiting;               /* a probe is out */
+	bool starved;               /* it was to be probed, but lacked credit */
 	uint8_t id[8];              /* of that probe */
+	uint32_t credit;            /* bytes that came from there, less those sent to it; while it
+	                               never answered */
 	uint32_t tries;             /* probes unanswered in a row */
 	struct instant sent;        /* the last probe */
 	struct instant next;        /* when to probe (or give this probe up); NEVER: idle */
@@ -43,8 +49,10 @@ struct path {
 	uint8_t count;
 	struct instant since;       /* up or down since */
 	struct instant wanted;      /* last paths_wanted */
-	struct instant answer_refill;
-	uint32_t answer_tokens;
+	struct instant claimed;     /* when silent claims were last probed for a new record */
+	/* buckets: the instant at which each is full again */
+	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */
+	struct instant silent_full; /* probes to claims that never answered */
 	struct address list[PATH_ADDRESSES];
 };
 
@@ -53,6 +61,7 @@ struct seed {
 	uint32_t slot;              /* the member that answered there, or NO_SLOT */
 	uint32_t cursor;            /* next member to ask for */
 	uint64_t rounds;            /* unanswered rounds */
+	bool asked;                 /* somebody, in this round */
 	struct instant added;
 	struct instant next;        /* next probe; within a round paced, then after the backoff */
 };
@@ -79,12 +88,29 @@ struct paths {
 	struct pending pending[SEED_PENDING];
 	uint32_t pending_at;
 
-	struct { struct endpoint as; uint32_t by; struct instant at; } seen[PATH_OBSERVERS];
+	struct seen {
+		struct endpoint as;
+		uint32_t by;
+		struct instant at;  /* zero: unused */
+	} seen[PATH_OBSERVERS];
+	struct instant ip_full[PATH_IPS]; /* buckets: probes to what never answered */
 
 	struct path_fact facts[PATH_FACTS];
 	uint32_t fact_first, fact_count;
 	struct paths_counters counters;
 };
+
+/* Takes one of `burst` tokens that come back one in `each`; *full: when all are back. */
+static inline bool bucket_take(struct instant *full, struct instant now, struct span each,
+			       uint64_t burst)
+{
+	if (instant_before(*full, now))
+		*full = now;
+	if (instant_since(*full, now).ns > (burst - 1) * each.ns)
+		return false;
+	*full = instant_add(*full, each);
+	return true;
+}
 
 /* path.c */
 void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
@@ -96,8 +122,14 @@ void path_reschedule(struct paths *p, uint32_t slot);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 
 /* probe.c */
-void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t id[static 8],
-		struct outbox *out);
+void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
+		uint8_t id[static 8], struct outbox *out);
+/* Whether a probe to this address is within what it may get; takes it from there. */
+bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now);
+
+/* seen.c */
+void seen_add(struct paths *p, uint32_t slot, const struct endpoint *as, struct instant now);
+void seen_forget(struct paths *p, uint32_t slot);
 
 /* seeds.c */
 bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,

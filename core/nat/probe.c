@@ -1,45 +1,57 @@
 #include "nat/path_impl.h"
 
 #include "base/cursor.h"
+#include "crypto/hash.h"
+#include "identity/channel.h"
 
 #include <string.h>
 
 /* Answers for one member: a burst of 20, then 20 a second. */
 #define ANSWER_BURST 20u
 #define ANSWER_EVERY span_ms(50)
+/* Probes to what never answered, for one member and to one IP address (IPv6: /64). */
+#define SILENT_BURST 32u
+#define SILENT_EVERY span_ms(125)
+#define IP_EVERY span_ms(250)
 
-void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t id[static 8],
-		struct outbox *out)
+#define PROBE_BYTES (CHANNEL_OVERHEAD + PATH_PROBE_LEN)
+
+_Static_assert(CHANNEL_OVERHEAD + PATH_PROBE_LONG == 2 * PROBE_BYTES, "see path.h");
+
+void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
+		uint8_t id[static 8], struct outbox *out)
 {
-	uint8_t *data = outbox_reserve(out, PATH_PROBE_LEN);
+	size_t len = longer ? PATH_PROBE_LONG : PATH_PROBE_LEN;
+	uint8_t *data = outbox_reserve(out, len);
 
 	random_bytes(p->config.random, id, 8);
 	if (!data)
 		return;
-	struct writer w = wr_of(data, PATH_PROBE_LEN);
+	struct writer w = wr_of(data, len);
 	wr_u8(&w, PATH_TYPE_PROBE);
 	wr_bytes(&w, id, 8);
-	wr_zero(&w, PATH_PROBE_LEN - 9);
-	struct out *o = outbox_commit(out, OUT_MESSAGE, PATH_PROBE_LEN);
+	wr_zero(&w, len - 9);
+	struct out *o = outbox_commit(out, OUT_MESSAGE, len);
 	o->slot = slot;
 	o->to = *to;
 	p->counters.probes_sent++;
 }
 
-static bool may_answer(struct path *path, struct instant now)
+bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now)
 {
-	uint64_t earned = instant_since(now, path->answer_refill).ns / ANSWER_EVERY.ns;
+	size_t len = a->to.ip.family == FAMILY_IPV4 ? 4 : 8;
+	uint64_t hash;
 
-	if (earned) {
-		path->answer_tokens = earned > ANSWER_BURST ? ANSWER_BURST :
-			path->answer_tokens + (uint32_t)earned;
-		if (path->answer_tokens > ANSWER_BURST)
-			path->answer_tokens = ANSWER_BURST;
-		path->answer_refill = now;
+	if (instant_is_set(a->answered))
+		return true;
+	if (a->claimed) {
+		hash = siphash(p->config.hash_key, a->to.ip.b, len);
+		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST) &&
+		       bucket_take(&p->ip_full[hash % PATH_IPS], now, IP_EVERY, SILENT_BURST);
 	}
-	if (!path->answer_tokens)
+	if (a->credit < PROBE_BYTES)
 		return false;
-	path->answer_tokens--;
+	a->credit -= PROBE_BYTES;
 	return true;
 }
 
@@ -66,51 +78,33 @@ static void answer(struct paths *p, uint32_t slot, const struct endpoint *from,
 
 static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 			const struct endpoint *from, const uint8_t id[static 8], uint64_t epoch,
-			bool knows_us, struct outbox *out)
+			bool fresh, struct outbox *out)
 {
 	struct path *path = &p->list[slot];
+	struct instant *budget = fresh ? &path->answer_full : &path->stale_full;
+	struct address *a;
 
 	p->counters.probes_received++;
-	if (!may_answer(path, now)) {
+	if (!path_usable(p, from) || !bucket_take(budget, now, ANSWER_EVERY, ANSWER_BURST)) {
 		p->counters.drop_rate++;
 		return;
 	}
 	answer(p, slot, from, id, epoch, out);
-	if (knows_us) {
+	a = path_address(p, slot, from);
+	if (a)
+		a->credit -= a->credit < PROBE_BYTES ? a->credit : PROBE_BYTES;
+	if (fresh) {
 		paths_heard(p, slot, from, now);
 		return;
 	}
-	/* It does not know our epoch, so it was just started, or this is a replay. Our own probe
-	 * finds out, and its answer tells us the epoch. */
-	struct address *a = path_address(p, slot, from);
-	if (a && (!a->waiting || instant_since(now, a->sent).ns >= span_ms(200).ns)) {
+	/* It does not know our epoch, or we not its: it was just started, or this is a replay.
+	 * Our own probe finds out, and its answer tells us the epoch. */
+	if (!a)
+		return;
+	a->tries = 0;
+	if (!a->waiting)
 		a->next = now;
-		a->waiting = false;
-		path_reschedule(p, slot);
-	}
-}
-
-static void remember_seen(struct paths *p, uint32_t slot, const struct endpoint *as,
-			  struct instant now)
-{
-	unsigned oldest = 0;
-	bool news = true;
-
-	for (unsigned i = 0; i < PATH_OBSERVERS; i++) {
-		if (instant_is_set(p->seen[i].at) && endpoint_equal(&p->seen[i].as, as))
-			news = false;
-		if (p->seen[i].by == slot && p->seen[i].as.ip.family == as->ip.family) {
-			oldest = i;
-			break;
-		}
-		if (p->seen[i].at.ns < p->seen[oldest].at.ns)
-			oldest = i;
-	}
-	p->seen[oldest].as = *as;
-	p->seen[oldest].by = slot;
-	p->seen[oldest].at = now;
-	if (news)
-		path_fact_add(p, PATH_FACT_SEEN_AS, slot, as, 0);
+	path_reschedule(p, slot);
 }
 
 static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
@@ -119,6 +113,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 {
 	struct path *path = &p->list[slot];
 	struct address *hit = NULL;
+	bool moved = false;
 	struct span rtt;
 
 	for (unsigned i = 0; i < path->count; i++) {
@@ -136,15 +131,19 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 		return false;
 	}
 	p->counters.answers_received++;
+	if (path->best != NO_ADDRESS && hit == &path->list[path->best])
+		moved = !ip_equal(&hit->to.local, &from->local);
 	hit->to = *from; /* with the address of ours that it came to */
 	path_answered(p, slot, hit, rtt, now);
+	if (moved)
+		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));
 	if (ip_is_unicast(&seen->ip) && seen->port)
-		remember_seen(p, slot, seen, now);
+		seen_add(p, slot, seen, now);
 	return true;
 }
 
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
-		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out)
+		 struct bytes message, uint64_t epoch, bool current, struct outbox *out)
 {
 	struct cursor c = cur_of(message.data, message.len);
 	struct endpoint seen = { 0 };
@@ -155,13 +154,14 @@ bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struc
 	seen.ip.family = cur_u8(&c);
 	seen.port = cur_be16(&c);
 	cur_bytes(&c, seen.ip.b, 16);
-	if (!cur_ok(&c) || message.len != PATH_PROBE_LEN || slot >= p->config.members ||
-	    !p->list[slot].admitted) {
+	if (!cur_ok(&c) || slot >= p->config.members || !p->list[slot].admitted ||
+	    (message.len != PATH_PROBE_LEN &&
+	     (message.len != PATH_PROBE_LONG || type != PATH_TYPE_PROBE))) {
 		p->counters.drop_malformed++;
 		return false;
 	}
 	if (type == PATH_TYPE_PROBE) {
-		input_probe(p, now, slot, from, id, epoch, knows_us, out);
+		input_probe(p, now, slot, from, id, epoch, current, out);
 		return false;
 	}
 	if (type != PATH_TYPE_ANSWER ||
@@ -169,7 +169,7 @@ bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struc
 		p->counters.drop_malformed++;
 		return false;
 	}
-	if (!knows_us) {
+	if (!current) {
 		p->counters.drop_unasked++;
 		return false;
 	}

@@ -7,14 +7,12 @@
 
 #include <string.h>
 
-#define PENDING_FOR span_s(5)
-
 void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now)
 {
 	for (uint32_t i = 0; i < p->seed_count; i++)
 		if (endpoint_equal(&p->seeds[i].to, seed))
 			return;
-	if (p->seed_count == MAX_SEEDS)
+	if (p->seed_count == MAX_SEEDS || !path_usable(p, seed))
 		return;
 	p->seeds[p->seed_count++] = (struct seed){
 		.to = *seed, .slot = NO_SLOT, .added = now, .next = now,
@@ -89,18 +87,20 @@ static void seed_step(struct paths *p, uint32_t number, struct instant now, stru
 
 	if (slot == NO_SLOT) {
 		s->cursor = 0;
-		s->rounds++;
 		s->next = instant_add(now, seed_backoff(p, s, now));
-		if (s->rounds == 3)
+		s->rounds += s->asked;
+		if (s->rounds == 3 && s->asked)
 			path_fact_add(p, PATH_FACT_SEED_UNANSWERED, NO_SLOT, &s->to,
 				      (int64_t)s->rounds);
+		s->asked = false;
 		return;
 	}
+	s->asked = true;
 	struct pending *q = &p->pending[p->pending_at++ % SEED_PENDING];
 	q->slot = slot;
 	q->seed = number;
 	q->sent = now;
-	probe_send(p, slot, &s->to, q->id, out);
+	probe_send(p, slot, &s->to, true, q->id, out);
 	p->seed_next = instant_add(now, (struct span){ SEED_RATE_NS });
 }
 

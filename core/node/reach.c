@@ -3,8 +3,8 @@
  * else. */
 #include "node/node_impl.h"
 
-/* Another process of that peer: sessions with the former one are void. The new one may have made one
- * with us already, and does not see that it ends here; so we make the next. */
+/* Another process of that peer: sessions with the former one are void. The new one may have made
+ * one with us already, and does not see that it ends here; so we make the next. */
 static void renew_sessions(struct node *n, uint32_t slot, struct moment now, struct outbox *out)
 {
 	uint32_t wg = n->peers[slot].wg;

@@ -15,6 +15,10 @@
 #define NEAR_S 60u
 #define SEQUENCE_AHEAD 65536u
 
+/* What others say must not make us flood them with records: so many at once, then one in each. */
+#define SIGN_BURST 4u
+#define SIGN_EACH span_s(5)
+
 static uint64_t tai64n_seconds(const struct tai64n *t)
 {
 	return load_be64(t->b) & ~(1ull << 62);
@@ -42,7 +46,8 @@ void records_init(struct node *n, struct moment now)
 	n->self.key = n->config.public;
 	n->self.prefix = n->config.prefix;
 	n->self.sequence = wall_ms > n->sequence_saved ? wall_ms : n->sequence_saved;
-	memcpy(n->self.name, n->config.label, sizeof(n->self.name));
+	if (name_valid(n->config.label, strnlen(n->config.label, MAX_NAME)))
+		memcpy(n->self.name, n->config.label, strnlen(n->config.label, MAX_NAME));
 	mesh_ipv4(&n->config.public, 0, &n->config.prefix, &n->ipv4);
 	mesh_ipv6(&n->config.public, &n->ipv6);
 	n->record_stale = true;
@@ -66,22 +71,57 @@ static void fill_candidates(struct node *n)
 			e.ip = n->own[i - count];
 		for (unsigned k = 0; k < n->self.candidate_count; k++)
 			known |= endpoint_equal(&n->self.candidates[k], &e);
-		if (!known && !ip_is_loopback(&e.ip) && !ip_is_link_local(&e.ip) &&
-		    ip_is_unicast(&e.ip))
+		if (!known && e.port && !ip_is_loopback(&e.ip) && !ip_is_link_local(&e.ip) &&
+		    ip_is_unicast(&e.ip) && !mesh_has_address(&n->config.prefix, &e.ip))
 			n->self.candidates[n->self.candidate_count++] = e;
 	}
 }
 
+/* When the bucket has a token. */
+static struct instant sign_at(const struct node *n)
+{
+	uint64_t most = (SIGN_BURST - 1) * SIGN_EACH.ns;
+
+	return (struct instant){ n->sign_full.ns > most ? n->sign_full.ns - most : 0 };
+}
+
+static bool may_sign(const struct node *n)
+{
+	return n->record_stale && n->self.sequence < RECORD_SEQUENCE_DEAD - 1;
+}
+
+struct instant records_deadline(const struct node *n)
+{
+	return may_sign(n) ? sign_at(n) : INSTANT_NEVER;
+}
+
 void records_sign(struct node *n, struct moment now)
 {
-	if (!n->record_stale || n->self.sequence >= RECORD_SEQUENCE_DEAD - 1)
+	if (!may_sign(n))
 		return;
-	n->record_stale = false;
+	if (!n->record_urgent && !n->leaving && !instant_reached(sign_at(n), now.boot))
+		return;
+	if (instant_before(n->sign_full, now.boot))
+		n->sign_full = now.boot;
+	n->sign_full = instant_add(n->sign_full, SIGN_EACH);
+	n->record_stale = n->record_urgent = false;
 	n->self.sequence++;
 	n->self.flags = n->leaving ? RECORD_LEAVING : 0;
 	fill_candidates(n);
 	BUG_ON(!record_sign(&n->self, &n->config.secret, &n->record));
 	swim_set_self(n->swim, &n->record, now.boot);
+}
+
+/* The address that tunnels left by may be gone, or lead nowhere: the system chooses until the
+ * probes say more. */
+static void leave_by_any(struct node *n)
+{
+	uint32_t slot = TRUST_NONE;
+	struct endpoint to;
+
+	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE)
+		if (paths_best(n->paths, slot, &to))
+			wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &to);
 }
 
 void records_own_addresses(struct node *n, const struct ip *list, unsigned count, struct moment now)
@@ -92,15 +132,17 @@ void records_own_addresses(struct node *n, const struct ip *list, unsigned count
 	for (unsigned i = 0; i < count && kept < NODE_OWN_ADDRESSES; i++)
 		if (!mesh_has_address(&n->config.prefix, &list[i]))
 			own[kept++] = list[i];
-	if (kept == n->own_count && !memcmp(own, n->own, sizeof(own)))
+	if (n->addresses_told && kept == n->own_count && !memcmp(own, n->own, sizeof(own)))
 		return;
-	bool first = !n->own_count;
+	bool first = !n->addresses_told;
+	n->addresses_told = true;
 	memcpy(n->own, own, sizeof(own));
 	n->own_count = kept;
 	n->record_stale = true;
 	if (first)
 		return;
 	paths_network_changed(n->paths, now.boot);
+	leave_by_any(n);
 	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, kept);
 }
 

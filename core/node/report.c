@@ -78,6 +78,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "datagrams", c->datagrams);
 	counter(r, "packets", c->packets);
 	counter(r, "drop_unknown_kind", c->drop_unknown_kind);
+	counter(r, "drop_mesh_source", c->drop_mesh_source);
 	counter(r, "drop_control_malformed", c->drop_control);
 	counter(r, "drop_control_unknown_tag", c->drop_unknown_tag);
 	counter(r, "drop_control_forged", c->drop_forged);

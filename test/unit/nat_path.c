@@ -3,6 +3,7 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "base/rng.h"
 #include "contexts.h"
 #include "nat/path.h"
 
@@ -17,8 +18,10 @@ static uint32_t alive_slot[8];
 static unsigned alive_count;
 static struct span delay;
 static unsigned probes_to[256];  /* by last byte of the address */
-static struct path_fact facts[64];
+static struct path_fact facts[256];
 static unsigned fact_count;
+static struct endpoint me[MEMBERS]; /* what each member sees us as */
+static struct ip to_us;             /* address of ours that answers come to */
 
 static struct endpoint at(uint8_t last)
 {
@@ -43,6 +46,9 @@ static void begin(void)
 	alive_count = fact_count = 0;
 	delay = span_ms(2);
 	memset(probes_to, 0, sizeof(probes_to));
+	to_us = (struct ip){ 0 };
+	for (unsigned i = 0; i < MEMBERS; i++)
+		me[i] = (struct endpoint){ .ip = ip_v4(198, 51, 100, 1), .port = 4000 };
 }
 
 static void answers_at(uint32_t slot, uint8_t last)
@@ -53,7 +59,7 @@ static void answers_at(uint32_t slot, uint8_t last)
 
 static void take_facts(void)
 {
-	while (fact_count < 64 && paths_next_fact(p, &facts[fact_count]))
+	while (fact_count < 256 && paths_next_fact(p, &facts[fact_count]))
 		fact_count++;
 }
 
@@ -68,16 +74,16 @@ static unsigned facts_of(enum path_fact_kind kind)
 }
 
 /* The answer that a live member gives to this probe. */
-static void make_answer(const uint8_t probe[PATH_PROBE_LEN], uint8_t answer[PATH_PROBE_LEN])
+static void make_answer(uint32_t slot, const uint8_t probe[PATH_PROBE_LEN],
+			uint8_t answer[PATH_PROBE_LEN])
 {
-	struct endpoint me = { .ip = ip_v4(198, 51, 100, 1), .port = 4000 };
 	struct writer w = wr_of(answer, PATH_PROBE_LEN);
 
 	wr_u8(&w, PATH_TYPE_ANSWER);
 	wr_bytes(&w, probe + 1, 8);
-	wr_u8(&w, me.ip.family);
-	wr_be16(&w, me.port);
-	wr_bytes(&w, me.ip.b, 16);
+	wr_u8(&w, me[slot].ip.family);
+	wr_be16(&w, me[slot].port);
+	wr_bytes(&w, me[slot].ip.b, 16);
 	wr_zero(&w, PATH_PROBE_LEN - 28);
 }
 
@@ -95,9 +101,10 @@ static void exchange(void)
 		for (unsigned k = 0; k < alive_count; k++)
 			if (o->data[0] == PATH_TYPE_PROBE && alive_slot[k] == o->slot &&
 			    endpoint_equal(&alive[k], &o->to)) {
-				make_answer(o->data, answers[n]);
+				make_answer(o->slot, o->data, answers[n]);
 				from[n].slot = o->slot;
-				from[n++].from = o->to;
+				from[n].from = o->to;
+				from[n++].from.local = to_us;
 			}
 	}
 	outbox_clear(&out);
@@ -266,12 +273,14 @@ static void a_packet_from_elsewhere_moves_the_path_only_when_probes_say_so(void)
 	run_ms(1000);
 	/* Nothing answers there: replayed from anywhere, it moves nothing. */
 	struct endpoint elsewhere = at(66);
+	paths_received(p, 3, &elsewhere, 128);
 	paths_heard(p, 3, &elsewhere, now);
 	run_ms(2000);
 	ok(best_is(3, 10));
 	/* The member really moved. */
 	elsewhere = at(77);
 	alive[0] = elsewhere;
+	paths_received(p, 3, &elsewhere, 128);
 	paths_heard(p, 3, &elsewhere, now);
 	run_ms(600);
 	ok(best_is(3, 77));
@@ -330,7 +339,7 @@ static void wrong_answers_are_not_taken(void)
 	eq_int(out.count, 1);
 	memcpy(probe, out.items[0].data, sizeof(probe));
 	outbox_clear(&out);
-	make_answer(probe, answer);
+	make_answer(3, probe, answer);
 	struct endpoint ten = at(10), other = at(11);
 	struct bytes right = bytes_of(answer, sizeof(answer));
 	ok(!paths_input(p, now, 3, &other, right, 9, true, &out)); /* from another address */
@@ -355,8 +364,10 @@ static void probes_are_answered_in_their_size_and_not_without_limit(void)
 
 	begin();
 	paths_admit(p, 3, now);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++) {
+		paths_received(p, 3, &from, 73 + sizeof(probe));
 		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, false, &out);
+	}
 	eq_int(out.count, 20);
 	eq_int(out.items[0].len, PATH_PROBE_LEN);
 	eq_int(out.items[0].epoch, 42);
@@ -370,6 +381,344 @@ static void probes_are_answered_in_their_size_and_not_without_limit(void)
 	/* Nobody without a slot is answered. */
 	paths_input(p, now, 9, &from, bytes_of(probe, sizeof(probe)), 42, false, &out);
 	eq_int(out.count, 0);
+}
+
+/* Counts what goes to an address, as it is sealed; nobody answers there. */
+static size_t bytes_to(uint8_t last)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < out.count; i++)
+		if (out.items[i].to.ip.b[3] == last)
+			sum += 73 + out.items[i].len;
+	outbox_clear(&out);
+	return sum;
+}
+
+static void an_address_that_proved_nothing_gets_no_more_than_it_gave(void)
+{
+	uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE };
+	struct endpoint from = at(66);
+	size_t got = 0, gave = 0;
+	struct rng rng;
+
+	begin();
+	rng_init(&rng, 5);
+	paths_admit(p, 3, now);
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned what = (unsigned)rng_below(&rng, 8);
+		size_t len = what < 2 ? PATH_PROBE_LEN : what < 4 ? PATH_PROBE_LONG :
+			     rng_below(&rng, 200);
+
+		gave += 73 + len;
+		paths_received(p, 3, &from, 73 + len);
+		if (what < 4)
+			paths_input(p, now, 3, &from, bytes_of(probe, len), 42, what & 1, &out);
+		else
+			paths_heard(p, 3, &from, now);
+		now = instant_add(now, span_ms(rng_below(&rng, 300)));
+		if (rng_below(&rng, 50) == 0)
+			now = instant_add(now, span_s(700));
+		paths_doubt(p, 3, now);
+		paths_wanted(p, 3, now);
+		for (int k = 0; k < 3 && instant_reached(paths_deadline(p), now); k++)
+			paths_tick(p, now, &out);
+		got += bytes_to(66);
+		ok(got <= gave);
+	}
+	ok(got > gave / 4);
+}
+
+static void a_long_question_is_answered_and_the_address_probed_at_once(void)
+{
+	uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE };
+	struct endpoint from = at(66);
+
+	for (int fresh = 0; fresh < 2; fresh++) {
+		begin();
+		paths_admit(p, 3, now);
+		paths_received(p, 3, &from, 73 + sizeof(probe));
+		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, fresh, &out);
+		eq_int(out.count, 1);
+		eq_int(out.items[0].len, PATH_PROBE_LEN);
+		paths_tick(p, now, &out);
+		eq_int(out.count, 2);
+		eq_int(out.items[1].len, PATH_PROBE_LEN);
+	}
+	/* any other length is nothing of ours, and no answer is long */
+	for (size_t len = 0; len < sizeof(probe); len++) {
+		outbox_clear(&out);
+		if (len != PATH_PROBE_LEN)
+			ok(!paths_input(p, now, 3, &from, bytes_of(probe, len), 42, true, &out));
+		eq_int(out.count, 0);
+	}
+}
+
+/* Who replays the probes of a former process must not keep the present one from its answers. */
+static void replayed_probes_do_not_use_up_the_answers_to_fresh_ones(void)
+{
+	uint8_t probe[PATH_PROBE_LEN] = { PATH_TYPE_PROBE };
+	struct endpoint from = at(50);
+
+	begin();
+	paths_admit(p, 3, now);
+	for (int i = 0; i < 1000; i++)
+		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, false, &out);
+	eq_int(out.count, 20);
+	outbox_clear(&out);
+	for (int i = 0; i < 1000; i++)
+		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, true, &out);
+	eq_int(out.count, 20);
+	outbox_clear(&out);
+	now = instant_add(now, span_s(1));
+	for (int i = 0; i < 1000; i++)
+		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, true, &out);
+	eq_int(out.count, 20);
+}
+
+static void records_cannot_make_us_flood_anybody(void)
+{
+	struct endpoint list[MAX_CANDIDATES];
+	unsigned port = 1000, sum;
+
+	/* ten members, all at one victim, on ever new ports, for a minute */
+	begin();
+	for (uint32_t slot = 0; slot < 10; slot++)
+		paths_admit(p, slot, now);
+	for (unsigned round = 0; round < 240; round++) {
+		for (uint32_t slot = 0; slot < 10; slot++) {
+			for (unsigned i = 0; i < MAX_CANDIDATES; i++) {
+				list[i] = at(99);
+				list[i].port = (uint16_t)++port;
+			}
+			paths_set_candidates(p, slot, list, MAX_CANDIDATES, now);
+		}
+		run_ms(250);
+	}
+	ok(probes_to[99] > 100 && probes_to[99] <= 32 + 4 * 61);
+
+	/* one member, at ever new addresses */
+	begin();
+	paths_admit(p, 0, now);
+	for (unsigned round = 0; round < 240; round++) {
+		claim(0, (uint8_t)(round * 8), 8);
+		run_ms(250);
+	}
+	sum = 0;
+	for (unsigned i = 0; i < 256; i++)
+		sum += probes_to[i];
+	ok(sum > 100 && sum <= 32 + 8 * 61);
+
+	/* the same record again and again is no reason to begin again */
+	begin();
+	paths_admit(p, 0, now);
+	for (unsigned round = 0; round < 240; round++) {
+		claim(0, 10, 1);
+		run_ms(250);
+	}
+	ok(probes_to[10] >= 3 && probes_to[10] <= 6 * 6);
+}
+
+static void claims_do_not_lead_into_this_host(void)
+{
+	const uint8_t local[16] = { 0xfe, 0x80, [15] = 9 }, loop[16] = { [15] = 1 };
+	struct endpoint bad[] = {
+		{ .ip = ip_v4(127, 0, 0, 1), .port = 53 },
+		{ .ip = ip_v4(127, 9, 9, 9), .port = 53 },
+		{ .ip = ip_v4(169, 254, 1, 1), .port = 53 },
+		{ .ip = ip_of(FAMILY_IPV6, loop), .port = 53 },
+		{ .ip = ip_of(FAMILY_IPV6, local), .port = 53 },
+	};
+	struct path_info info;
+
+	begin();
+	paths_admit(p, 3, now);
+	paths_set_candidates(p, 3, bad, sizeof(bad) / sizeof(*bad), now);
+	paths_info(p, 3, &info);
+	eq_int(info.candidates, 0);
+	/* but a neighbour on the link may be heard from there */
+	bad[4].scope = 2;
+	paths_received(p, 3, &bad[4], 105);
+	paths_heard(p, 3, &bad[4], now);
+	paths_tick(p, now, &out);
+	eq_int(out.count, 1);
+	eq_int(out.items[0].to.scope, 2);
+}
+
+/* A replay casts doubt as often as it is sent. */
+static void doubts_cost_five_probes_a_second_at_most(void)
+{
+	begin();
+	paths_admit(p, 3, now);
+	answers_at(3, 10);
+	claim(3, 10, 1);
+	run_ms(1000);
+	unsigned before = probes_to[10];
+	for (int i = 0; i < 10000; i++) {
+		paths_doubt(p, 3, now);
+		run_ms(1);
+	}
+	ok(probes_to[10] - before >= 25 && probes_to[10] - before <= 51);
+}
+
+static void a_busy_path_is_confirmed_every_two_minutes(void)
+{
+	struct endpoint from = at(10);
+
+	begin();
+	paths_admit(p, 3, now);
+	answers_at(3, 10);
+	claim(3, 10, 1);
+	run_ms(1000);
+	unsigned before = probes_to[10];
+	for (int i = 0; i < 600; i++) {
+		paths_heard(p, 3, &from, now);
+		run_ms(1000);
+	}
+	ok(probes_to[10] - before >= 4 && probes_to[10] - before <= 6);
+}
+
+static void look_again(uint32_t members)
+{
+	for (uint32_t slot = 0; slot < members; slot++)
+		paths_doubt(p, slot, now);
+	run_ms(500);
+}
+
+static bool seen_is(unsigned n, unsigned first, unsigned second)
+{
+	const unsigned want[2] = { first, second };
+	struct endpoint seen[8];
+	unsigned found = 0;
+
+	if (paths_seen_as(p, seen, 8) != n)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < n; k++)
+			found += seen[i].ip.b[3] == want[k];
+	return found == n;
+}
+
+static void two_members_say_what_we_are_seen_as_or_one_alone(void)
+{
+	begin();
+	for (uint32_t slot = 0; slot < 4; slot++) {
+		paths_admit(p, slot, now);
+		answers_at(slot, (uint8_t)(10 + slot));
+		me[slot] = (struct endpoint){ .ip = ip_v4(203, 0, 113, 5), .port = 4000 };
+	}
+	claim(0, 10, 1);
+	run_ms(500);
+	ok(seen_is(1, 5, 0));           /* nobody disagrees */
+	me[1].ip.b[3] = 6;
+	claim(1, 11, 1);
+	run_ms(500);
+	ok(seen_is(0, 0, 0));           /* one lies, and who? */
+	claim(2, 12, 1);
+	run_ms(500);
+	ok(seen_is(1, 5, 0));           /* two against one */
+	me[3] = (struct endpoint){ .ip = ip_v4(192, 168, 0, 9), .port = 51821 };
+	claim(3, 13, 1);
+	run_ms(500);
+	ok(seen_is(2, 5, 9));           /* a neighbour sees another kind of address */
+	eq_int(facts_of(PATH_FACT_SEEN_AS), 4);
+	/* A liar who changes his mind all the time changes nothing. */
+	for (uint8_t i = 0; i < 50; i++) {
+		me[1].ip.b[3] = (uint8_t)(100 + i);
+		look_again(4);
+	}
+	ok(seen_is(2, 5, 9));
+	eq_int(facts_of(PATH_FACT_SEEN_AS), 4);
+	/* The two that agreed are gone for long, and what they said with them. */
+	paths_forget(p, 3);
+	alive[0] = alive[2] = at(200);
+	for (int i = 0; i < 14; i++) {
+		run_ms(60000);
+		paths_doubt(p, 1, now);
+	}
+	ok(seen_is(1, 149, 0));
+	paths_forget(p, 1);
+	ok(!seen_is(1, 149, 0));
+}
+
+/* The address of ours that answers come to is the one to leave by, until it brings nothing. */
+static void the_source_address_is_told_and_forgotten(void)
+{
+	struct endpoint e;
+
+	begin();
+	paths_admit(p, 3, now);
+	answers_at(3, 10);
+	claim(3, 10, 1);
+	to_us = ip_v4(10, 0, 0, 7);
+	run_ms(1000);
+	ok(paths_best(p, 3, &e) && ip_equal(&e.local, &to_us));
+	eq_int(facts_of(PATH_FACT_UP), 1);
+	eq_int(facts_of(PATH_FACT_CHANGED), 0);
+	/* It changes, and the tunnel must know. */
+	to_us = ip_v4(10, 0, 0, 8);
+	look_again(4);
+	eq_int(facts_of(PATH_FACT_CHANGED), 1);
+	ok(ip_equal(&facts[fact_count - 1].endpoint.local, &to_us));
+	look_again(4);
+	eq_int(facts_of(PATH_FACT_CHANGED), 1);
+	/* Our network changed, or nobody answers: the system chooses. */
+	paths_network_changed(p, now);
+	ok(paths_best(p, 3, &e) && e.local.family == FAMILY_NONE);
+	run_ms(1000);
+	ok(paths_best(p, 3, &e) && ip_equal(&e.local, &to_us));
+	alive_count = 0;
+	paths_doubt(p, 3, now);
+	run_ms(150);
+	ok(paths_best(p, 3, &e) && e.local.family == FAMILY_NONE);
+}
+
+static void facts_of_a_forgotten_member_are_not_told(void)
+{
+	struct path_fact fact;
+	unsigned told = 0;
+
+	begin();
+	for (uint32_t slot = 0; slot < 3; slot++) {
+		struct endpoint from = at((uint8_t)(10 + slot));
+
+		paths_admit(p, slot, now);
+		claim(slot, (uint8_t)(10 + slot), 1);
+		paths_tick(p, now, &out);
+		uint8_t answer[PATH_PROBE_LEN];
+		make_answer(slot, out.items[0].data, answer);
+		outbox_clear(&out);
+		struct bytes right = bytes_of(answer, sizeof(answer));
+		ok(paths_input(p, now, slot, &from, right, 9, true, &out));
+	}
+	paths_forget(p, 1);
+	while (paths_next_fact(p, &fact))
+		if (fact.slot == 1)
+			ok(false);
+		else
+			told += fact.kind == PATH_FACT_UP;
+	eq_int(told, 2);
+}
+
+static void only_a_seed_that_was_asked_is_told_unanswered(void)
+{
+	struct endpoint seed = at(20), mesh = at(1), bad = at(30);
+	struct endpoint list[4];
+	bool answered[4];
+
+	begin();
+	paths_set_filter(p, not_ten, NULL);
+	mesh.ip.b[0] = 10;
+	bad.port = 0;
+	paths_add_seed(p, &mesh, now);
+	paths_add_seed(p, &bad, now);
+	eq_int(paths_seeds(p, list, answered, 4), 0);
+	paths_add_seed(p, &seed, now);
+	run_ms(60000);
+	eq_int(facts_of(PATH_FACT_SEED_UNANSWERED), 0);
+	paths_admit(p, 3, now);
+	run_ms(60000);
+	eq_int(facts_of(PATH_FACT_SEED_UNANSWERED), 1);
 }
 
 static void a_forgotten_member_gets_nothing_any_more(void)
@@ -430,6 +779,15 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(an_address_that_answers_both_ways_does_not_flap),
 	  T(addresses_of_the_mesh_are_never_candidates), T(wrong_answers_are_not_taken),
 	  T(probes_are_answered_in_their_size_and_not_without_limit),
+	  T(an_address_that_proved_nothing_gets_no_more_than_it_gave),
+	  T(a_long_question_is_answered_and_the_address_probed_at_once),
+	  T(replayed_probes_do_not_use_up_the_answers_to_fresh_ones),
+	  T(records_cannot_make_us_flood_anybody), T(claims_do_not_lead_into_this_host),
+	  T(doubts_cost_five_probes_a_second_at_most),
+	  T(a_busy_path_is_confirmed_every_two_minutes),
+	  T(two_members_say_what_we_are_seen_as_or_one_alone),
+	  T(the_source_address_is_told_and_forgotten), T(facts_of_a_forgotten_member_are_not_told),
+	  T(only_a_seed_that_was_asked_is_told_unanswered),
 	  T(a_forgotten_member_gets_nothing_any_more),
 	  T(an_idle_path_costs_a_probe_each_25_seconds),
 	  T(a_change_of_our_network_probes_everything_at_once))

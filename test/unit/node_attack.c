@@ -73,7 +73,7 @@ static void a_step_never_asks_for_more_room_than_it_may(void)
 	n = machines[0].node;
 	trust_many(&machines[0], 2, 0, 900);
 	outbox_init(&few.out, items, OUTBOX_STEP_ITEMS, arena, sizeof(arena));
-	for (uint32_t slot = TRUST_NONE; (slot = trust_next(n->trust, slot)) != TRUST_NONE; peers++) {
+	for (uint32_t slot = 0; slot < trust_count(n->trust); slot++, peers++) {
 		for (unsigned i = 0; i < MAX_CANDIDATES; i++) {
 			at[i] = machines[3].at;
 			at[i].ip.b[1] = (uint8_t)(slot >> 8);

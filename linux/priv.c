@@ -355,10 +355,26 @@ static bool seeds_ok(const struct priv_config *config)
 	return true;
 }
 
+/* It becomes part of paths, and the kernel would fill in a pattern. */
 static bool interface_ok(const char *name)
 {
-	return name[0] && strnlen(name, IFNAMSIZ) < IFNAMSIZ && !strchr(name, '/')
-	       && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	bool good = name[0] && strnlen(name, IFNAMSIZ) < IFNAMSIZ && !strpbrk(name, "/%")
+		    && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+
+	if (!good)
+		priv_say("\"%.15s\" is not a name of an interface", name);
+	return good;
+}
+
+/* So that nothing that matters gets a number that errors are written to. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd >= 0)
+		close(fd);
 }
 
 int priv_run(const struct priv_config *config, int (*child)(struct priv_child *))
@@ -372,6 +388,7 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
 		.port_lock = -1, .udp = { .fd4 = -1, .fd6 = -1 }, .control.fd = -1,
 		.uapi.fd = -1, .channel = -1, .requests = -1, .ready = -1, .launcher = -1,
 	};
+	fill_standard_descriptors();
 	if (!interface_ok(config->interface) || !seeds_ok(config))
 		return 2;
 	if (config->detach || (!config->mesh && !config->foreground)) {

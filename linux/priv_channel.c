@@ -84,12 +84,13 @@ static bool well_formed(const struct priv_message *m, ssize_t len)
 int channel_receive(int fd, struct priv_message *m, int fds[2])
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	struct iovec part = { m, sizeof(*m) };
+	struct iovec part = { .iov_len = sizeof(*m) };
 	struct msghdr h = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	ssize_t n;
 
 	memset(m, 0, MESSAGE_HEAD);
+	part.iov_base = m;
 	fds[0] = fds[1] = -1;
 	do {
 		n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -93,7 +93,8 @@ void rtnl_close(struct rtnl *r)
 static bool attributes(const struct nlmsghdr *h, size_t header_len, const struct nlattr **table,
 		       unsigned max)
 {
-	memset(table, 0, (max + 1) * sizeof(*table));
+	for (unsigned i = 0; i <= max; i++)
+		table[i] = NULL;
 	if (mnl_nlmsg_get_payload_len(h) < header_len)
 		return false;
 

@@ -169,12 +169,10 @@ static int make_dir(const char *path)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0 || ((st.st_mode & 0777) != 0755 && fchmod(fd, 0755) < 0))
 		r = -errno;
 	else if (st.st_uid != 0 && st.st_uid != geteuid())
 		r = -EACCES;
-	else if ((st.st_mode & 0777) != 0755 && fchmod(fd, 0755) < 0)
-		r = -errno;
 	close(fd);
 	return r;
 }

@@ -49,6 +49,7 @@ static int choose(struct store *s, uid_t *owner)
 
 	memset(s, 0, sizeof(*s));
 	s->dir = -1;
+	*owner = geteuid();
 	if (r < 0)
 		return store_fail(s, r, "cannot tell where the configuration directory is: %s; "
 				  "set MESHGUARD_CONFIG_DIR", strerror(-r));

@@ -436,6 +436,11 @@ static int becomes_ready(struct priv_child *c)
 	return tells_notices(c);
 }
 
+static int looks_at_its_descriptors(struct priv_child *c)
+{
+	return c->tun > 2 && c->channel > 2 && c->control > 2 && fcntl(2, F_GETFD) >= 0 ? 8 : 9;
+}
+
 static int is_not_ready(struct priv_child *c)
 {
 	(void)c;
@@ -1293,6 +1298,24 @@ static void one_capability_is_enough_and_the_child_loses_it(void)
 	command("rm -rf /run/meshguard /run/wireguard; umount /dev/net");
 }
 
+static void closed_standard_descriptors_do_no_harm(void)
+{
+	const struct priv_config config = mesh_config();
+	int status = 0;
+
+	fflush(stdout);
+
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (int i = 0; i < 3; i++)
+			close(i);
+		_exit(priv_run(&config, looks_at_its_descriptors));
+	}
+	ok(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	eq_int(WEXITSTATUS(status), 8);
+}
+
 static void detach_returns_when_the_child_is_ready(void)
 {
 	struct priv_config config = mesh_config();
@@ -1428,6 +1451,7 @@ int main(int argc, char **argv)
 		R(an_identity_is_needed_and_checked),
 		R(without_the_capability_it_says_which),
 		R(one_capability_is_enough_and_the_child_loses_it),
+		R(closed_standard_descriptors_do_no_harm),
 		R(detach_returns_when_the_child_is_ready),
 		R(plain_wireguard_needs_its_socket),
 	};

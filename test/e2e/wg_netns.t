@@ -102,19 +102,24 @@ ok "row 14: before" pings two 192.168.241.1
 wg set wg1 listen-port 9998
 ok "row 14: our port changed: one packet" reaches one 192.168.241.2
 ok "row 14: and the other end knows it" has_endpoint wg2 127.0.0.1:9998
-wg set wg2 peer "$pub_k1" endpoint 127.212.121.99:9998
-ok "row 14: another address of ours: one packet" reaches two 192.168.241.1
-ok "row 14: answers come from the address that was spoken to" \
-	has_endpoint wg2 127.212.121.99:9998
+# What is left of the streams above may still speak from the old address in between.
+other_address() {
+	wg set wg2 peer "$pub_k1" endpoint 127.212.121.99:9998
+	reaches two 192.168.241.1 && has_endpoint wg2 127.212.121.99:9998
+}
+ok "row 14: another address of ours: answers come from the address that was spoken to" \
+	within 5 other_address
 wg set wg1 listen-port 9997 peer "$pub_k2" endpoint '[::1]:10002'
 ok "row 15: from IPv4 to IPv6" reaches one 192.168.241.2
 ok "row 15: and the other end knows it" has_endpoint wg2 '[::1]:9997'
 wg set wg1 listen-port 9996
 ok "row 15: another port of IPv6" reaches one fd00::2
 ok "row 15: and the other end knows it" has_endpoint wg2 '[::1]:9996'
-wg set wg1 peer "$pub_k2" endpoint 127.0.0.1:10002
-ok "row 15: back to IPv4" reaches one fd00::2
-ok "row 15: and the other end knows it" has_endpoint wg2 127.0.0.1:9996
+back_to_ipv4() {
+	wg set wg1 peer "$pub_k2" endpoint 127.0.0.1:10002
+	reaches one fd00::2 && has_endpoint wg2 127.0.0.1:9996
+}
+ok "row 15: back to IPv4, and the other end knows it" within 5 back_to_ipv4
 
 # --- rows 16 and 17: cryptokey routing of what comes in
 wg set wg2 peer "$pub_k1" allowed-ips 192.168.241.0/24
@@ -223,9 +228,9 @@ END
 ours out wg2
 ip -n out addr add 192.168.243.2/24 dev wg2
 ip -n out link set wg2 up
+wg set wg2 listen-port 2 private-key "$work/k2.key" peer "$pub_k1" allowed-ips 192.168.243.1/32
 wg set wg1 listen-port 1 private-key "$work/k1.key" peer "$pub_k2" remove \
 	peer "$pub_k2" allowed-ips 192.168.243.2/32 endpoint 10.0.0.100:2 persistent-keepalive 1
-wg set wg2 listen-port 2 private-key "$work/k2.key" peer "$pub_k1" allowed-ips 192.168.243.1/32
 ok "row 23: through the NAT" within 5 reaches mid 192.168.243.2
 ok "row 22: the endpoint is the NAT's" eval '[[ $(endpoint_of wg2) = 10.0.0.1:* ]]'
 pause 3000

@@ -86,6 +86,20 @@ ok "and makes the socket" has_socket wgp
 ip -n a link del wgp
 ok "and ends like the other" within 5 is_gone wgp
 
+# --- what it says
+for level in verbose error silent; do
+	export LOG_LEVEL=$level
+	ours a "wgl$level"
+	unset LOG_LEVEL
+	ip -n a link set "wgl$level" up
+	within 5 eval '[ "$(wg show wgl$level listen-port)" != 0 ]'
+	kill $daemon
+	wait $daemon
+done
+ok "LOG_LEVEL=verbose tells that the interface is up" grep -q 'interface is up' "$work/wglverbose.log"
+ok "LOG_LEVEL=error does not" same "$(cat "$work/wglerror.log")" ""
+ok "nor does LOG_LEVEL=silent" same "$(cat "$work/wglsilent.log")" ""
+
 # --- up and down
 ours a wgp
 keys one

@@ -20,7 +20,7 @@
  * second. */
 static void pause_shortly(void)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000L }, NULL);
 }
 
 static bool wait_until_gone(const char *interface, struct instant deadline)

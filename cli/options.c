@@ -46,7 +46,7 @@ void suggest(const char *word, const char *name, const char **best, unsigned *di
 
 	/* One slip in three letters; and what was cut short after three ("interf"). */
 	if (d > (len + 2) / 3) {
-		if (len < 3 || strncmp(word, name, len))
+		if (len < 3 || strncmp(word, name, len) != 0)
 			return;
 		d = (unsigned)(len + 2) / 3;
 	}

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say(const char *format, va_list ap)
-{
-	char line[PATH_MAX + 512];
+#define LINE_MAX_BYTES (PATH_MAX + 512)
 
-	vsnprintf(line, sizeof(line), format, ap);
+static void say(char *line)
+{
 	for (char *c = line; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
@@ -24,21 +23,25 @@ static void say(const char *format, va_list ap)
 
 enum exit_code fail(enum exit_code code, const char *format, ...)
 {
+	char line[LINE_MAX_BYTES];
 	va_list ap;
 
 	va_start(ap, format);
-	say(format, ap);
+	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
+	say(line);
 	return code;
 }
 
 void note(const char *format, ...)
 {
+	char line[LINE_MAX_BYTES];
 	va_list ap;
 
 	va_start(ap, format);
-	say(format, ap);
+	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
+	say(line);
 }
 
 static void say_which(const struct store *s)

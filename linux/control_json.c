@@ -96,7 +96,10 @@ static void add_text(struct object *o, const char *name, const char *text)
 	json_t *value;
 
 	for (size_t i = 0; i < len; i++)
-		plain[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			plain[i] = '?';
+		else
+			plain[i] = text[i];
 	plain[len] = 0;
 	value = json_string(plain);
 	for (size_t i = 0; !value && i < len; i++)

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define BUFFER (CONTROL_HEAD + CONTROL_MAX_FRAME)
-#define PAGE 4096u
+#define PAGE ((size_t)4096)
 #define BUFFER_ROOM ((BUFFER + PAGE - 1) / PAGE * PAGE)
 #define NO_FD (-1)
 
@@ -58,7 +58,7 @@ struct control_server {
 	struct report_peer peer;
 };
 
-#define BUFFERS_SIZE (CONTROL_MAX_CLIENTS * 2 * (size_t)BUFFER_ROOM)
+#define BUFFERS_SIZE (2 * BUFFER_ROOM * CONTROL_MAX_CLIENTS)
 
 static void cut(struct client *c)
 {
@@ -301,8 +301,8 @@ static void turn_away(int fd)
 	uint8_t frame[128];
 	size_t n = frame_encode_error(0, REQUEST_BUSY, frame, sizeof(frame));
 
-	if (send(fd, frame, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		n = 0; /* then it sees the end alone */
+	/* Should this fail, it sees the end alone. */
+	(void)!send(fd, frame, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
 
@@ -325,8 +325,8 @@ static void welcome(struct control_server *s, int fd, struct instant now)
 	n = (unsigned)(c - s->clients);
 	*c = (struct client){
 		.server = s, .fd = fd, .uid = who.uid, .since = now, .events = EPOLLIN,
-		.in = s->buffers + n * 2 * (size_t)BUFFER_ROOM,
-		.out = s->buffers + (n * 2 + 1) * (size_t)BUFFER_ROOM,
+		.in = s->buffers + 2 * BUFFER_ROOM * n,
+		.out = s->buffers + BUFFER_ROOM * (n * 2 + 1),
 	};
 	if (loop_add(s->loop, fd, EPOLLIN, on_client, c) < 0) {
 		c->fd = NO_FD;

@@ -2,7 +2,7 @@
  * its actions are carried out. One thread, one loop; the time is read once a turn. */
 #include "linux/mesh.h"
 
-#include "base/cursor.h"
+#include "identity/address.h"
 #include "linux/contexts.h"
 #include "linux/control_server.h"
 #include "linux/keylog.h"
@@ -167,16 +167,6 @@ static void on_tun(void *ctx, uint32_t events)
 	flush(m);
 }
 
-static void ready(struct mesh *m)
-{
-	if (m->child->ready < 0)
-		return;
-	if (write(m->child->ready, "", 1) != 1)
-		fprintf(stderr, "meshguard: nobody waits for the start any more\n");
-	close(m->child->ready);
-	m->child->ready = -1;
-}
-
 static void notice(struct mesh *m, const struct priv_message *p)
 {
 	struct node_event e = { 0 };
@@ -207,7 +197,7 @@ static void notice(struct mesh *m, const struct priv_message *p)
 	}
 	step(m, &e);
 	if (p->kind == PRIV_TRUST_END)
-		ready(m);
+		priv_ready(m->child);
 }
 
 static void on_channel(void *ctx, uint32_t events)
@@ -332,6 +322,11 @@ static int open_node(struct mesh *m)
 		config.keylog = keylog_write;
 		config.keylog_ctx = &c->keylog;
 	}
+	/* What this host is called; a label, believed by nobody. */
+	if (gethostname(config.label, sizeof(config.label)) ||
+	    !name_valid(config.label, strnlen(config.label, sizeof(config.label))))
+		memset(config.label, 0, sizeof(config.label));
+	config.label[MAX_NAME] = '\0';
 	memcpy(config.interface, c->interface, sizeof(config.interface));
 	entropy(config.entropy, sizeof(config.entropy));
 	outbox_init(&m->actions.out, items, ITEMS, arena, ARENA);

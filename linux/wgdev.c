@@ -54,6 +54,7 @@ struct wgdev {
 	struct wg *wg;
 	struct random random;
 	bool up;
+	uint32_t mtu;  /* as the engine knows it */
 	bool stop;
 	int status;
 	struct outbox out;
@@ -272,6 +273,10 @@ static void follow_link(struct wgdev *d)
 		say(d, VERBOSE, "the interface was deleted");
 		d->stop = true;
 		return;
+	}
+	if (d->link.mtu != d->mtu) {
+		d->mtu = d->link.mtu;
+		wg_set_mtu(d->wg, d->mtu);
 	}
 	if (d->link.up == d->up)
 		return;

@@ -95,6 +95,35 @@ ok "row 12: jumbo packets over IPv6" pings one fd00::2 -s 30000
 ip -n one link set wg1 mtu 1420
 ip -n two link set wg2 mtu 1420
 
+# --- row 13: the padding of a packet of the MTU's length does not make the datagram longer
+in_ns mid nft -f - <<'END'
+table inet pad {
+	counter long { }
+	counter full { }
+	chain i {
+		type filter hook input priority 0
+		udp dport 10002 udp length > 1341 counter name long
+		udp dport 10002 udp length 1341 counter name full
+	}
+}
+END
+counted() { in_ns mid nft list counter inet pad "$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+ours mid wg3
+ip -n mid link set wg3 mtu 1301
+ip -n mid link set wg3 addrgenmode none up
+ip -n mid addr add 192.168.244.1/24 dev wg3
+keys k13
+wg set wg2 peer "$pub_k13" allowed-ips 192.168.244.1/32
+wg set wg3 private-key "$work/k13.key" peer "$pub_k2" endpoint 127.0.0.1:10002 \
+	allowed-ips 192.168.244.2/32
+ip -n two addr add 192.168.244.2/24 dev wg2
+ok "row 13: packets of an odd MTU's length pass" pings mid 192.168.244.2 -s 1273 -M do
+ok "row 13: each in a datagram of 1301 and 32 bytes" at_least "$(counted full)" 10
+ok "row 13: and in none that is longer" same "$(counted long)" 0
+kill $daemon
+wait $daemon
+wg set wg2 peer "$pub_k13" remove
+
 # --- rows 14 and 15: roaming
 wg set wg1 peer "$pub_k2" endpoint 127.0.0.1:10002
 wg set wg2 peer "$pub_k1" endpoint 127.0.0.1:10001

@@ -179,9 +179,9 @@ static void step(struct swim *s, struct probe *p)
 	if (p->tries == 2 || p->tries == 5 || (!direct && !p->tries))
 		ask_helpers(s, p);
 	p->tries++;
-	p->next = p->ends;
-	if (p->tries < PROBE_TRIES)
-		p->next = instant_add(p->started, stretched(s, p->tries * GAP_PERMILLE));
+	p->next = instant_add(p->started, stretched(s, p->tries * GAP_PERMILLE));
+	if (p->tries >= PROBE_TRIES || instant_before(p->ends, p->next))
+		p->next = p->ends;
 }
 
 bool probe_start(struct swim *s, uint32_t slot)

@@ -197,7 +197,7 @@ void records_said_dead(struct swim *s, uint32_t slot, uint32_t from)
 {
 	if (slot == s->cap)
 		refute(s, from);
-	else
+	else if (member_lives(&s->members[slot]))
 		suspicion_heard(s, slot, from, from);
 }
 

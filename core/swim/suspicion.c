@@ -221,13 +221,15 @@ void suspicion_forget_accuser(struct swim *s, uint32_t slot)
 	}
 }
 
-/* Whether we may judge: not just awake, and we hear somebody since it fell silent, if there is
- * anybody else. */
+/* Whether we may judge: not just awake, and, if there is anybody else, we heard somebody since
+ * the suspicion began, and just now. */
 static bool may_judge(const struct swim *s, const struct suspicion *x)
 {
 	if (instant_before(s->now, s->no_verdict_before))
 		return false;
-	return s->counters.alive == 1 || instant_before(x->since, s->heard);
+	return s->counters.alive == 1
+	       || (instant_before(x->since, s->heard)
+		   && instant_since(s->now, s->heard).ns <= 2 * s->period.ns * (s->health + 1));
 }
 
 static void look(struct swim *s, struct suspicion *x)

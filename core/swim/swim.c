@@ -150,6 +150,15 @@ static void leave(struct swim *s)
 	s->out = NULL;
 }
 
+/* What this call queued may go out with it. */
+static void pump_and_leave(struct swim *s, struct outbox *out)
+{
+	leave(s);
+	s->out = out;
+	sync_pump(s);
+	leave(s);
+}
+
 /* --- admission, paths, our own record */
 
 void swim_admit(struct swim *s, uint32_t slot, const struct public_key *key, struct instant now)
@@ -313,7 +322,6 @@ static void input(struct swim *s, uint32_t from, const struct wire_message *m)
 	compare_own(s, from, &m->h);
 	input_body(s, from, m);
 	sync_compare(s, from, &m->h, m->h.type == WIRE_ACK);
-	sync_pump(s);
 }
 
 void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes message,
@@ -329,7 +337,7 @@ void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes 
 		s->counters.drop_malformed++;
 	else
 		input(s, from, &m);
-	leave(s);
+	pump_and_leave(s, out);
 }
 
 /* --- time */
@@ -387,10 +395,7 @@ void swim_tick(struct swim *s, struct instant now, struct outbox *out)
 	probe_tick(s);
 	greet(s);
 	gossip_burst(s);
-	leave(s); /* what was queued just now may have to be pumped */
-	s->out = out;
-	sync_pump(s);
-	leave(s);
+	pump_and_leave(s, out);
 }
 
 struct instant swim_deadline(const struct swim *s)

@@ -81,6 +81,16 @@ static bool sent(uint32_t to, uint8_t type, struct wire_message *m)
 	return false;
 }
 
+static bool accuses(const struct wire_message *m, uint32_t i)
+{
+	for (unsigned k = 0; k < m->items; k++)
+		if (m->item[k].kind == WIRE_ITEM_ACCUSATION
+		    && m->item[k].accusation.subject == member_id(&w.nodes[i].key)
+		    && m->item[k].accusation.sequence == w.nodes[i].body.sequence)
+			return true;
+	return false;
+}
+
 static void a_key_that_is_admitted_is_unknown_until_its_record_comes(void)
 {
 	struct swim_info info;
@@ -223,12 +233,7 @@ static void a_dead_member_that_is_heard_lives_and_is_told_of_its_death(void)
 	swim_tick(w.nodes[0].swim, world_time(&w), &w.out);
 	ok(sent(1, WIRE_LIST, &m));
 	ok(m.items >= 1);
-	bool told = false;
-	for (unsigned i = 0; i < m.items; i++)
-		told |= m.item[i].kind == WIRE_ITEM_ACCUSATION
-			&& m.item[i].accusation.subject == member_id(&w.nodes[1].key)
-			&& m.item[i].accusation.sequence == 100;
-	ok(told);
+	ok(accuses(&m, 1));
 	world_free(&w);
 }
 
@@ -493,6 +498,144 @@ static void forgetting_leaves_nothing_behind(void)
 	world_free(&w);
 }
 
+/* Members 1..n live and have paths; they answer nothing. */
+static void silent_members(uint32_t n)
+{
+	for (uint32_t i = 1; i <= n; i++) {
+		struct record r = record_of(i, 8, 0);
+
+		give(i, &r);
+		swim_reachable(w.nodes[0].swim, i, true, world_time(&w));
+	}
+}
+
+static void when_nobody_answers_at_all_nobody_is_accused(void)
+{
+	uint64_t pings;
+
+	one_room();
+	silent_members(3);
+	w.now += 1;
+	world_run(&w, 10 * S);
+	eq_int(counters()->suspicions, 0);
+	for (uint32_t i = 1; i <= 3; i++)
+		eq_int(world_state(&w, 0, i), SWIM_ALIVE);
+	/* And we ask less and less often. */
+	pings = counters()->pings;
+	world_run(&w, 10 * S);
+	ok(counters()->pings - pings <= 24);
+	/* A single other one is suspected all the same. */
+	world_free(&w);
+	one_room();
+	silent_members(1);
+	world_run(&w, 2 * S);
+	eq_int(world_state(&w, 0, 1), SWIM_SUSPECT);
+	world_free(&w);
+}
+
+static void no_verdict_is_taken_after_we_are_cut_off(void)
+{
+	struct swim_info info;
+
+	one_room();
+	silent_members(3);
+	for (unsigned i = 0; i < 100; i++) { /* only 1 is silent */
+		world_run(&w, S / 10);
+		swim_proof_of_life(w.nodes[0].swim, 2, world_time(&w));
+		swim_proof_of_life(w.nodes[0].swim, 3, world_time(&w));
+		swim_info(w.nodes[0].swim, 1, &info);
+		if (info.state == SWIM_SUSPECT)
+			break;
+	}
+	eq_int(info.state, SWIM_SUSPECT);
+	uint64_t digest = w.nodes[0].swim->digest;
+	world_run(&w, 25 * S);
+	eq_int(world_state(&w, 0, 1), SWIM_SUSPECT);
+	world_run(&w, 10 * S); /* all are lost, which we do not tell */
+	eq_int(world_state(&w, 0, 1), SWIM_DEAD);
+	eq_int(world_state(&w, 0, 3), SWIM_DEAD);
+	eq_int(counters()->deaths, 0);
+	ok(w.nodes[0].swim->digest == digest);
+	world_free(&w);
+}
+
+static void list_one(uint32_t from, uint32_t about, uint64_t sequence, bool dead)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct wire_header h = { .type = WIRE_LIST, .known = w.nodes[0].body.sequence };
+	uint64_t id = member_id(&w.nodes[about].key);
+	struct writer m = begin(memory, &h);
+
+	wr_be64(&m, id);
+	wr_be64(&m, id);
+	wr_u8(&m, 1);
+	wire_put_entry(&m, &(struct wire_entry){ id, sequence, dead });
+	wr_u8(&m, 0);
+	speak(from, &m);
+}
+
+static void lists_with_another_verdict_lead_to_a_refutation(void)
+{
+	struct wire_message m;
+	uint64_t alive;
+
+	one_room();
+	silent_members(3);
+	list_one(2, 1, 8, true); /* dead there, alive here: it is asked, and told */
+	outbox_clear(&w.out);
+	swim_tick(w.nodes[0].swim, world_time(&w), &w.out);
+	ok(sent(1, WIRE_PING, &m));
+	ok(accuses(&m, 1));
+	list_one(2, 0, 500, true); /* and so are we */
+	world_flush(&w, 0);
+	eq_int(w.nodes[0].body.sequence, 501);
+	world_free(&w);
+
+	one_room(); /* dead here, alive there: the other side is told */
+	bring_to(SWIM_ALIVE);
+	alive = w.nodes[0].swim->digest;
+	world_run(&w, 20 * S);
+	eq_int(world_state(&w, 0, 1), SWIM_DEAD);
+	ok(w.nodes[0].swim->digest != alive);
+	list_one(2, 1, 100, false);
+	ok(sent(2, WIRE_ITEMS, &m));
+	ok(accuses(&m, 1));
+	list_one(2, 1, 100, true);
+	ok(!sent(2, WIRE_ITEMS, &m));
+	world_free(&w);
+}
+
+static void a_forgotten_accuser_and_pending_facts_are_gone(void)
+{
+	struct swim_fact f;
+	struct record r;
+	struct swim *s;
+
+	one_room();
+	s = w.nodes[0].swim;
+	silent_members(4);
+	accuse(2, 1, 8, 2);
+	accuse(3, 1, 8, 3);
+	eq_int(s->suspicions[s->members[1].suspicion - 1].accusers, 2);
+	swim_forget(s, 2, world_time(&w));
+	eq_int(s->suspicions[s->members[1].suspicion - 1].accusers, 1);
+	eq_int(s->suspicions[s->members[1].suspicion - 1].accuser[0], 3);
+	eq_int(s->members[1].by, NONE);
+	while (swim_next_fact(s, &f))
+		;
+	for (uint32_t i = 3; i <= 5; i++) {
+		r = record_of(i, 9, 0);
+		give(1, &r);
+	}
+	swim_forget(s, 4, world_time(&w)); /* the middle one */
+	ok(swim_next_fact(s, &f) && f.slot == 3);
+	while (swim_next_fact(s, &f))
+		ok(f.slot == 3 || f.slot == 5);
+	swim_admit(s, 4, &w.nodes[4].key, world_time(&w));
+	ok(!swim_next_fact(s, &f));
+	world_free(&w);
+}
+
 /* Sums that the table keeps by differences, computed afresh. */
 static void check_sums(const struct swim *s)
 {
@@ -627,5 +770,9 @@ TAP_TESTS(
 	T(what_is_wanted_and_not_there_is_not_answered),
 	T(a_flood_of_lists_is_bounded),
 	T(forgetting_leaves_nothing_behind),
+	T(when_nobody_answers_at_all_nobody_is_accused),
+	T(no_verdict_is_taken_after_we_are_cut_off),
+	T(lists_with_another_verdict_lead_to_a_refutation),
+	T(a_forgotten_accuser_and_pending_facts_are_gone),
 	T(the_sums_of_the_table_equal_a_count_at_any_time),
 	T(a_table_of_16384_is_filled_and_emptied))

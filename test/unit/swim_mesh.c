@@ -200,22 +200,25 @@ static void a_clone_is_shown_as_a_conflict_and_all_keep_the_same_record(void)
 	world_free(&w);
 }
 
-static void a_quiet_mesh_of_three_wakes_up_rarely(void)
+static void a_quiet_mesh_of_two_or_three_wakes_up_rarely(void)
 {
-	struct world w;
-	uint64_t wakes, bytes;
+	for (uint32_t n = 2; n <= 3; n++) {
+		struct world w;
+		uint64_t wakes, bytes;
 
-	world_init(&w, 3, 3);
-	world_join_all(&w);
-	world_run(&w, 10 * S);
-	wakes = w.nodes[1].wakes;
-	bytes = w.nodes[1].bytes;
-	world_run(&w, 60 * S);
-	printf("# N = 3, idle: %.2f timer wake-ups and %.0f IP bytes a second\n",
-	       (double)(w.nodes[1].wakes - wakes) / 60, (double)(w.nodes[1].bytes - bytes) / 60);
-	ok(w.nodes[1].wakes - wakes <= 61);
-	ok(w.nodes[1].bytes - bytes <= 60 * 260);
-	world_free(&w);
+		world_init(&w, n, 3);
+		world_join_all(&w);
+		world_run(&w, 10 * S);
+		wakes = w.nodes[1].wakes;
+		bytes = w.nodes[1].bytes;
+		world_run(&w, 60 * S);
+		printf("# N = %u, idle: %.2f timer wake-ups and %.0f IP bytes a second\n", n,
+		       (double)(w.nodes[1].wakes - wakes) / 60,
+		       (double)(w.nodes[1].bytes - bytes) / 60);
+		ok(w.nodes[1].wakes - wakes <= 61);
+		ok(w.nodes[1].bytes - bytes <= 60 * 260);
+		world_free(&w);
+	}
 }
 
 static void a_node_alone_has_no_deadline(void)
@@ -301,6 +304,6 @@ TAP_TESTS(
 	T(a_leave_is_seen_by_all_at_once),
 	T(a_restart_with_a_lost_sequence_jumps_above_what_others_remember),
 	T(a_clone_is_shown_as_a_conflict_and_all_keep_the_same_record),
-	T(a_quiet_mesh_of_three_wakes_up_rarely),
+	T(a_quiet_mesh_of_two_or_three_wakes_up_rarely),
 	T(a_node_alone_has_no_deadline),
 	T(the_same_seed_gives_the_same_run))

@@ -124,10 +124,10 @@ const struct command command_status = {
 	.summary = "this node, its peers, and how they are reached",
 	.words = "",
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
-	.text = "STATE is what the members tell each other about a peer, TUNNEL whether\n"
-		"WireGuard has a session with it, RX/TX the bytes received and sent through\n"
-		"that, PATH the address that is used. Trusted keys that were never heard are\n"
-		"listed below with the reason.",
+	.text = "STATE is what the members tell each other about a peer. TUNNEL is up when\n"
+		"WireGuard has a session with it, idle when none was needed. RX/TX are the\n"
+		"bytes through it, PATH is the address that is used. Trusted keys that were\n"
+		"never heard are listed below with the reason.",
 	.example = "meshguard status",
 	.run = run,
 };

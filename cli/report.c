@@ -91,7 +91,8 @@ static void add_peer(struct table *t, const struct report_peer *p, struct instan
 	table_add(t, BOLD, p->name);
 	add_address(t, p);
 	table_add(t, state_colour(p->state), report_state_word(p->state));
-	table_add(t, p->session ? GREEN : PLAIN, p->session ? "up" : "down");
+	table_add(t, p->session ? GREEN : PLAIN,
+		  p->session ? "up" : p->handshaking ? "trying" : "idle");
 	table_add(t, PLAIN, rtt);
 	table_add(t, PLAIN, age);
 	table_add(t, PLAIN, both);
@@ -124,7 +125,7 @@ static const char *reason_text(enum report_reason reason)
 	case REASON_NEVER_HEARD: return "no seed and no peer knows where it is";
 	case REASON_NO_SEED: return "no address to ask; give one with --seed";
 	case REASON_NO_ANSWER: return "no answer from where it should be";
-	case REASON_NO_HANDSHAKE: return "its tunnel did not answer yet";
+	case REASON_NO_HANDSHAKE: return "its tunnel does not answer";
 	case REASON_LEFT: return "it left";
 	case REASON_DEAD: return "it answers nobody";
 	case REASON_PREFIX: return "its IPv4 prefix is not ours: only IPv6 works";

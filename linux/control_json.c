@@ -238,6 +238,7 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add(&o, "rtt_us",
 	    p->rtt_us ? json_integer((json_int_t)(p->rtt_us & INT64_MAX)) : json_null());
 	add_bool(&o, "tunnel_up", p->session);
+	add_bool(&o, "handshaking", p->handshaking);
 	add(&o, "handshake_at_s", p->last_handshake.s
 	    ? json_integer((json_int_t)(p->last_handshake.s & INT64_MAX)) : json_null());
 	add_age(&o, "handshake_age_s", p->last_handshake_at, now);

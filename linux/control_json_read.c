@@ -284,6 +284,7 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	get_endpoint(r, "endpoint", &p->endpoint);
 	p->rtt_us = get_u64_or_null(r, "rtt_us");
 	p->session = get_bool(r, "tunnel_up");
+	p->handshaking = get_bool(r, "handshaking");
 	p->last_handshake.s = get_u64_or_null(r, "handshake_at_s");
 	p->last_handshake_at = get_age(r, "handshake_age_s");
 	p->last_heard = get_age(r, "heard_age_s");

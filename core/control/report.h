@@ -13,7 +13,7 @@ enum report_reason {
 	REASON_NEVER_HEARD,     /* no seed answered for it, nobody told us where it is */
 	REASON_NO_SEED,         /* we know no address to ask at all */
 	REASON_NO_ANSWER,       /* its addresses are known, none answers */
-	REASON_NO_HANDSHAKE,    /* control works; the tunnel was not needed or does not answer */
+	REASON_NO_HANDSHAKE,    /* control works; the tunnel does not answer */
 	REASON_LEFT,
 	REASON_DEAD,
 	REASON_PREFIX,          /* its IPv4 prefix differs from ours: only IPv6 */
@@ -55,6 +55,7 @@ struct report_peer {
 	struct endpoint endpoint;      /* family 0: none known */
 	uint64_t rtt_us;               /* 0: unknown */
 	bool session;                  /* tunnel */
+	bool handshaking;              /* it was asked for a session and did not answer yet */
 	struct wall last_handshake;    /* zero: never */
 	struct instant last_handshake_at;
 	struct instant last_heard;

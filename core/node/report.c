@@ -159,7 +159,7 @@ static enum report_reason reason(const struct node *n, const struct node_peer *p
 		return REASON_PREFIX;
 	if (peer->address_lost)
 		return REASON_ADDRESS;
-	return r->session ? REASON_NONE : REASON_NO_HANDSHAKE;
+	return r->handshaking && !r->session ? REASON_NO_HANDSHAKE : REASON_NONE;
 }
 
 static void report_tunnel(const struct node *n, const struct node_peer *peer, struct report_peer *r)
@@ -169,6 +169,7 @@ static void report_tunnel(const struct node *n, const struct node_peer *peer, st
 	wg_peer_info(n->wg, peer->wg, &info);
 	wipe(&info.preshared, sizeof(info.preshared));
 	r->session = info.has_session;
+	r->handshaking = info.handshaking;
 	r->last_handshake = info.last_handshake;
 	r->last_handshake_at = info.last_handshake_at;
 	r->last_heard = info.last_heard;

@@ -334,6 +334,7 @@ void wg_peer_info(const struct wg *wg, uint32_t peer, struct wg_peer_info *out)
 		.rx_bytes = p->rx_bytes,
 		.tx_bytes = p->tx_bytes,
 		.has_session = peer_sending(wg, p, wg->latest) != NULL,
+		.handshaking = instant_is_set(p->timers.attempt_since),
 		.staged = p->staged.count,
 	};
 }

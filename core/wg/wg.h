@@ -140,6 +140,7 @@ struct wg_peer_info {
 	struct instant last_handshake_at;
 	struct instant last_heard;     /* last authentic packet; zero: never */
 	uint64_t rx_bytes, tx_bytes;   /* whole WireGuard messages, as `wg show` counts */
+	bool handshaking;              /* initiations go out and no answer came yet */
 	bool has_session;              /* a session that may send, as of the time last told */
 	uint32_t staged;
 };

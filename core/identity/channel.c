@@ -244,9 +244,13 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 	if (!cur_done(&cur) || !out->epoch || !out->counter)
 		return CHANNEL_MALFORMED;
 	out->knows_us = your_epoch == c->epoch;
-	if (!out->knows_us || out->epoch != p->epoch)
+	if (out->epoch != p->epoch)
 		return CHANNEL_AUTHENTIC;
-	return window_take(p, out->counter) ? CHANNEL_FRESH : CHANNEL_REPLAYED;
+	/* Also without our epoch: else the first probes of a peer could be replayed for answers
+	 * as long as it runs. */
+	if (!window_take(p, out->counter))
+		return CHANNEL_REPLAYED;
+	return out->knows_us ? CHANNEL_FRESH : CHANNEL_AUTHENTIC;
 }
 
 void channel_adopt(struct channel *c, const struct channel_opened *opened)

@@ -59,7 +59,7 @@ size_t channel_seal(struct channel *c, uint32_t slot, uint64_t your_epoch, struc
 enum channel_verdict {
 	CHANNEL_FRESH,
 	CHANNEL_AUTHENTIC,  /* right key, but not fresh: a probe, or an answer to one, at most */
-	CHANNEL_REPLAYED,   /* right epochs, counter seen before: drop */
+	CHANNEL_REPLAYED,   /* of the adopted epoch, counter seen before: drop */
 	CHANNEL_UNKNOWN,    /* nobody's tag */
 	CHANNEL_FORGED,     /* a known tag that does not open */
 	CHANNEL_MALFORMED,

@@ -179,8 +179,8 @@ static void two_strangers_become_fresh_by_a_probe_each_way(void)
 	d = seal(&t.b, A_OF_B, 0, "back");
 	eq_int(open_at(&t.a, &d, &o), CHANNEL_FRESH);
 	ok(o.counter == 2);
-	/* the probe of before does not become fresh */
-	eq_int(verdict(&t.b, &probe), CHANNEL_AUTHENTIC);
+	/* the probe of before does not become fresh, nor is it answered again */
+	eq_int(verdict(&t.b, &probe), CHANNEL_REPLAYED);
 	two_stop(&t);
 }
 
@@ -398,9 +398,13 @@ static void a_wrong_idea_of_our_epoch_is_authentic_only(void)
 	eq_int(open_at(&t.b, &d, &o), CHANNEL_AUTHENTIC);
 	channel_adopt(t.b.c, &o);
 	ok(channel_peer_epoch(t.b.c, A_OF_B) == EPOCH_A);
-	/* it took no place in the window */
-	d = craft(&t.a, &t.b, EPOCH_A, 2, EPOCH_B, "fresh");
-	eq_int(open_at(&t.b, &d, &o), CHANNEL_FRESH);
+	/* the one of the adopted epoch took its place in the window, the other none */
+	d = craft(&t.a, &t.b, EPOCH_A, 2, EPOCH_B ^ 1, "stale again");
+	eq_int(verdict(&t.b, &d), CHANNEL_REPLAYED);
+	d = craft(&t.a, &t.b, EPOCH_A, 2, EPOCH_B, "of the same counter");
+	eq_int(verdict(&t.b, &d), CHANNEL_REPLAYED);
+	d = craft(&t.a, &t.b, EPOCH_A + 1, 2, EPOCH_B ^ 1, "stale, restarted");
+	eq_int(verdict(&t.b, &d), CHANNEL_AUTHENTIC);
 	/* adopting what is known changes nothing: 3 may still come after 4 */
 	d = craft(&t.a, &t.b, EPOCH_A, 4, EPOCH_B, "answer");
 	eq_int(open_at(&t.b, &d, &o), CHANNEL_FRESH);

@@ -19,7 +19,13 @@ met() {
 	note "$1: after $((($(now_us) - begin) / 1000)) ms"
 }
 knows_all() { [ "$(json "$1" .node.alive)" = 2 ]; }
-over() { peer "$1" "$2" .endpoint | grep -qF "$3"; }
+# over A B ENDPOINT...: the path of A to B is one of these.
+over() {
+	local path
+	path=$(peer "$1" "$2" .endpoint)
+	shift 2
+	printf '%s\n' "$@" | grep -qxF "$path"
+}
 
 up A
 up B --seed 10.0.0.1:51821
@@ -28,8 +34,8 @@ met "IPv4 below"
 for n in A B C; do
 	ok "$n counts two living peers" within 5 knows_all $n
 done
-ok "B and C talk directly" within 5 over B C 10.0.0.3:51821
-ok "and so do C and B" within 5 over C B 10.0.0.2:51821
+ok "B and C talk directly" within 5 over B C 10.0.0.3:51821 '[fd00::3]:51821'
+ok "and so do C and B" within 5 over C B 10.0.0.2:51821 '[fd00::2]:51821'
 # The least MTU of IPv6, and one full packet of the tunnel.
 ok "full packets pass" on B ping -n -q -c 3 -i 0.2 -w 5 -M "do" -s 1392 "$(mesh4 C)"
 ok "longer ones pass in fragments" on B ping -n -q -c 3 -i 0.2 -w 5 -M dont -s 4000 "$(mesh4 C)"

@@ -32,7 +32,7 @@ struct machine {
 	struct prefix prefix;
 	uint8_t clock[NODE_CLOCK_LEN];
 	bool has_clock;
-	bool silent;                /* counts what it sends, below */
+	int64_t wall_ahead_s;       /* how wrong its wall clock is */
 	unsigned sent, got_packets;
 	uint8_t last_packet[256];
 	size_t last_len;
@@ -52,6 +52,8 @@ static struct moment now;
 static struct node_actions actions;
 static uint64_t entropy_count;
 static unsigned loss_percent;
+static void (*on_out)(struct machine *m, const struct out *o);  /* sees all that nodes send */
+static void (*on_arrival)(struct machine *m, const struct flying *f); /* and all that arrives */
 static uint64_t loss_state;
 
 static inline void fresh_entropy(uint8_t out[32])
@@ -82,6 +84,8 @@ static inline void carry_out(struct machine *m)
 	for (uint32_t i = 0; i < actions.out.count; i++) {
 		const struct out *o = &actions.out.items[i];
 
+		if (on_out)
+			on_out(m, o);
 		if (o->kind == OUT_PACKET) {
 			m->got_packets++;
 			m->last_len = o->len < sizeof(m->last_packet) ? o->len : 0;
@@ -108,13 +112,16 @@ static inline void carry_out(struct machine *m)
 
 static inline void event(struct machine *m, const struct node_event *e)
 {
+	struct moment its = now;
 	uint8_t entropy[32];
 
 	if (!m->node)
 		return;
+	its.wall.s += (uint64_t)m->wall_ahead_s;
 	fresh_entropy(entropy);
 	node_entropy(m->node, entropy);
-	node_step(m->node, now, e, &actions);
+	node_step(m->node, its, e, &actions);
+	ok(!actions.out.refused);
 	carry_out(m);
 }
 
@@ -125,9 +132,14 @@ static inline void deliver(unsigned i)
 				.data = bytes_of(f.data, f.len) };
 
 	wire[i] = wire[--in_flight];
-	for (unsigned k = 0; k < NODES; k++)
-		if (endpoint_equal(&machines[k].at, &f.to))
-			event(&machines[k], &e);
+	for (unsigned k = 0; k < NODES; k++) {
+		if (!endpoint_equal(&machines[k].at, &f.to))
+			continue;
+		if (on_arrival)
+			on_arrival(&machines[k], &f);
+		e.from.local = f.to.ip;
+		event(&machines[k], &e);
+	}
 }
 
 static inline void run_until(struct instant end)
@@ -184,7 +196,9 @@ static inline void switch_on(struct machine *m)
 	m->memory = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (m->memory == MAP_FAILED)
 		abort();
-	m->node = node_init(m->memory, &config, now);
+	struct moment its = now;
+	its.wall.s += (uint64_t)m->wall_ahead_s;
+	m->node = node_init(m->memory, &config, its);
 	event(m, &(struct node_event){ .kind = NODE_ADDRESSES, .addresses = &m->at.ip,
 				       .number = 1 });
 }
@@ -219,6 +233,8 @@ static inline void world(bool ipv6)
 	memset(machines, 0, sizeof(machines));
 	in_flight = 0;
 	loss_percent = 0;
+	on_out = NULL;
+	on_arrival = NULL;
 	if (!wire)
 		wire = calloc(FLYING, sizeof(*wire));
 	outbox_init(&actions.out, items, 1024, arena, sizeof(arena));

@@ -105,6 +105,595 @@ static void a_step_never_asks_for_more_room_than_it_may(void)
 	ok(sent > 8 * 900);
 }
 
+/* --- what nodes know, to see that it stays */
+
+/* All that a node tells of itself and its peers, but for what counts and what time alone moves. */
+static uint64_t state_of(const struct node *n)
+{
+	const uint8_t key[16] = { 1 };
+	struct report_node r;
+	struct report_peer peer;
+	uint64_t sum;
+
+	node_report(n, &r);
+	memset(r.counters, 0, sizeof(r.counters));
+	memset(r.tables, 0, sizeof(r.tables));
+	sum = siphash(key, &r, sizeof(r));
+	for (uint32_t slot = UINT32_MAX; (slot = node_report_peer(n, slot, &peer)) != UINT32_MAX;)
+		sum = sum * 31 + siphash(key, &peer, sizeof(peer));
+	return sum;
+}
+
+static uint64_t counter_of(const struct node *n, const char *name)
+{
+	struct report_node r;
+
+	node_report(n, &r);
+	for (unsigned i = 0; i < sizeof(r.counters) / sizeof(*r.counters); i++)
+		if (r.counters[i].name && !strcmp(r.counters[i].name, name))
+			return r.counters[i].value;
+	ok(!"there is such a counter");
+	return 0;
+}
+
+static void hears(struct machine *m, const struct endpoint *from, const void *data, size_t len)
+{
+	uint8_t *copy = malloc(len ? len : 1); /* so that a sanitizer sees a read beyond it */
+
+	memcpy(copy, data, len);
+	event(m, &(struct node_event){ .kind = NODE_DATAGRAM, .from = *from,
+				       .data = bytes_of(copy, len) });
+	free(copy);
+}
+
+/* Takes everything off the wire and lets nothing answer. */
+static void silence(void)
+{
+	in_flight = 0;
+}
+
+/* --- captured: all that arrived */
+
+#define CAPTURED 8192
+static struct flying *captured;
+static unsigned captured_count;
+
+static void capture(struct machine *m, const struct flying *f)
+{
+	(void)m;
+	if (captured_count < CAPTURED)
+		captured[captured_count++] = *f;
+}
+
+static struct machine *machine_at(const struct endpoint *at)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		if (endpoint_equal(&machines[i].at, at))
+			return &machines[i];
+	return NULL;
+}
+
+/* Three nodes that met and talked; what they said is captured. */
+static void captured_talk(void)
+{
+	world(false);
+	if (!captured)
+		captured = calloc(CAPTURED, sizeof(*captured));
+	captured_count = 0;
+	on_arrival = capture;
+	for (unsigned i = 0; i < 3; i++) {
+		switch_on(&machines[i]);
+		trust(&machines[i], 7u & ~(1u << i));
+	}
+	seed(&machines[1], &machines[0].at);
+	seed(&machines[2], &machines[0].at);
+	run_ms(5000);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned a = 0; a < 3; a++)
+			for (unsigned b = 0; b < 3; b++)
+				ok(a == b || passes(a, b, round & 1, 300));
+		run_ms(70000); /* across a new handshake */
+	}
+	on_arrival = NULL;
+	silence();
+	ok(captured_count > 300);
+}
+
+static uint64_t shuffle_state;
+
+static unsigned draw(unsigned below)
+{
+	shuffle_state = shuffle_state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)((shuffle_state >> 33) % below);
+}
+
+/* Sends one again, from where it came or from elsewhere; returns the bytes that came of it. */
+static size_t replay(const struct flying *f, const struct endpoint *from)
+{
+	struct machine *m = machine_at(&f->to);
+	size_t answered = 0;
+
+	silence();
+	if (m)
+		hears(m, from, f->data, f->len);
+	for (unsigned i = 0; i < in_flight; i++)
+		answered += wire[i].len;
+	silence();
+	return answered;
+}
+
+static void attack_36_nothing_captured_is_taken_twice(void)
+{
+	const struct endpoint elsewhere = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };
+	unsigned packets[3];
+	uint64_t state[3];
+	size_t answered = 0;
+
+	captured_talk();
+	for (unsigned i = 0; i < 3; i++) {
+		state[i] = state_of(machines[i].node);
+		packets[i] = machines[i].got_packets;
+	}
+	for (unsigned i = 0; i < captured_count; i++)
+		answered += replay(&captured[i], &captured[i].from);
+	for (unsigned i = 0; i < captured_count; i++)
+		answered += replay(&captured[i], &elsewhere);
+	for (unsigned i = 0; i < 4 * captured_count; i++) {
+		const struct flying *f = &captured[draw(captured_count)];
+		answered += replay(f, i & 1 ? &f->from : &elsewhere);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		eq_int(machines[i].got_packets, packets[i]);
+		ok(state_of(machines[i].node) == state[i]);
+	}
+	/* Datagrams sealed before their sender knew the receiver may be replayed probes of somebody
+	 * new: answered in their size, 20 a second. */
+	ok(answered <= 3 * 2 * 20 * 210);
+	for (unsigned a = 0; a < 3; a++)
+		for (unsigned b = 0; b < 3; b++)
+			ok(a == b || passes(a, b, true, 300));
+}
+
+/* The same against a process that was not there when it was said. */
+static void attack_36_nor_after_a_restart(void)
+{
+	const struct endpoint elsewhere = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };
+	size_t given = 0, answered = 0;
+	struct report_peer peer;
+
+	captured_talk();
+	switch_off(&machines[1]);
+	switch_off(&machines[2]);
+	switch_off(&machines[0]);
+	machines[0].got_packets = 0;
+	switch_on(&machines[0]);
+	trust(&machines[0], 6);
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < captured_count; i++) {
+			if (machine_at(&captured[i].to) != &machines[0])
+				continue;
+			given += captured[i].len;
+			answered += replay(&captured[i], &elsewhere);
+			now.boot.ns += 1000000;
+			for (int k = 0; k < 8; k++)
+				event(&machines[0], &(struct node_event){ .kind = NODE_TIME });
+			for (unsigned k = 0; k < in_flight; k++)
+				answered += wire[k].len;
+			silence();
+			ok(answered <= given);
+		}
+	ok(answered > 0);
+	eq_int(machines[0].got_packets, 0);
+	for (uint32_t slot = UINT32_MAX;
+	     (slot = node_report_peer(machines[0].node, slot, &peer)) != UINT32_MAX;) {
+		eq_int(peer.state, REPORT_UNKNOWN);
+		ok(!peer.path_up && !peer.session && !instant_is_set(peer.last_heard));
+	}
+	/* The true ones are let in all the same. */
+	run_ms(1000);
+	switch_on(&machines[1]);
+	trust(&machines[1], 5);
+	seed(&machines[1], &machines[0].at);
+	run_ms(2000);
+	ok(passes(0, 1, false, 300));
+}
+
+/* --- what strangers get */
+
+/* So many that most give little; their number is in their address. */
+#define SOURCES 16384u
+static size_t came_from[SOURCES], went_to[SOURCES];
+static size_t went_elsewhere;
+
+static struct endpoint source(unsigned i)
+{
+	uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, 9, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i };
+	struct endpoint e = { .port = 4000 };
+
+	e.ip = i % 3 ? ip_v4(198, 18, (uint8_t)(i >> 8), (uint8_t)i) : ip_of(FAMILY_IPV6, v6);
+	return e;
+}
+
+static void count_out(struct machine *m, const struct out *o)
+{
+	bool v6 = o->to.ip.family == FAMILY_IPV6;
+	unsigned i = load_be16(o->to.ip.b + (v6 ? 14 : 2)) % SOURCES;
+	struct endpoint e = source(i);
+
+	if (m != &machines[0] || o->kind != OUT_DATAGRAM)
+		return;
+	if (endpoint_equal(&e, &o->to))
+		went_to[i] += o->len;
+	else
+		went_elsewhere += o->len;
+}
+
+/* A datagram to node 0, by chance: captured, changed, spliced, or noise that begins well. */
+static size_t make_bad(uint8_t out[static 2048])
+{
+	static const uint8_t first[] = { 1, 2, 3, 4, 0x40, 0x7F, 0xE1, 0xE2, 0xE5, 0x20, 0 };
+	const struct flying *f = &captured[draw(captured_count)];
+	size_t len = f->len;
+
+	memcpy(out, f->data, len);
+	switch (draw(8)) {
+	case 0: /* as it was */
+	case 1:
+		break;
+	case 2:
+	case 3:
+		for (unsigned n = 1 + draw(3); n; n--)
+			out[draw((unsigned)len)] ^= (uint8_t)(1u << draw(8));
+		break;
+	case 4:
+		len = draw((unsigned)len + 1);
+		break;
+	case 5:
+		memset(out + len, (int)draw(256), 2048 - len);
+		len += draw((unsigned)(2048 - len));
+		break;
+	case 6:
+		f = &captured[draw(captured_count)];
+		if (f->len > 60 && len > 60)
+			memcpy(out + 33, f->data + 33, (len < f->len ? len : f->len) - 33);
+		break;
+	default:
+		len = draw(1500);
+		for (size_t i = 0; i < len; i++)
+			out[i] = (uint8_t)draw(256);
+		if (len)
+			out[0] = first[draw(sizeof(first))];
+		if (len > 4 && draw(2))
+			memset(out + 1, 0, 3);
+	}
+	return len;
+}
+
+static void bytes_sent_to_an_unproven_address_never_exceed_bytes_received_from_it(void)
+{
+	uint8_t data[2048];
+	unsigned sent = 0;
+
+	captured_talk();
+	/* What was captured is of former processes for two of three parts of the run. */
+	for (unsigned part = 0; part < 3; part++) {
+		memset(came_from, 0, sizeof(came_from));
+		memset(went_to, 0, sizeof(went_to));
+		went_elsewhere = 0;
+		on_out = count_out;
+		unsigned packets = machines[0].got_packets;
+		for (unsigned i = 0; i < 34000; i++) {
+			unsigned at = draw(SOURCES);
+			struct endpoint from = source(at);
+			size_t len = make_bad(data);
+
+			came_from[at] += len;
+			hears(&machines[0], &from, data, len);
+			ok(went_to[at] <= came_from[at]);
+			if (draw(4) == 0)
+				run_ms(draw(4));
+			if (draw(2000) == 0)
+				run_ms(draw(5000));
+		}
+		for (unsigned i = 0; i < SOURCES; i++) {
+			ok(went_to[i] <= came_from[i]);
+			sent += went_to[i] > 0;
+		}
+		on_out = NULL;
+		eq_int(machines[0].got_packets, packets);
+		for (unsigned a = 0; a < 3; a++)
+			for (unsigned b = 0; b < 3; b++)
+				ok(a == b || passes(a, b, true, 1000));
+		if (part == 0) {
+			switch_off(&machines[1]);
+			switch_on(&machines[1]);
+			trust(&machines[1], 5);
+			seed(&machines[1], &machines[0].at);
+		} else if (part == 1) {
+			switch_off(&machines[0]);
+			switch_on(&machines[0]);
+			trust(&machines[0], 6);
+		}
+		run_ms(5000);
+	}
+	ok(sent > 0);
+}
+
+static void attack_34_own_key_is_refused_and_nobody_talks_to_himself(void)
+{
+	struct report_node r;
+
+	two_nodes();
+	trust(&machines[0], 3);
+	node_report(machines[0].node, &r);
+	eq_int(r.bad_keys, 1);
+	eq_int(r.trusted, 1);
+	/* What it says comes back to it, from where it went. */
+	captured_talk();
+	uint64_t state = state_of(machines[0].node);
+	unsigned sent = machines[0].sent, packets = machines[0].got_packets;
+	for (unsigned i = 0; i < captured_count; i++)
+		if (endpoint_equal(&captured[i].from, &machines[0].at))
+			hears(&machines[0], &captured[i].to, captured[i].data, captured[i].len);
+	ok(state_of(machines[0].node) == state);
+	eq_int(machines[0].sent, sent);
+	eq_int(machines[0].got_packets, packets);
+	/* A seed that is its own address finds nobody. */
+	seed(&machines[0], &machines[0].at);
+	run_ms(10000);
+	ok(passes(0, 1, false, 300));
+}
+
+/* Known tag and wrong key, unknown tag, own tag, a WireGuard initiation of somebody that is not
+ * admitted, and one that claims to be of somebody who is: no byte, no change, no sooner deadline. */
+static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
+{
+	const struct endpoint from = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };
+	unsigned seen[2][3] = { { 0 } };
+
+	/* 3 trusts 0, but 0 does not trust 3: what 3 says, by its own true keys */
+	captured_talk();
+	uint64_t strangers_from = captured_count;
+	on_arrival = capture;
+	switch_on(&machines[3]);
+	trust(&machines[3], 1);
+	seed(&machines[3], &machines[0].at);
+	run_ms(1000);
+	struct node *n3 = machines[3].node;
+	wg_peer_set_endpoint(n3->wg, n3->peers[0].wg, &machines[0].at);
+	wg_peer_handshake(n3->wg, n3->peers[0].wg, now, &actions.out);
+	carry_out(&machines[3]);
+	run_ms(5);
+	on_arrival = NULL;
+	switch_off(&machines[3]);
+	silence();
+
+	for (unsigned i = 0; i < captured_count; i++) {
+		struct flying f = captured[i];
+		bool stranger = endpoint_equal(&f.from, &machines[3].at);
+		unsigned kind = f.data[0] == 0xE1 ? 0 : f.data[0] == 1 ? 1 : 2;
+
+		if (machine_at(&f.to) != &machines[0] || (i >= strangers_from && !stranger))
+			continue;
+		if (!stranger) /* under a tag, or index, that is known, with a wrong key */
+			f.data[f.len - (kind ? 33 : 1)] ^= 1;
+		if (!stranger && kind == 1)
+			continue; /* mac1 would tell: below */
+		uint64_t state = state_of(machines[0].node);
+		struct instant deadline = node_deadline(machines[0].node);
+		unsigned sent = machines[0].sent;
+		hears(&machines[0], &from, f.data, f.len);
+		eq_int(machines[0].sent, sent);
+		ok(state_of(machines[0].node) == state);
+		eq_int(node_deadline(machines[0].node).ns, deadline.ns);
+		seen[stranger][kind]++;
+	}
+	ok(seen[0][0] > 100 && seen[0][2] > 5);
+	ok(seen[1][0] > 0 && seen[1][1] > 0);
+	ok(counter_of(machines[0].node, "drop_control_unknown_tag") >= seen[1][0]);
+	ok(counter_of(machines[0].node, "drop_control_forged") >= seen[0][0]);
+	ok(counter_of(machines[0].node, "wireguard_drop_unknown_peer") >= seen[1][1]);
+}
+
+/* --- clocks */
+
+static void restart(struct machine *m, unsigned whom, int64_t wall_ahead_s)
+{
+	switch_off(m);
+	m->wall_ahead_s = wall_ahead_s;
+	switch_on(m);
+	trust(m, whom);
+	seed(m, &machines[0].at);
+	run_ms(3000);
+}
+
+static void attack_39_a_clock_far_in_the_future_and_corrected(void)
+{
+	two_nodes();
+	restart(&machines[1], 1, 200ll * 365 * 86400);
+	ok(passes(1, 0, false, 1000));
+	ok(passes(0, 1, true, 300));
+	/* corrected while it runs: the next handshake must count as newer */
+	machines[1].wall_ahead_s = 0;
+	run_ms(200000);
+	ok(passes(1, 0, false, 1000));
+	/* and over a restart, at first with a clock behind */
+	restart(&machines[1], 1, -86400);
+	ok(passes(1, 0, false, 1000));
+	restart(&machines[1], 1, 0);
+	ok(passes(1, 0, true, 1000));
+	ok(passes(0, 1, false, 300));
+}
+
+static void attack_39_a_machine_that_boots_in_1970(void)
+{
+	two_nodes();
+	restart(&machines[1], 1, -(int64_t)now.wall.s);
+	ok(passes(1, 0, false, 1000));
+	ok(passes(0, 1, false, 300));
+	/* NTP comes */
+	machines[1].wall_ahead_s = 0;
+	run_ms(200000);
+	ok(passes(1, 0, true, 1000));
+	/* its first start ever, with nothing saved, and both in 1970 */
+	world(false);
+	machines[0].wall_ahead_s = machines[1].wall_ahead_s = -(int64_t)now.wall.s;
+	switch_on(&machines[0]);
+	trust(&machines[0], 2);
+	switch_on(&machines[1]);
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+	run_ms(3000);
+	ok(passes(1, 0, false, 1000));
+	machines[0].wall_ahead_s = machines[1].wall_ahead_s = 0;
+	run_ms(200000);
+	ok(passes(0, 1, false, 1000));
+}
+
+/* --- this host */
+
+/* Packets of this host by chance: nothing but errors about them, and those not without limit. */
+static void packets_of_this_host_do_no_harm(void)
+{
+	uint8_t p[1500];
+	unsigned packets, sent;
+
+	two_nodes();
+	packets = machines[0].got_packets;
+	sent = machines[0].sent;
+	for (unsigned i = 0; i < 100000; i++) {
+		size_t len = make_packet(p, 0, 1 + draw(3), i & 1, (uint8_t)i);
+
+		for (unsigned n = draw(4); n; n--)
+			p[draw((unsigned)len)] = (uint8_t)draw(256);
+		if (draw(4) == 0)
+			len = draw((unsigned)sizeof(p));
+		uint8_t *copy = malloc(len ? len : 1);
+		memcpy(copy, p, len);
+		event(&machines[0], &(struct node_event){ .kind = NODE_PACKET,
+							  .data = bytes_of(copy, len) });
+		free(copy);
+		if (draw(10) == 0)
+			run_ms(1);
+	}
+	ok(machines[0].got_packets - packets <= 1 + 100000 / 10 / 10 + 10);
+	ok(machines[0].sent > sent);
+	ok(passes(0, 1, false, 300));
+}
+
+/* An admitted peer sends to our own port through the tunnel: that is nobody's underlay. */
+static void datagrams_through_the_tunnel_to_its_own_port_are_dropped(void)
+{
+	struct endpoint mesh = { .port = MESH_PORT };
+
+	captured_talk();
+	switch_off(&machines[0]);
+	switch_on(&machines[0]);
+	trust(&machines[0], 6);
+	silence();
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (v6)
+			mesh_ipv6(&machines[1].public, &mesh.ip);
+		else
+			mesh_ipv4(&machines[1].public, 0, &machines[1].prefix, &mesh.ip);
+		for (unsigned i = 0; i < captured_count; i++)
+			if (machine_at(&captured[i].to) == &machines[0])
+				eq_int(replay(&captured[i], &mesh), 0);
+	}
+	ok(counter_of(machines[0].node, "drop_mesh_source") > 100);
+}
+
+static void what_a_user_may_get_wrong_does_not_stop_a_node(void)
+{
+	static const char *const labels[] = { "", ".hidden", "a/b", "\xff", "good-one", " " };
+	struct endpoint bad = machines[0].at;
+
+	world(false);
+	for (unsigned i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
+		struct node_config config = {
+			.members = 4, .sessions = 12, .port = i & 1 ? MESH_PORT : 0,
+			.mtu = MESH_MTU, .prefix = machines[0].prefix,
+			.secret = machines[0].secret, .public = machines[0].public,
+		};
+		uint8_t clock[NODE_CLOCK_LEN];
+		void *memory = mmap(NULL, node_size(4, 12), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		/* a state file of noise, too; the highest numbers last */
+		memset(clock, i < 5 ? 0x11 * (int)i : 0xff, sizeof(clock));
+		config.clock = bytes_of(clock, i == 4 ? 7 : sizeof(clock));
+		strcpy(config.label, labels[i]);
+		struct node *n = node_init(memory, &config, now);
+		struct node_event e = { .kind = NODE_ADDRESSES, .addresses = &machines[0].at.ip,
+					.number = 1 };
+		node_step(n, now, &e, &actions);
+		e = (struct node_event){ .kind = NODE_SEED, .from = bad };
+		e.from.port = 0;
+		node_step(n, now, &e, &actions);
+		mesh_ipv4(&machines[0].public, 0, &machines[0].prefix, &e.from.ip);
+		e.from.port = 1;
+		node_step(n, now, &e, &actions);
+		e = (struct node_event){ .kind = NODE_TIME };
+		node_step(n, now, &e, &actions);
+		ok(instant_before(now.boot, node_deadline(n)));
+		node_wipe(n);
+		munmap(memory, node_size(4, 12));
+		outbox_clear(&actions.out);
+		actions.save_clock = false;
+	}
+}
+
+/* The cable is plugged in an hour after the start. */
+static void a_network_that_comes_late_is_used_at_once(void)
+{
+	world(false);
+	switch_on(&machines[0]);
+	trust(&machines[0], 2);
+	struct endpoint at = machines[1].at;
+	machines[1].at.ip = ip_v4(0, 0, 0, 0);
+	switch_on(&machines[1]);
+	event(&machines[1], &(struct node_event){ .kind = NODE_ADDRESSES });
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+	loss_percent = 100;
+	run_ms(3600000);
+	loss_percent = 0;
+	machines[1].at = at;
+	event(&machines[1], &(struct node_event){ .kind = NODE_ADDRESSES, .addresses = &at.ip,
+						  .number = 1 });
+	run_ms(500);
+	ok(passes(1, 0, false, 300));
+}
+
+static struct ip left_by;
+
+static void note_source(struct machine *m, const struct out *o)
+{
+	if (m == &machines[1] && o->kind == OUT_DATAGRAM && o->data[0] == 4)
+		left_by = o->to.local;
+}
+
+/* The old address of ours may still be there and lead nowhere. */
+static void a_tunnel_does_not_stick_to_an_old_source_address(void)
+{
+	struct ip old, changed = ip_v4(203, 0, 113, 77);
+
+	two_nodes();
+	old = machines[1].at.ip;
+	on_out = note_source;
+	ok(passes(1, 0, false, 100));
+	ok(ip_equal(&left_by, &old));
+	struct ip both[2] = { old, changed };
+	event(&machines[1], &(struct node_event){ .kind = NODE_ADDRESSES, .addresses = both,
+						  .number = 2 });
+	machines[1].at.ip = changed;
+	ok(passes(1, 0, false, 100));
+	eq_int(left_by.family, FAMILY_NONE);
+	run_ms(1000);
+	ok(passes(1, 0, false, 100));
+	ok(ip_equal(&left_by, &changed));
+}
+
 /* The padding ends where the MTU does, so a full packet is no multiple of 16 (paper, 5.4.6). */
 static void packets_of_every_length_pass(void)
 {
@@ -124,6 +713,17 @@ static void packets_of_every_length_pass(void)
 	}
 }
 
-TAP_TESTS(T(a_step_never_asks_for_more_room_than_it_may),
+TAP_TESTS(T(attack_34_own_key_is_refused_and_nobody_talks_to_himself),
+	  T(attack_34_wrong_and_unknown_keys_look_the_same_from_outside),
+	  T(attack_36_nothing_captured_is_taken_twice), T(attack_36_nor_after_a_restart),
+	  T(attack_39_a_clock_far_in_the_future_and_corrected),
+	  T(attack_39_a_machine_that_boots_in_1970),
+	  T(bytes_sent_to_an_unproven_address_never_exceed_bytes_received_from_it),
+	  T(packets_of_this_host_do_no_harm),
+	  T(datagrams_through_the_tunnel_to_its_own_port_are_dropped),
+	  T(what_a_user_may_get_wrong_does_not_stop_a_node),
+	  T(a_network_that_comes_late_is_used_at_once),
+	  T(a_tunnel_does_not_stick_to_an_old_source_address),
+	  T(a_step_never_asks_for_more_room_than_it_may),
 	  T(a_revoked_peer_is_cut_at_once_among_many),
 	  T(packets_of_every_length_pass))

@@ -3,22 +3,14 @@
  * else. */
 #include "node/node_impl.h"
 
-/* Another process of that peer: sessions with the former one are void. The new one may have made
- * one with us already, and does not see that it ends here; so we make the next. */
+/* Another process of that peer: sessions with the former one are void, and we make the next. */
 static void renew_sessions(struct node *n, uint32_t slot, struct moment now, struct outbox *out)
 {
-	uint32_t wg = n->peers[slot].wg;
-	struct wg_peer_info info;
 	struct endpoint best;
 
-	wg_peer_info(n->wg, wg, &info);
-	wipe(&info.preshared, sizeof(info.preshared));
-	if (!info.has_session)
-		return;
-	wg_peer_expire(n->wg, wg);
 	if (paths_best(n->paths, slot, &best))
-		wg_peer_set_endpoint(n->wg, wg, &best);
-	wg_peer_handshake(n->wg, wg, now, out);
+		wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &best);
+	wg_peer_renew(n->wg, n->peers[slot].wg, now, out);
 }
 
 /* An opened, authentic message from a member. */

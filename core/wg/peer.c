@@ -317,6 +317,29 @@ void wg_peer_expire(struct wg *wg, uint32_t peer)
 	peer_wake(wg, p);
 }
 
+void wg_peer_renew(struct wg *wg, uint32_t peer, struct moment now, struct outbox *out)
+{
+	struct peer *p = peer_at(wg, peer);
+	bool any = false, left = false;
+
+	wg->latest = now.boot;
+	for (int i = 0; i < PAIRS; i++) {
+		const struct session *s = peer_session(wg, p, i);
+
+		any |= s != NULL;
+		if (s && instant_since(now.boot, s->birth).ns >= REKEY_TIMEOUT.ns)
+			drop_pair(wg, p, i);
+		else
+			left |= s != NULL;
+	}
+	if (!left)
+		list_remove(&p->lru);
+	if (!any || p->handshake.in_flight)
+		return;
+	p->last_sent_handshake = INSTANT_ZERO;
+	handshake_initiate(wg, p, now, true, out);
+}
+
 void wg_peer_info(const struct wg *wg, uint32_t peer, struct wg_peer_info *out)
 {
 	const struct peer *p = peer_at(wg, peer);

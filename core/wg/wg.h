@@ -84,6 +84,10 @@ void wg_peer_set_keepalive(struct wg *wg, uint32_t peer, uint16_t seconds, struc
 			   struct outbox *out);
 /* Ends sessions and handshake of one peer (its keys are wiped), keeps its settings. */
 void wg_peer_expire(struct wg *wg, uint32_t peer);
+/* The peer was restarted: its key pairs end, but for those of the last REKEY_TIMEOUT, which may be
+ * the new process's, and that one would not notice. Where there were any, a handshake starts
+ * unless one is on its way. */
+void wg_peer_renew(struct wg *wg, uint32_t peer, struct moment now, struct outbox *out);
 /* Starts a handshake unless a session is good or one is on its way; for path and status work. */
 void wg_peer_handshake(struct wg *wg, uint32_t peer, struct moment now, struct outbox *out);
 

@@ -413,6 +413,34 @@ static void a_restarted_peer_is_found_again_by_unanswered_data(void)
 	world_free(w);
 }
 
+static void renewing_leaves_what_a_restarted_peer_made_just_now(void)
+{
+	struct world *w = world_pair(28, true);
+
+	ok(world_ping(w, A, B));
+	world_run(w, span_s(20));
+	wg_peer_expire(B->wg, 0);
+	world_send(w, B, A, 84, 1); /* its new process begins, and A answers before it knows */
+	world_run(w, span_ms(30));
+	wg_peer_renew(A->wg, 0, w->now, &w->out);
+	world_drain(w, A);
+	ok(!peer_session(A->wg, peer_of(A), PAIR_CURRENT));
+	ok(peer_session(A->wg, peer_of(A), PAIR_NEXT));
+	world_run(w, span_ms(200));
+	for (int i = 0; i < 20; i++) {
+		ok(world_ping(w, A, B));
+		ok(world_ping(w, B, A));
+	}
+	/* Where there is nothing to renew, nothing is sent. */
+	wg_peer_expire(A->wg, 0);
+	world_run(w, span_ms(50));
+	uint32_t sent = A->sent[MESSAGE_INITIATION];
+	wg_peer_renew(A->wg, 0, w->now, &w->out);
+	world_drain(w, A);
+	eq_int(A->sent[MESSAGE_INITIATION], sent);
+	world_free(w);
+}
+
 static void persistent_keepalive_sends_whenever_silent_for_so_long(void)
 {
 	struct world *w = world_pair(28, true);
@@ -714,6 +742,7 @@ TAP_TESTS(T(first_packet_arrives_after_a_handshake),
 	  T(data_that_goes_on_is_acknowledged_again),
 	  T(unanswered_data_begins_a_new_handshake_after_fifteen_seconds),
 	  T(a_restarted_peer_is_found_again_by_unanswered_data),
+	  T(renewing_leaves_what_a_restarted_peer_made_just_now),
 	  T(persistent_keepalive_sends_whenever_silent_for_so_long),
 	  T(persistent_keepalive_goes_on_trying_while_the_peer_is_away),
 	  T(rekey_after_messages_and_reject_after_messages),

@@ -63,7 +63,8 @@ reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
 CORE := $(foreach r,$(call reverse,$(ROOMS)),$(B)/lib$(r).a)
 # The archives that a test or fuzz target of a room is linked with, and its include path.
 row = $(if $(filter linux cli,$(1)),$(filter-out $(B)/cli/main.o,$(SHELL_OBJ)) $(CORE),\
-      $(foreach r,$(1) $(call reverse,$(MAY_$(1))),$(B)/lib$(r).a))
+      $(if $(filter sim,$(1)),$(filter-out $(B)/sim/main.o,$(SIM_OBJ)) $(CORE),\
+      $(foreach r,$(1) $(call reverse,$(MAY_$(1))),$(B)/lib$(r).a)))
 path_of = $(if $(filter linux cli,$(1)),-iquote core -iquote .,-iquote $(B)/inc/$(1))
 libs_of = $(if $(filter linux cli,$(1)),$(SHELL_LIBS),\
           $(if $(filter base packet dns control policy,$(1)),,$(LIBS)))
@@ -80,6 +81,18 @@ $(PROG): $(SHELL_OBJ) $(CORE)
 # `wg-quick` finds the plain WireGuard by this name.
 $(B)/meshguard-wireguard: $(PROG)
 	@ln -sf meshguard $@
+
+# --- the simulator: another world for the same node; it sees the core, and never the shell
+SIM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard sim/*.c))
+SIM := $(B)/mgsim
+$(B)/inc/sim/.made: Makefile
+	@rm -rf $(@D) && mkdir -p $(@D) && for d in $(ROOMS); do ln -sfn $(CURDIR)/core/$$d $(@D)/$$d; done && \
+	 ln -sfn $(CURDIR)/sim $(@D)/sim && touch $@
+$(SIM_OBJ): $(B)/%.o: %.c | $(B)/inc/sim/.made
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -iquote $(B)/inc/sim -c $< -o $@
+$(SIM): $(SIM_OBJ) $(CORE)
+	$(LINK) -o $@ $^ $(LIBS)
 
 # --- tests: test/unit/<room>_<what>.c links its room and what that room may use
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/*.c))
@@ -100,14 +113,20 @@ $(SEEDS): $(B)/seeds/%: fuzz/%.c fuzz/replay.c $$(call row,$$(call room_of,$$*))
 CLI_TESTS := $(wildcard test/cli/*.t)
 E2E_TESTS := $(filter-out test/e2e/long_%,$(wildcard test/e2e/*.t))
 LONG_TESTS := $(wildcard test/e2e/long_*.t)
+SCENARIOS := $(wildcard test/sim/*.scn)
 PROVE := prove -j$(JOBS)
 export MESHGUARD = $(CURDIR)/$(PROG)
 
-tests: all $(UNIT) $(SEEDS)
+tests: all $(UNIT) $(SEEDS) $(SIM)
 # No root, no network.
 check: tests
 	@$(PROVE) -e '' $(UNIT) $(SEEDS)
 	@$(PROVE) $(CLI_TESTS)
+	@$(PROVE) -e '$(SIM)' $(filter-out test/sim/long_%,$(SCENARIOS))
+# Whole nodes in virtual time.
+check-sim: $(filter $(B)/test/sim_%,$(UNIT)) $(SIM)
+	@$(PROVE) -e '' $(filter $(B)/test/sim_%,$(UNIT))
+	@$(PROVE) -e '$(SIM)' $(SCENARIOS)
 # Root: network namespaces of their own.
 check-e2e: all
 	@prove $(E2E_TESTS)
@@ -117,7 +136,7 @@ check-long: all
 
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
-PURE_OK := mem(cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
+PURE_OK := mem(cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|__explicit_bzero_chk|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 # What core/crypto alone may ask of its libraries: arithmetic on contexts and buffers it was handed.
 CRYPTO_OK := EVP_(En|De)crypt(Init_ex|Update|Final_ex)|EVP_CIPHER_CTX_ctrl|EVP_Digest(Init_ex|Update|Final_ex)|EVP_MAC_(init|update|final)|$\
  crypto_aead_xchacha20poly1305_ietf_(en|de)crypt|crypto_stream_chacha20_ietf|crypto_shorthash_siphash24|$\
@@ -127,12 +146,25 @@ pure: $(CORE)
 	@nm --defined-only -g $(CORE) | awk 'NF==3{print $$3}' | sort -u >$(B)/have
 	@nm -u -A $(CORE) | awk 'NF>1 && $$(NF-1)=="U" {print $$NF, $$1}' | sort -u | awk 'NR==FNR{h[$$1]=1;next} !h[$$1]' $(B)/have - \
 	 | grep -vE '^($(PURE_OK)) |^($(CRYPTO_OK)) [^ ]*libcrypto\.a:' && { echo 'core/ asks the system for the above'; exit 1; } || echo 'core/ is pure'
-headers: $(foreach r,$(ROOMS),$(B)/inc/$(r)/.made)
+headers: $(foreach r,$(ROOMS) sim,$(B)/inc/$(r)/.made)
 	@for h in $(wildcard core/*/*.h); do r=$$(echo $$h | cut -d/ -f2); \
 	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror -iquote $(B)/inc/$$r -fsyntax-only -x c $$h || exit 1; done
+	@for h in $(wildcard sim/*.h); do \
+	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror -iquote $(B)/inc/sim -fsyntax-only -x c $$h || exit 1; done
 	@for h in $(wildcard linux/*.h cli/*.h); do \
 	 $(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror -iquote core -iquote . -fsyntax-only -x c $$h || exit 1; done
 	@echo 'each header stands alone'
+# Neither world knows the other, and both link one core: no file of the one was compiled with a header of the other,
+# and a function of the core is as long in the one program as in the other.
+walls: $(PROG) $(SIM)
+	@! grep -lE '(^| )(\./|[^ ]*\.\./)?sim/[a-z_]*\.h' $(B)/linux/*.d $(B)/cli/*.d && \
+	 ! grep -lE '(^| )(\./|[^ ]*\.\./)?(linux|cli)/[a-z_]*\.h' $(B)/sim/*.d || \
+	 { echo 'the above look over the wall'; exit 1; }
+	@nm --defined-only -g $(CORE) | awk 'NF==3 && $$2=="T"{print $$3}' | sort -u >$(B)/core-names
+	@for p in $(PROG) $(SIM); do nm -S --defined-only $$p | awk 'NR==FNR{c[$$1]=1;next} NF==4 && c[$$4]{print $$4, $$2}' \
+	 $(B)/core-names - | sort >$$p.core; done
+	@join $(PROG).core $(SIM).core | awk '$$2!=$$3{print; bad++} END{if(bad||NR<100)exit 1; \
+	 print NR" functions of the core are the same in both worlds"}'
 # A function fits one screen, a line fits two windows side by side.
 tidy:
 	@awk 'FNR==1{s=0} /^{/{s=FNR} /^}/{if(s&&FNR-s>71)print FILENAME":"s": "FNR-s-1" lines in one function",bad++; s=0} \
@@ -163,7 +195,7 @@ fuzz: fuzz-build
 	@for f in $(FUZZ); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
 	 $(B)/fuzz/$$f -max_total_time=$(T) -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=0 \
 	 -artifact_prefix=$(B)/fuzz/$$f- $(B)/corpus/$$f fuzz/seeds/$$f || exit 1; done
-gate: check pure headers tidy asan
+gate: check pure headers walls tidy asan
 
 compile_commands.json: Makefile
 	@$(MAKE) --no-print-directory -Bn tests | awk -v dir='$(CURDIR)' 'BEGIN{print "["} \
@@ -181,6 +213,7 @@ clean:
 help:
 	@echo 'make                build build/meshguard'
 	@echo 'make check          unit, seed and command tests: no root, no network'
+	@echo 'make check-sim      all scenarios of the simulator'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make asan tsan      make check under sanitizers; asan-e2e: the end-to-end tests (root)'
@@ -188,6 +221,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check check-e2e check-long pure headers fuzz fuzz-build asan asan-e2e tsan tidy \
+.PHONY: all tests check check-sim check-e2e check-long pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
--include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/test/*.d $(B)/seeds/*.d)
+-include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -1,0 +1,251 @@
+/* Underlay addresses are numbers: 198.18.0.0/15 or 2001:db8::/96 and the number, so that finding
+ * their owner is a look into an array. */
+#include "sim/net.h"
+
+#include "base/limits.h"
+#include "identity/address.h"
+#include "packet/ip.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ADDRESSES 131072u
+#define PACKET_MAGIC 0x6d677369u
+#define PACKET_PAYLOAD 24u
+
+static struct ip address_of(bool ipv6, uint32_t number)
+{
+	uint8_t b[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+
+	store_be32(b + 12, number);
+	if (ipv6)
+		return ip_of(FAMILY_IPV6, b);
+	return ip_v4(198, (uint8_t)(18 + (number >> 16)), (uint8_t)(number >> 8), (uint8_t)number);
+}
+
+static uint32_t number_of(const struct ip *ip)
+{
+	uint32_t number = load_be32(ip->b + (ip->family == FAMILY_IPV6 ? 12 : 0));
+
+	if (ip->family == FAMILY_IPV6)
+		return load_be32(ip->b) == 0x20010db8u ? number : UINT32_MAX;
+	return ip->family == FAMILY_IPV4 ? number - (198u << 24 | 18u << 16) : UINT32_MAX;
+}
+
+void net_give_address(struct world *w, uint32_t i)
+{
+	struct host *h = &w->hosts[i];
+
+	if (!w->owners) {
+		w->owners = malloc(ADDRESSES * sizeof(*w->owners));
+		BUG_ON(!w->owners);
+		memset(w->owners, 0xff, ADDRESSES * sizeof(*w->owners));
+	}
+	if (h->at.port)
+		w->owners[number_of(&h->at.ip)] = NOBODY;
+	BUG_ON(++w->addresses == ADDRESSES);
+	h->at = (struct endpoint){ .ip = address_of(w->ipv6, w->addresses), .port = MESH_PORT };
+	w->owners[w->addresses] = i;
+}
+
+uint32_t net_owner(const struct world *w, const struct endpoint *to)
+{
+	uint32_t number = number_of(&to->ip);
+
+	if (number >= ADDRESSES || w->owners[number] == NOBODY)
+		return NOBODY;
+	return endpoint_equal(&w->hosts[w->owners[number]].at, to) ? w->owners[number] : NOBODY;
+}
+
+static const struct link_quality *quality(const struct world *w, uint32_t from, uint32_t to)
+{
+	const struct direction *d = &w->directions[(size_t)from * w->n + to];
+
+	return d->own ? &d->quality : &w->quality;
+}
+
+static void post(struct world *w, uint32_t from, const struct out *o, struct instant at,
+		 uint32_t damage)
+{
+	struct datagram *d = malloc(sizeof(*d) + o->len);
+
+	BUG_ON(!d);
+	*d = (struct datagram){ .from = w->hosts[from].at, .to = o->to, .sender = from };
+	d->len = o->len;
+	d->to.local = (struct ip){ 0 };
+	memcpy(d->data, o->data, o->len);
+	d->damage = damage;
+	if (damage)
+		d->data[(damage - 1) / 8] ^= (uint8_t)(1u << (damage - 1) % 8);
+	queue_push(&w->queue, at, d);
+}
+
+static void send(struct world *w, uint32_t from, const struct out *o)
+{
+	struct host *h = &w->hosts[from];
+	uint32_t to = net_owner(w, &o->to), size = o->len + IP_UDP(&o->to.ip);
+	size_t pair = (size_t)from * w->n + to;
+	struct link_fate fate;
+
+	h->sent_datagrams++;
+	h->sent_bytes += size;
+	trace_mix(&w->trace, w->now.ns, (uint64_t)from << 32 | to, bytes_of(o->data, o->len));
+	if (w->watch.sent)
+		w->watch.sent(w->watch.ctx, from, to, bytes_of(o->data, o->len));
+	if (w->trace.datagrams)
+		trace_line(&w->trace, w->now, "%u > %d: %u bytes, first 0x%02x", from, (int)to,
+			   o->len, o->data[0]);
+	if (to == NOBODY || o->to.ip.family != h->at.ip.family || w->cuts[pair]) {
+		w->lost++;
+		return;
+	}
+	link_carry(quality(w, from, to), &w->directions[pair].free, &w->link_rngs[from], w->now,
+		   size, o->len, &fate);
+	w->lost += !fate.copies;
+	w->carried += fate.copies;
+	for (unsigned i = 0; i < fate.copies; i++)
+		post(w, from, o, fate.at[i], fate.damage[i]);
+}
+
+static const uint8_t *payload_of(struct bytes p)
+{
+	struct ip_packet ip;
+	size_t header = p.len && p.data[0] >> 4 == 6 ? 40 : 20;
+
+	if (!ip_packet_parse(p, &ip) || p.len != header + PACKET_PAYLOAD ||
+	    load_be32(p.data + header) != PACKET_MAGIC)
+		return NULL;
+	return p.data + header;
+}
+
+static void mesh_address(const struct world *w, uint32_t i, bool ipv6, struct ip *out)
+{
+	if (ipv6)
+		mesh_ipv6(&w->hosts[i].public, out);
+	else
+		mesh_ipv4(&w->hosts[i].public, 0, &w->hosts[i].prefix, out);
+}
+
+/* What must hold for each packet that comes out of a tunnel. */
+static void check_packet(struct world *w, uint32_t at, struct bytes p)
+{
+	const uint8_t *payload = payload_of(p);
+	bool ipv6 = p.data[0] >> 4 == 6;
+	struct ip src, dst;
+
+	if (!payload)
+		return; /* an ICMP error of the node itself */
+	uint32_t from = load_be32(payload + 4), to = load_be32(payload + 8);
+	uint64_t number = load_be64(payload + 12);
+	if (to != at || from >= w->n || number >= w->packets) {
+		world_violation(w, "machine %u got packet %ju from %u to %u", at, (uintmax_t)number,
+				from, to);
+		return;
+	}
+	mesh_address(w, from, ipv6, &src);
+	mesh_address(w, to, ipv6, &dst);
+	if (memcmp(p.data + (ipv6 ? 8 : 12), src.b, ipv6 ? 16 : 4) ||
+	    memcmp(p.data + (ipv6 ? 24 : 16), dst.b, ipv6 ? 16 : 4))
+		world_violation(w, "machine %u got packet %ju with foreign addresses", at,
+				(uintmax_t)number);
+	w->passed[(size_t)from * w->n + to]++;
+	if (w->arrived[number]++)
+		world_violation(w, "machine %u got packet %ju twice", at, (uintmax_t)number);
+}
+
+void net_carry_out(struct world *w, uint32_t i)
+{
+	struct outbox *out = &w->actions.out;
+
+	for (uint32_t k = 0; k < out->count; k++) {
+		const struct out *o = &out->items[k];
+
+		if (o->kind == OUT_DATAGRAM)
+			send(w, i, o);
+		else if (o->kind == OUT_PACKET)
+			check_packet(w, i, bytes_of(o->data, o->len));
+		if (o->kind == OUT_PACKET && w->watch.packet)
+			w->watch.packet(w->watch.ctx, i, bytes_of(o->data, o->len));
+	}
+	if (out->refused)
+		world_violation(w, "machine %u: %ju items did not fit the outbox", i,
+				(uintmax_t)out->refused);
+	out->refused = 0;
+	outbox_clear(out);
+}
+
+struct link_quality *world_quality(struct world *w, uint32_t from, uint32_t to)
+{
+	struct direction *d = &w->directions[(size_t)from * w->n + to];
+
+	if (!d->own)
+		d->quality = w->quality;
+	d->own = true;
+	return &d->quality;
+}
+
+void world_cut(struct world *w, uint32_t from, uint32_t to, bool yes)
+{
+	w->cuts[(size_t)from * w->n + to] = yes;
+	w->cut_changed = w->now;
+}
+
+void world_heal(struct world *w)
+{
+	memset(w->cuts, 0, (size_t)w->n * w->n * sizeof(*w->cuts));
+	for (size_t i = 0; i < (size_t)w->n * w->n; i++)
+		w->directions[i].own = false;
+	w->cut_changed = w->now;
+}
+
+/* The payload says who sent what to whom. */
+static size_t make_packet(struct world *w, uint8_t *p, uint32_t from, uint32_t to, bool ipv6)
+{
+	size_t header = ipv6 ? 40 : 20;
+	struct ip src, dst;
+
+	mesh_address(w, from, ipv6, &src);
+	mesh_address(w, to, ipv6, &dst);
+	memset(p, 0, header + PACKET_PAYLOAD);
+	if (ipv6) {
+		p[0] = 0x60;
+		store_be16(p + 4, PACKET_PAYLOAD);
+		p[6] = 253;
+		p[7] = 64;
+		memcpy(p + 8, src.b, 16);
+		memcpy(p + 24, dst.b, 16);
+	} else {
+		p[0] = 0x45;
+		store_be16(p + 2, (uint16_t)(header + PACKET_PAYLOAD));
+		p[8] = 64;
+		p[9] = 253;
+		memcpy(p + 12, src.b, 4);
+		memcpy(p + 16, dst.b, 4);
+	}
+	store_be32(p + header, PACKET_MAGIC);
+	store_be32(p + header + 4, from);
+	store_be32(p + header + 8, to);
+	store_be64(p + header + 12, w->packets);
+	return header + PACKET_PAYLOAD;
+}
+
+uint64_t world_ping(struct world *w, uint32_t from, uint32_t to, bool ipv6)
+{
+	uint8_t p[64];
+	size_t len = make_packet(w, p, from, to, ipv6);
+	uint64_t number = w->packets++;
+
+	if (number == w->arrived_cap) {
+		w->arrived_cap = w->arrived_cap ? 2 * w->arrived_cap : 1024;
+		w->arrived = realloc(w->arrived, w->arrived_cap);
+		BUG_ON(!w->arrived);
+	}
+	w->arrived[number] = 0;
+	world_event(w, from, &(struct node_event){ .kind = NODE_PACKET, .data = bytes_of(p, len) });
+	return number;
+}
+
+unsigned world_arrived(const struct world *w, uint64_t number)
+{
+	return w->arrived[number];
+}

@@ -8,9 +8,9 @@
 set -eu
 
 build='make gcc libc6-dev pkg-config libsodium-dev libssl-dev libmnl-dev libjansson-dev libcap-ng-dev'
-demo='iproute2 iputils-ping procps util-linux mawk'
+demo='iproute2 iputils-ping netcat-openbsd procps util-linux mawk'
 tests="$demo git perl clang libclang-rt-14-dev shellcheck mandoc jq sudo \
-wireguard-tools wireguard-go tshark tcpdump nftables netcat-openbsd python3"
+wireguard-tools wireguard-go tshark tcpdump nftables python3"
 
 case ${1:-all} in
 build) want=$build ;;

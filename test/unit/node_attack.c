@@ -445,7 +445,7 @@ static void attack_34_own_key_is_refused_and_nobody_talks_to_himself(void)
 }
 
 /* Known tag and wrong key, unknown tag, own tag, a WireGuard initiation of somebody that is not
- * admitted, and one that claims to be of somebody who is: no byte, no change, no sooner deadline. */
+ * admitted, and data under an index that is in use: no byte, no change, no sooner deadline. */
 static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 {
 	const struct endpoint from = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };

@@ -102,8 +102,8 @@ table inet pad {
 	counter full { }
 	chain i {
 		type filter hook input priority 0
-		udp dport 10002 udp length > 1341 counter name long
-		udp dport 10002 udp length 1341 counter name full
+		udp sport 10003 udp length > 1341 counter name long
+		udp sport 10003 udp length 1341 counter name full
 	}
 }
 END
@@ -114,7 +114,7 @@ ip -n mid link set wg3 addrgenmode none up
 ip -n mid addr add 192.168.244.1/24 dev wg3
 keys k13
 wg set wg2 peer "$pub_k13" allowed-ips 192.168.244.1/32
-wg set wg3 private-key "$work/k13.key" peer "$pub_k2" endpoint 127.0.0.1:10002 \
+wg set wg3 private-key "$work/k13.key" listen-port 10003 peer "$pub_k2" endpoint 127.0.0.1:10002 \
 	allowed-ips 192.168.244.2/32
 ip -n two addr add 192.168.244.2/24 dev wg2
 ok "row 13: packets of an odd MTU's length pass" pings mid 192.168.244.2 -s 1273 -M do

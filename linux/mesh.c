@@ -7,6 +7,7 @@
 #include "linux/control_server.h"
 #include "linux/keylog.h"
 #include "linux/loop.h"
+#include "linux/loopguard.h"
 #include "linux/rtnetlink.h"
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
@@ -101,13 +102,45 @@ static void wake(struct mesh *m)
 	wipe(fresh, sizeof(fresh));
 }
 
-static void step(struct mesh *m, const struct node_event *e)
+/* Another key had our address: the interface gets the next one that derives from ours. */
+static void set_address(struct mesh *m)
+{
+	struct priv_message add = { .kind = PRIV_ADDRESS, .flag = true,
+				    .prefix = { m->actions.ipv4, m->child->prefix.len } };
+	struct priv_message off = { .kind = PRIV_ADDRESS,
+				    .prefix = { m->actions.former, m->child->prefix.len } };
+	char was[IP_TEXT], is[IP_TEXT];
+	int error = 0;
+
+	m->actions.set_address = false;
+	if (add.prefix.ip.family)
+		error = priv_ask(m->child, &add, NULL);
+	if (!error && off.prefix.ip.family)
+		error = priv_ask(m->child, &off, NULL);
+	ip_format(&m->actions.former, was);
+	ip_format(&m->actions.ipv4, is);
+	if (error)
+		fprintf(stderr, "meshguard: %s could not be given %s instead of %s: %s\n",
+			m->child->interface, is, was, strerror(-error));
+	else
+		fprintf(stderr, "meshguard: %s has address %s instead of %s, which another key has\n",
+			m->child->interface, is, was);
+}
+
+static void make_room(struct mesh *m)
 {
 	if (!outbox_has_room(&m->actions.out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
 		flush(m);
+}
+
+static void step(struct mesh *m, const struct node_event *e)
+{
+	make_room(m);
 	node_step(m->node, m->now, e, &m->actions);
 	if (m->actions.save_clock)
 		save_clock(m);
+	if (m->actions.set_address)
+		set_address(m);
 }
 
 static void on_udp(struct mesh *m, int fd)
@@ -162,7 +195,15 @@ static void on_tun(void *ctx, uint32_t events)
 		if (n <= 0)
 			break;
 		struct node_event e = { .kind = NODE_PACKET, .data = bytes_of(m->packet, n) };
+		uint8_t hops;
+
+		if (!loopguard_hops(e.data, &hops))
+			continue;
+		make_room(m);
+		const uint32_t before = m->actions.out.count;
 		step(m, &e);
+		for (uint32_t k = before; k < m->actions.out.count; k++)
+			m->actions.out.items[k].hops = hops;
 	}
 	flush(m);
 }

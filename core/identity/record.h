@@ -14,7 +14,11 @@ enum record_flags {
 	RECORD_RELAYS = 1,
 	RECORD_KERNEL = 2,
 	RECORD_LEAVING = 4,
+	RECORD_SETTLED = 8,  /* has held its IPv4 address for a while among others */
 };
+/* Bits of the flags: 1 + the address index that it left as a settled holder; 0: none. */
+#define RECORD_LEFT_SHIFT 8u
+#define RECORD_LEFT_MASK 31u
 #define RECORD_RELAY_MAX 4u
 #define RECORD_ROUTE_MAX 4u
 /* "This key is dead": no higher number can follow. */

@@ -34,12 +34,19 @@ static bool holds(const void *ctx, uint32_t slot)
 	return ip_equal(&q->node->peers[slot].ipv4, q->ip);
 }
 
-static uint64_t address_hash(const struct node *n, const struct ip *ip)
+uint64_t forward_hash(const struct node *n, const struct ip *ip)
 {
 	return siphash(n->hash_key, ip->b, 4);
 }
 
-/* Everybody keeps routing to the holder known first; IPv6 never collides. */
+uint32_t forward_holder(const struct node *n, const struct ip *ip)
+{
+	struct holder_query q = { n, ip };
+
+	return map_find(&n->holders, forward_hash(n, ip), holds, &q);
+}
+
+/* Everybody keeps routing to the holder known first (contest.c); IPv6 never collides. */
 void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant now)
 {
 	struct node_peer *peer = &n->peers[slot];
@@ -52,19 +59,20 @@ void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant
 	if (peer->prefix_differs || index >= ADDRESS_INDEXES)
 		return;
 	mesh_ipv4(trust_key(n->trust, slot), index, &n->config.prefix, &ip);
-	struct holder_query q = { n, &ip };
-	uint32_t holder = map_find(&n->holders, address_hash(n, &ip), holds, &q);
-	if (holder != MAP_NONE || ip_equal(&ip, &n->ipv4)) {
-		struct event e = { .at = now, .kind = EV_ADDRESS_CONFLICT,
-				   .subject = *trust_key(n->trust, slot),
-				   .by = holder != MAP_NONE ? *trust_key(n->trust, holder) :
-				   n->config.public };
-		event_emit(&n->events, &e);
+	uint32_t holder = forward_holder(n, &ip);
+	bool ours = ip_equal(&ip, &n->ipv4);
+	if (peer->claimed && holder != MAP_NONE && !n->peers[holder].claimed) {
+		forward_release(n, holder);
+		holder = MAP_NONE;
+	}
+	if (holder != MAP_NONE || ours || contest_burnt(n, &ip)) {
 		peer->address_lost = true;
+		if (peer->claimed && (holder != MAP_NONE || ours))
+			contest_mark(n, &ip, slot, holder, now);
 		return;
 	}
 	peer->ipv4 = ip;
-	BUG_ON(!map_add(&n->holders, address_hash(n, &ip), slot));
+	BUG_ON(!map_add(&n->holders, forward_hash(n, &ip), slot));
 }
 
 void forward_release(struct node *n, uint32_t slot)
@@ -72,7 +80,7 @@ void forward_release(struct node *n, uint32_t slot)
 	struct node_peer *peer = &n->peers[slot];
 
 	if (peer->ipv4.family)
-		BUG_ON(!map_remove(&n->holders, address_hash(n, &peer->ipv4), slot));
+		BUG_ON(!map_remove(&n->holders, forward_hash(n, &peer->ipv4), slot));
 	memset(&peer->ipv4, 0, sizeof(peer->ipv4));
 	n->forwarding.stale = true;
 }

@@ -5,7 +5,8 @@
 struct layout {
 	uint32_t members;
 	struct wg_limits wg;
-	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events, size;
+	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events;
+	size_t burnt, burnt_pool, burnt_map, size;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -35,6 +36,9 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.peers = take(&at, l.members * sizeof(struct node_peer));
 	l.forwarding = take(&at, forwarding_size(l.members));
 	l.holders = take(&at, map_size(l.members));
+	l.burnt = take(&at, l.members * sizeof(struct burnt));
+	l.burnt_pool = take(&at, pool_size(l.members));
+	l.burnt_map = take(&at, map_size(l.members));
 	l.events = take(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;
@@ -102,6 +106,9 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 		    n->inner_arena, sizeof(n->inner_arena));
 	n->peers = (struct node_peer *)(void *)(base + l.peers);
 	map_init(&n->holders, base + l.holders, l.members);
+	n->burnt = (struct burnt *)(void *)(base + l.burnt);
+	pool_init(&n->burnt_pool, base + l.burnt_pool, l.members);
+	map_init(&n->burnt_map, base + l.burnt_map, l.members);
 	forwarding_init(&n->forwarding, base + l.forwarding, l.members);
 	init_protocols(n, base, &l, now);
 	wg_set_routes(n->wg, n->forwarding.current->routes);
@@ -257,6 +264,16 @@ static void stop(struct node *n, struct moment now)
 	/* The floors in use are exact now: nothing of the time ahead was needed. */
 }
 
+static void tell_address(struct node *n, struct node_actions *actions)
+{
+	if (ip_equal(&n->told_ipv4, &n->ipv4))
+		return;
+	if (!actions->set_address)
+		actions->former = n->told_ipv4;
+	actions->set_address = true;
+	actions->ipv4 = n->told_ipv4 = n->ipv4;
+}
+
 void node_step(struct node *n, struct moment now, const struct node_event *e,
 	       struct node_actions *actions)
 {
@@ -293,6 +310,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		break;
 	}
 	reach_facts(n, now, out);
+	contest_tick(n, now.boot);
 	records_sign(n, now);
 	forward_publish(n, now.boot);
 	if (e->kind == NODE_TIME)
@@ -300,6 +318,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	reach_facts(n, now, out);
 	reach_flush(n, out);
 	records_clock(n, now, actions);
+	tell_address(n, actions);
 }
 
 struct instant node_deadline(const struct node *n)
@@ -307,6 +326,7 @@ struct instant node_deadline(const struct node *n)
 	struct instant first = instant_min(paths_deadline(n->paths), swim_deadline(n->swim));
 
 	first = instant_min(first, wg_deadline(n->wg));
+	first = instant_min(first, contest_deadline(n));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

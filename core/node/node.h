@@ -61,12 +61,15 @@ struct node_event {
 	bool unreadable;
 };
 
-#define NODE_CLOCK_LEN 20u
+#define NODE_CLOCK_LEN 22u
 
 struct node_actions {
 	struct outbox out;           /* OUT_DATAGRAM and OUT_PACKET; the caller clears it */
 	bool save_clock;             /* keep `clock` over restarts; the caller clears it */
 	uint8_t clock[NODE_CLOCK_LEN];
+	bool set_address;            /* give the interface `ipv4` instead of `former`; the caller
+	                                clears it. Family 0: none */
+	struct ip ipv4, former;
 };
 
 /* Fresh entropy, once per turn of the loop. */

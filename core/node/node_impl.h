@@ -3,6 +3,7 @@
 #define NODE_NODE_IMPL_H
 
 #include "base/map.h"
+#include "base/pool.h"
 #include "base/rng.h"
 #include "crypto/curve.h"
 #include "crypto/hash.h"
@@ -29,7 +30,15 @@ struct node_peer {
 	bool prefix_differs;
 	bool renew;                 /* admitted while we ran: may hold a session we forgot */
 	bool address_lost;          /* its IPv4 address is held by another key */
+	bool claimed;               /* a record of its own claims address_index */
+	uint16_t burnt;             /* by index: that address of its is contested */
 	uint64_t epoch;             /* of its process, as last adopted */
+};
+
+/* An IPv4 address that two keys met on. */
+struct burnt {
+	struct ip ip;
+	uint32_t keys;              /* admitted ones that met there */
 };
 
 struct node {
@@ -48,6 +57,9 @@ struct node {
 	struct node_peer *peers;         /* by slot */
 	struct forwarding forwarding;
 	struct map holders;         /* IPv4 mesh address -> slot */
+	struct burnt *burnt;
+	struct pool burnt_pool;
+	struct map burnt_map;       /* IPv4 mesh address -> burnt */
 	uint8_t hash_key[16];
 
 	/* our own record */
@@ -61,6 +73,11 @@ struct node {
 	struct instant sign_full;   /* bucket: when it is full again */
 	bool addresses_told;        /* once at least */
 	bool leaving;
+	bool settled;               /* we have held our IPv4 address for a while */
+	struct instant settle_from; /* since when we are among others; zero: alone */
+	struct ip told_ipv4;        /* what the interface has; family 0: none */
+	unsigned self_left;         /* 1 + the index that we left as an established holder; 0: none */
+	uint8_t index_saved, left_saved;
 
 	/* persisted ahead of use: TAI64N and our sequence */
 	struct tai64n clock_saved;
@@ -112,7 +129,23 @@ void records_own_addresses(struct node *n, const struct ip *list, unsigned count
 			   struct moment now);
 void records_clock(struct node *n, struct moment now, struct node_actions *actions);
 
+/* contest.c - two keys on one IPv4 address. */
+bool contest_burnt(const struct node *n, const struct ip *ip);
+/* This peer claims what `holder` (MAP_NONE: this node) holds. */
+void contest_mark(struct node *n, const struct ip *ip, uint32_t slot, uint32_t holder,
+		  struct instant now);
+void contest_forget(struct node *n, uint32_t slot);
+/* What a peer's record says about addresses: moves us, if it is on us to move. */
+void contest_record(struct node *n, uint32_t slot, const struct record_body *body,
+		    struct moment now);
+void contest_use_index(struct node *n, unsigned index);
+void contest_tick(struct node *n, struct instant now);
+struct instant contest_deadline(const struct node *n);
+
 /* forward.c */
+uint64_t forward_hash(const struct node *n, const struct ip *ip);
+/* The slot that this IPv4 address is routed to, or MAP_NONE. */
+uint32_t forward_holder(const struct node *n, const struct ip *ip);
 void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant now);
 void forward_release(struct node *n, uint32_t slot);
 void forward_publish(struct node *n, struct instant now);

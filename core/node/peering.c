@@ -38,6 +38,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	paths_forget(n->paths, slot);
 	swim_forget(n->swim, slot, now.boot);
 	forward_release(n, slot);
+	contest_forget(n, slot);
 	memset(&n->peers[slot], 0, sizeof(n->peers[slot]));
 	n->forwarding.stale = n->forwarding.gone = true;
 	trust_remove(n->trust, slot);

@@ -2,7 +2,8 @@
  *
  * Our sequence number starts at the wall clock in milliseconds, above every one saved before, and
  * rises by one for each record. What was issued, and the TAI64N of handshakes, is persisted ahead
- * of use, so that a clock that went back and a crash cost nothing. */
+ * of use, so that a clock that went back and a crash cost nothing. So is the index of our
+ * address. */
 #include "node/node_impl.h"
 
 #include "base/cursor.h"
@@ -30,9 +31,13 @@ static void load_clock(struct node *n)
 
 	cur_bytes(&c, n->clock_saved.b, sizeof(n->clock_saved.b));
 	n->sequence_saved = cur_be64(&c);
-	if (!cur_done(&c)) {
+	n->index_saved = cur_u8(&c);
+	n->left_saved = cur_u8(&c);
+	if (!cur_done(&c) || n->index_saved > ADDRESS_INDEXES ||
+	    n->left_saved > ADDRESS_INDEXES) {
 		memset(&n->clock_saved, 0, sizeof(n->clock_saved));
 		n->sequence_saved = 0;
+		n->index_saved = n->left_saved = 0;
 	}
 	n->config.clock = bytes_of(NULL, 0);
 }
@@ -48,7 +53,10 @@ void records_init(struct node *n, struct moment now)
 	n->self.sequence = wall_ms > n->sequence_saved ? wall_ms : n->sequence_saved;
 	if (name_valid(n->config.label, strnlen(n->config.label, MAX_NAME)))
 		memcpy(n->self.name, n->config.label, strnlen(n->config.label, MAX_NAME));
-	mesh_ipv4(&n->config.public, 0, &n->config.prefix, &n->ipv4);
+	contest_use_index(n, 0);
+	n->told_ipv4 = n->ipv4;
+	contest_use_index(n, n->index_saved);
+	n->self_left = n->left_saved;
 	mesh_ipv6(&n->config.public, &n->ipv6);
 	n->record_stale = true;
 }
@@ -106,7 +114,9 @@ void records_sign(struct node *n, struct moment now)
 	n->sign_full = instant_add(n->sign_full, SIGN_EACH);
 	n->record_stale = n->record_urgent = false;
 	n->self.sequence++;
-	n->self.flags = n->leaving ? RECORD_LEAVING : 0;
+	n->self.flags = (uint16_t)((n->leaving ? RECORD_LEAVING : 0) |
+				   (n->settled ? RECORD_SETTLED : 0) |
+				   n->self_left << RECORD_LEFT_SHIFT);
 	fill_candidates(n);
 	BUG_ON(!record_sign(&n->self, &n->config.secret, &n->record));
 	swim_set_self(n->swim, &n->record, now.boot);
@@ -162,12 +172,15 @@ void records_accept(struct node *n, uint32_t slot, struct moment now)
 	const struct record_body *body = &info.record->body;
 	bool differs = !prefix_same(&body->prefix, &n->config.prefix);
 
-	if (differs != peer->prefix_differs || body->address_index != peer->address_index) {
+	if (!peer->claimed || differs != peer->prefix_differs ||
+	    body->address_index != peer->address_index) {
 		if (differs && !peer->prefix_differs)
 			node_emit(n, now.boot, EV_PREFIX_DIFFERS, slot, NULL, 0);
 		peer->prefix_differs = differs;
+		peer->claimed = true;
 		forward_claim(n, slot, body->address_index, now.boot);
 	}
+	contest_record(n, slot, body, now);
 	if (!(body->flags & RECORD_LEAVING))
 		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count,
 				     now.boot);
@@ -179,6 +192,8 @@ static void save_clock(struct node *n, struct node_actions *actions)
 
 	wr_bytes(&w, n->clock_saved.b, sizeof(n->clock_saved.b));
 	wr_be64(&w, n->sequence_saved);
+	wr_u8(&w, n->index_saved);
+	wr_u8(&w, n->left_saved);
 	BUG_ON(wr_len(&w) != NODE_CLOCK_LEN);
 	actions->save_clock = true;
 }
@@ -198,6 +213,11 @@ void records_clock(struct node *n, struct moment now, struct node_actions *actio
 	}
 	if (n->self.sequence + SEQUENCE_AHEAD / 2 > n->sequence_saved) {
 		n->sequence_saved = n->self.sequence + SEQUENCE_AHEAD;
+		due = true;
+	}
+	if (n->self.address_index != n->index_saved || n->self_left != n->left_saved) {
+		n->index_saved = n->self.address_index;
+		n->left_saved = (uint8_t)n->self_left;
 		due = true;
 	}
 	if (due)

@@ -221,6 +221,157 @@ static void an_idle_mesh_sleeps(void)
 	ok(machines[0].sent - before < 360);
 }
 
+/* Machine `other` gets a key whose first address is that of machine `of`, found by trying. */
+static void collide(unsigned of, unsigned other)
+{
+	struct ip want, got;
+	uint8_t seed_bytes[32] = { [31] = 7 };
+
+	mesh_ipv4(&machines[of].public, 0, &machines[of].prefix, &want);
+	for (uint32_t i = 0;; i++) {
+		store_be32(seed_bytes, i);
+		ed25519_from_seed(&machines[other].public, &machines[other].secret, seed_bytes);
+		mesh_ipv4(&machines[other].public, 0, &machines[other].prefix, &got);
+		if (ip_equal(&want, &got))
+			return;
+	}
+}
+
+static struct ip address_of(unsigned at)
+{
+	struct report_node r;
+
+	node_report(machines[at].node, &r);
+	return r.ipv4;
+}
+
+/* The IPv4 address that `at` routes to `whom`; family 0: none. */
+static struct ip routed(unsigned at, unsigned whom)
+{
+	struct report_peer r;
+	uint32_t slot = UINT32_MAX;
+
+	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
+		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
+			return r.ipv4;
+	return (struct ip){ 0 };
+}
+
+static void start_three(unsigned whom)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		if (!(whom & 1u << i))
+			continue;
+		switch_on(&machines[i]);
+		trust(&machines[i], 7u & ~(1u << i));
+		if (i)
+			seed(&machines[i], &machines[0].at);
+	}
+}
+
+static void agree(void)
+{
+	for (unsigned at = 0; at < 3; at++)
+		for (unsigned whom = 0; whom < 3; whom++) {
+			struct ip is = address_of(whom), seen = routed(at, whom);
+
+			ok(at == whom || ip_equal(&is, &seen));
+		}
+}
+
+static void a_newcomer_that_meets_its_address_moves_on(void)
+{
+	struct ip first, second;
+
+	world(false);
+	collide(1, 2);
+	start_three(3);
+	run_ms(90000);
+	start_three(4);
+	run_ms(3000);
+	mesh_ipv4(&machines[1].public, 0, &machines[1].prefix, &first);
+	mesh_ipv4(&machines[2].public, 1, &machines[2].prefix, &second);
+	struct ip one = address_of(1), two = address_of(2);
+	ok(ip_equal(&one, &first));
+	ok(ip_equal(&two, &second));
+	agree();
+	ok(passes(2, 1, true, 300));
+	/* It remembers over a restart. */
+	switch_off(&machines[2]);
+	start_three(4);
+	two = address_of(2);
+	ok(ip_equal(&two, &second));
+	run_ms(3000);
+	agree();
+}
+
+static void two_that_start_together_on_one_address_both_move(void)
+{
+	world(false);
+	collide(1, 2);
+	start_three(7);
+	run_ms(5000);
+	struct ip one = address_of(1), two = address_of(2);
+	ok(!ip_equal(&one, &two));
+	agree();
+	run_ms(100000);
+	ok(ip_equal(&one, &(struct ip){ 0 }) == false);
+	agree();
+}
+
+static void two_halves_that_meet_agree_in_the_end(void)
+{
+	world(false);
+	collide(1, 2);
+	/* 0 and 1 are settled; 2 is settled with 3, apart from them. */
+	start_three(3);
+	switch_on(&machines[2]);
+	trust(&machines[2], 8 | 3);
+	switch_on(&machines[3]);
+	trust(&machines[3], 4);
+	seed(&machines[3], &machines[2].at);
+	run_ms(100000);
+	struct ip one = address_of(1), two = address_of(2);
+	ok(ip_equal(&one, &two));
+	seed(&machines[2], &machines[0].at);
+	run_ms(10000);
+	one = address_of(1);
+	two = address_of(2);
+	ok(!ip_equal(&one, &two));
+	agree();
+	ok(passes(1, 2, true, 300));
+}
+
+static void a_ground_key_never_gets_the_address_it_drove_another_from(void)
+{
+	struct ip first;
+
+	world(false);
+	collide(1, 2);
+	start_three(3);
+	run_ms(90000);
+	mesh_ipv4(&machines[1].public, 0, &machines[1].prefix, &first);
+	start_three(4);
+	run_ms(3000);
+	/* The victim leaves; its address is routed to nobody, whatever the other claims: here it
+	 * lost its memory and claims the first address again. */
+	switch_off(&machines[1]);
+	switch_off(&machines[2]);
+	trust(&machines[0], 6);
+	run_ms(20000);
+	machines[2].has_clock = false;
+	machines[2].wall_ahead_s = 100;
+	start_three(4);
+	run_ms(100000);
+	struct ip got = routed(0, 2);
+	ok(!ip_equal(&got, &first));
+	/* When one of the two is no longer admitted, so is when the other is not. */
+	trust(&machines[0], 4);
+	run_ms(1000);
+	got = routed(0, 2);
+	ok(!ip_equal(&got, &first));
+}
+
 TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_underlay),
 	  T(a_seed_that_comes_a_minute_later_is_found), T(a_seed_that_comes_an_hour_later_is_found),
 	  T(a_killed_node_is_back_within_five_seconds), T(the_seed_may_be_the_one_that_restarts),
@@ -230,4 +381,7 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(a_node_whose_address_changes_keeps_its_sessions),
 	  T(nodes_of_different_prefixes_have_ipv6_only),
 	  T(a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die), T(a_mesh_lives_with_loss),
-	  T(an_idle_mesh_sleeps))
+	  T(an_idle_mesh_sleeps), T(a_newcomer_that_meets_its_address_moves_on),
+	  T(two_that_start_together_on_one_address_both_move),
+	  T(two_halves_that_meet_agree_in_the_end),
+	  T(a_ground_key_never_gets_the_address_it_drove_another_from))

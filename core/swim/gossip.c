@@ -17,8 +17,12 @@
 #define BURST_MEMBERS 3u
 #define BURST_TRIES 12u
 #define MISSES 8u /* items that did not fit, before a message counts as full */
+/* Bytes a second, each for what is spread and for synchronisation; 256 KB and 2 MB at once. What
+ * answers or asks a single question, our own record and accusations of the receiver are bounded
+ * by their own rates. */
 #define BUDGET_PER_SECOND 32768u
-#define BUDGET_BURST_S 8u
+#define GOSSIP_BURST_S 8u
+#define SYNC_BURST_S 64u
 #define OVERHEAD (CHANNEL_OVERHEAD + 28u)
 #define OWN_AGAIN_MS 100u
 
@@ -134,18 +138,23 @@ void gossip_forget(struct swim *s, uint32_t slot)
 			drop_item(s, i);
 }
 
-bool budget_left(const struct swim *s)
+static bool gossip_budget_left(const struct swim *s)
 {
-	return instant_since(s->budget_full, s->now).ns < span_s(BUDGET_BURST_S).ns;
+	return instant_since(s->gossip_full, s->now).ns < span_s(GOSSIP_BURST_S).ns;
 }
 
-static void budget_spend(struct swim *s, size_t bytes)
+bool sync_budget_left(const struct swim *s)
 {
-	struct span cost = { bytes * (1000000000u / BUDGET_PER_SECOND) };
+	return instant_since(s->sync_full, s->now).ns < span_s(SYNC_BURST_S).ns;
+}
 
-	if (instant_before(s->budget_full, s->now))
-		s->budget_full = s->now;
-	s->budget_full = instant_add(s->budget_full, cost);
+static void spend(const struct swim *s, struct instant *full, size_t bytes)
+{
+	struct span cost = { (bytes + OVERHEAD) * (1000000000u / BUDGET_PER_SECOND) };
+
+	if (instant_before(*full, s->now))
+		*full = s->now;
+	*full = instant_add(*full, cost);
 }
 
 static bool is_quiet(const struct swim *s)
@@ -166,6 +175,7 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 	if (is_quiet(s))
 		h.flags |= WIRE_QUIET;
 	*d = (struct draft){ .to = to, .ok = memory != NULL };
+	d->bulk = type == WIRE_LIST || (flags & WIRE_BULK);
 	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
 	wire_put_header(&d->w, &h);
 }
@@ -289,6 +299,7 @@ static void take_queue(struct swim *s, struct draft *d)
 	for (unsigned class = 0; class < GOSSIP_CLASSES; class++)
 		for (unsigned left = SENDS_MAX; left-- > 0;)
 			take_list(s, d, &s->heads[class][left], sent, &n, &misses);
+	d->spreads = n > 0;
 	for (unsigned i = 0; i < n; i++)
 		sent_once(s, sent[i]);
 }
@@ -308,7 +319,7 @@ unsigned draft_piggyback(struct swim *s, struct draft *d)
 	if (to->suspicion || to->was_dead || (to->state == SWIM_DEAD && !to->lost))
 		draft_accusation(s, d, d->to, to->by == NONE ? s->cap : to->by);
 	to->was_dead = false;
-	if (!gossip_idle(s) && budget_left(s))
+	if (!gossip_idle(s) && gossip_budget_left(s))
 		take_queue(s, d);
 	return d->items;
 }
@@ -321,7 +332,10 @@ void draft_send(struct swim *s, struct draft *d)
 	d->w.start[d->body] = d->items;
 	outbox_commit(s->out, OUT_MESSAGE, wr_len(&d->w))->slot = d->to;
 	s->counters.records_sent += d->records;
-	budget_spend(s, wr_len(&d->w) + OVERHEAD);
+	if (d->bulk)
+		spend(s, &s->sync_full, wr_len(&d->w));
+	else if (d->spreads)
+		spend(s, &s->gossip_full, wr_len(&d->w));
 }
 
 static void burst_to(struct swim *s, uint32_t slot)

@@ -25,6 +25,8 @@ struct draft {
 	uint8_t items;
 	uint32_t records;
 	bool own_in;      /* our record is among the items */
+	bool spreads;     /* so is something from the queue */
+	bool bulk;        /* LIST, or ITEMS that answer one */
 	bool ok;
 	size_t body;      /* offset of the count of items */
 };
@@ -43,7 +45,7 @@ bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_
 unsigned draft_piggyback(struct swim *s, struct draft *d);
 void draft_send(struct swim *s, struct draft *d);
 
-/* Bytes may go out that are not an answer: one budget for gossip and synchronisation. */
-bool budget_left(const struct swim *s);
+/* Bytes may go out for a synchronisation. */
+bool sync_budget_left(const struct swim *s);
 
 #endif

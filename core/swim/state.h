@@ -186,7 +186,8 @@ struct swim {
 	uint32_t heads[GOSSIP_CLASSES][SENDS_MAX]; /* index plus 1, by sends left */
 	bool bursting;
 	struct instant burst_at;
-	struct instant budget_full; /* bucket of bytes */
+	struct instant gossip_full; /* buckets of bytes */
+	struct instant sync_full;
 
 	bool pumping;
 	struct instant pump_at;

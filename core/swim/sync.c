@@ -247,6 +247,20 @@ static void start_due_lists(struct swim *s)
 	}
 }
 
+/* False: nothing was sent. */
+static bool turn(struct swim *s, struct job *j)
+{
+	if (j->kind == JOB_NEWER && s->members[j->peer].digest == s->digest) {
+		end_job(s, j); /* it has all that from others by now */
+		return false;
+	}
+	if (j->kind == JOB_LIST) {
+		send_list(s, j);
+		return true;
+	}
+	return j->kind != JOB_NONE && send_records(s, j);
+}
+
 void sync_pump(struct swim *s)
 {
 	unsigned sent = 0;
@@ -254,20 +268,14 @@ void sync_pump(struct swim *s)
 	if (!s->pumping || !instant_reached(s->pump_at, s->now) || !s->out)
 		return;
 	s->pump_at = instant_add(s->now, span_ms(PUMP_MS));
-	if (!budget_left(s))
+	if (!sync_budget_left(s))
 		return;
 	start_due_lists(s);
-	for (unsigned i = 0; i < JOB_MAX && s->job_count && sent < PUMP_DATAGRAMS; i++) {
-		struct job *j = &s->jobs[s->job_turn];
-
-		while (j->kind != JOB_NONE && sent < PUMP_DATAGRAMS) {
-			if (j->kind == JOB_LIST)
-				send_list(s, j);
-			else if (!send_records(s, j))
-				continue;
+	/* One datagram a turn: who gets a few records can ask others for the rest. */
+	for (unsigned idle = 0; idle < JOB_MAX && s->job_count && sent < PUMP_DATAGRAMS; idle++) {
+		if (turn(s, &s->jobs[s->job_turn])) {
 			sent++;
-			if (j->kind == JOB_LIST)
-				break; /* lists wait for the answers of others */
+			idle = 0;
 		}
 		s->job_turn = (s->job_turn + 1) % JOB_MAX;
 	}

@@ -24,6 +24,9 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER) {
 		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;
 
+		/* Who asks lives, though he may not hear us. */
+		if (fresh)
+			swim_proof_of_life(n->swim, opened->slot, now.boot);
 		if (!paths_input(n->paths, now.boot, opened->slot, from, message, opened->epoch,
 				 current, &n->inner))
 			return;

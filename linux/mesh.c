@@ -26,6 +26,7 @@
 #define ARENA (4u << 20)
 #define TUN_BATCH 64
 #define HOST_ADDRESSES 64u
+#define IPV6_LEN 64
 
 struct mesh {
 	struct priv_child *child;
@@ -41,6 +42,8 @@ struct mesh {
 	struct uapi_server uapi;
 	struct uapi_device device;
 	int watch;                  /* rtnetlink: addresses and our link */
+	int link;                   /* index of the interface, whatever it is called by now */
+	uint32_t mtu;               /* of the interface at present */
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
 	bool failed;
@@ -72,19 +75,32 @@ static void flush(void *ctx)
 	outbox_clear(&m->actions.out);
 }
 
+static int save(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
+{
+	struct priv_message message = { .kind = PRIV_SAVE, .which = which, .data_len = len };
+
+	memcpy(message.data, data, len);
+	return priv_ask(m->child, &message, NULL);
+}
+
 static void save_clock(struct mesh *m)
 {
-	struct priv_message message = {
-		.kind = PRIV_SAVE, .which = PRIV_SAVE_CLOCK, .data_len = NODE_CLOCK_LEN,
-	};
+	int error = save(m, PRIV_SAVE_CLOCK, m->actions.clock, NODE_CLOCK_LEN);
 
 	m->actions.save_clock = false;
-	memcpy(message.data, m->actions.clock, NODE_CLOCK_LEN);
-	int error = priv_ask(m->child, &message, NULL);
-	m->asked = true;
 	if (error)
 		fprintf(stderr, "meshguard: state/clock was not saved: %s; if this host's clock "
 			"goes back, peers refuse it until they restart\n", strerror(-error));
+}
+
+static void save_peers(struct mesh *m)
+{
+	int error = save(m, PRIV_SAVE_PEERS, m->actions.peers, m->actions.peers_len);
+
+	m->actions.save_peers = false;
+	if (error)
+		fprintf(stderr, "meshguard: state/peers was not saved: %s; after a restart this "
+			"host needs a seed\n", strerror(-error));
 }
 
 /* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it. */
@@ -139,6 +155,8 @@ static void step(struct mesh *m, const struct node_event *e)
 	node_step(m->node, m->now, e, &m->actions);
 	if (m->actions.save_clock)
 		save_clock(m);
+	if (m->actions.save_peers)
+		save_peers(m);
 	if (m->actions.set_address)
 		set_address(m);
 }
@@ -277,7 +295,7 @@ static int add_address(void *ctx, const struct rtnl_address *a)
 
 static void tell_addresses(struct mesh *m)
 {
-	struct address_list l = { .own = (int)if_nametoindex(m->child->interface) };
+	struct address_list l = { .own = m->link };
 	struct node_event e = { .kind = NODE_ADDRESSES };
 	int error = rtnl_addresses(add_address, &l);
 
@@ -290,6 +308,33 @@ static void tell_addresses(struct mesh *m)
 	step(m, &e);
 }
 
+/* Setting the interface down, or its MTU below what IPv6 needs, takes its IPv6 addresses away for
+ * good, and other programs flush interfaces. Without its addresses this host is cut off. While they
+ * cannot be had (the MTU is still too small) the next change tries again. */
+static void restore_addresses(struct mesh *m)
+{
+	struct report_node report;
+
+	node_report(m->node, &report);
+
+	struct priv_message add[] = {
+		{ .kind = PRIV_ADDRESS, .flag = true, .prefix = { report.ipv6, IPV6_LEN } },
+		{ .kind = PRIV_ADDRESS, .flag = true,
+		  .prefix = { report.ipv4, m->child->prefix.len } },
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!add[i].prefix.ip.family)
+			continue;
+
+		int error = priv_ask(m->child, &add[i], NULL);
+
+		m->asked = true;
+		if (error == -EPIPE || error == -ETIMEDOUT)
+			break;
+	}
+}
+
 static void on_watch(void *ctx, uint32_t events)
 {
 	struct mesh *m = ctx;
@@ -297,9 +342,14 @@ static void on_watch(void *ctx, uint32_t events)
 
 	(void)events;
 	wake(m);
-	if (rtnl_watch_read(m->watch, (int)if_nametoindex(m->child->interface), &news) &&
-	    (news.addresses || news.overrun))
+	if (!rtnl_watch_read(m->watch, m->link, &news))
+		return;
+	if (news.mtu)
+		m->mtu = news.mtu;
+	if (news.addresses || news.overrun)
 		tell_addresses(m);
+	if (!news.removed && (news.lost || news.overrun || (news.link && news.up)))
+		restore_addresses(m);
 	flush(m);
 }
 
@@ -309,6 +359,7 @@ static void on_status(void *ctx, struct report_node *out)
 
 	node_report(m->node, out);
 	out->wakeups = m->loop.turns;
+	out->mtu = m->mtu;
 }
 
 static uint32_t on_peer(void *ctx, uint32_t after, struct report_peer *out)
@@ -351,6 +402,7 @@ static int open_node(struct mesh *m)
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
+		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
 	};
 	void *memory = map_memory(node_size(0, 0));
 	struct out *items = map_memory(ITEMS * sizeof(*items));
@@ -437,6 +489,8 @@ int mesh_child(struct priv_child *child)
 	int error;
 
 	m->child = child;
+	m->link = (int)if_nametoindex(child->interface);
+	m->mtu = child->mtu;
 	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
 	error = crypto_contexts_make(&contexts);
 	if (!error) {

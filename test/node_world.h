@@ -32,6 +32,8 @@ struct machine {
 	struct prefix prefix;
 	uint8_t clock[NODE_CLOCK_LEN];
 	bool has_clock;
+	uint8_t peers[NODE_PEERS_MAX];
+	uint32_t peers_len;
 	int64_t wall_ahead_s;       /* how wrong its wall clock is */
 	unsigned sent, got_packets;
 	uint8_t last_packet[256];
@@ -107,6 +109,11 @@ static inline void carry_out(struct machine *m)
 		memcpy(m->clock, actions.clock, sizeof(m->clock));
 		m->has_clock = true;
 		actions.save_clock = false;
+	}
+	if (actions.save_peers) {
+		memcpy(m->peers, actions.peers, actions.peers_len);
+		m->peers_len = actions.peers_len;
+		actions.save_peers = false;
 	}
 }
 
@@ -189,6 +196,7 @@ static inline void switch_on(struct machine *m)
 		.interface = "mg0", .prefix = m->prefix, .secret = m->secret, .public = m->public,
 	};
 
+	config.peers = bytes_of(m->peers, m->peers_len);
 	if (m->has_clock)
 		config.clock = bytes_of(m->clock, sizeof(m->clock));
 	fresh_entropy(config.entropy);

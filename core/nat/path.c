@@ -246,6 +246,17 @@ void paths_doubt(struct paths *p, uint32_t slot, struct instant now)
 	path_reschedule(p, slot);
 }
 
+void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now)
+{
+	struct address *a = p->list[slot].admitted ? path_address(p, slot, at) : NULL;
+
+	if (!a || a->waiting)
+		return;
+	a->claimed = true;
+	a->next = now;
+	path_reschedule(p, slot);
+}
+
 void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes)
 {
 	struct address *a = p->list[slot].admitted ? path_address(p, slot, from) : NULL;

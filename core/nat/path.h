@@ -45,6 +45,8 @@ void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct 
  * never answered, then backoff to 10 minutes. */
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now);
+/* It was reached there before a restart: probed like a claim. */
+void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);
 /* So many authentic bytes of this member came from there and were not used up by answers; to be
  * told before paths_heard and paths_input, which spend them. */
 void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes);

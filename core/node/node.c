@@ -112,6 +112,8 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	forwarding_init(&n->forwarding, base + l.forwarding, l.members);
 	init_protocols(n, base, &l, now);
 	wg_set_routes(n->wg, n->forwarding.current->routes);
+	cache_init(n);
+	n->cache_due = INSTANT_NEVER;
 	records_init(n, now);
 	records_sign(n, now);
 	return n;
@@ -312,6 +314,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	reach_facts(n, now, out);
 	contest_tick(n, now.boot);
 	records_sign(n, now);
+	records_network(n, now);
 	forward_publish(n, now.boot);
 	if (e->kind == NODE_TIME)
 		tick(n, now, out);
@@ -319,6 +322,9 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	reach_flush(n, out);
 	records_clock(n, now, actions);
 	tell_address(n, actions);
+	if (instant_reached(n->cache_due, now.boot) ||
+	    (e->kind == NODE_STOP && n->cache_due.ns != UINT64_MAX))
+		cache_save(n, now.boot, actions);
 }
 
 struct instant node_deadline(const struct node *n)
@@ -326,7 +332,7 @@ struct instant node_deadline(const struct node *n)
 	struct instant first = instant_min(paths_deadline(n->paths), swim_deadline(n->swim));
 
 	first = instant_min(first, wg_deadline(n->wg));
-	first = instant_min(first, contest_deadline(n));
+	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

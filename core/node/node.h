@@ -26,6 +26,7 @@ struct node_config {
 	struct public_key public;
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
 	uint8_t entropy[32];
+	struct bytes peers;          /* node_actions.peers as saved last; empty: none */
 	struct bytes clock;          /* node_actions.clock as saved last; empty: first start */
 	void (*keylog)(void *ctx, const struct wg_keylog *log);
 	void *keylog_ctx;
@@ -62,11 +63,15 @@ struct node_event {
 };
 
 #define NODE_CLOCK_LEN 22u
+#define NODE_PEERS_MAX 4080u
 
 struct node_actions {
 	struct outbox out;           /* OUT_DATAGRAM and OUT_PACKET; the caller clears it */
 	bool save_clock;             /* keep `clock` over restarts; the caller clears it */
 	uint8_t clock[NODE_CLOCK_LEN];
+	bool save_peers;             /* keep `peers` over restarts; the caller clears it */
+	uint32_t peers_len;
+	uint8_t peers[NODE_PEERS_MAX];
 	bool set_address;            /* give the interface `ipv4` instead of `former`; the caller
 	                                clears it. Family 0: none */
 	struct ip ipv4, former;

@@ -72,6 +72,8 @@ struct node {
 	bool record_urgent;         /* at the end of the step, in any case */
 	struct instant sign_full;   /* bucket: when it is full again */
 	bool addresses_told;        /* once at least */
+	bool network_stale;         /* they changed, and the paths were not told yet */
+	struct instant network_at;  /* not before this */
 	bool leaving;
 	bool settled;               /* we have held our IPv4 address for a while */
 	struct instant settle_from; /* since when we are among others; zero: alone */
@@ -84,6 +86,11 @@ struct node {
 	uint64_t sequence_saved;
 
 	struct instant refused_at;  /* the last ICMP error to this host */
+	uint8_t cache[NODE_PEERS_MAX]; /* as it is on disk */
+	size_t cache_len;
+	struct instant cache_due;   /* when to save it; NEVER: nothing new */
+	struct instant cache_saved;
+
 	bool trust_loaded;          /* once at least */
 	bool trust_unreadable;
 	uint32_t bad_keys;
@@ -123,6 +130,7 @@ void reach_flush(struct node *n, struct outbox *out);
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);
 void records_sign(struct node *n, struct moment now);
+void records_network(struct node *n, struct moment now);
 struct instant records_deadline(const struct node *n);
 void records_accept(struct node *n, uint32_t slot, struct moment now);
 void records_own_addresses(struct node *n, const struct ip *list, unsigned count,
@@ -141,6 +149,12 @@ void contest_record(struct node *n, uint32_t slot, const struct record_body *bod
 void contest_use_index(struct node *n, unsigned index);
 void contest_tick(struct node *n, struct instant now);
 struct instant contest_deadline(const struct node *n);
+
+/* cache.c - where peers were reached last. */
+void cache_init(struct node *n);
+void cache_suggest(struct node *n, uint32_t slot, struct instant now);
+void cache_changed(struct node *n, struct instant now);
+void cache_save(struct node *n, struct instant now, struct node_actions *actions);
 
 /* forward.c */
 uint64_t forward_hash(const struct node *n, const struct ip *ip);

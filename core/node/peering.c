@@ -27,6 +27,7 @@ static bool admit(struct node *n, uint32_t slot, struct moment now)
 	paths_admit(n->paths, slot, now.boot);
 	swim_admit(n->swim, slot, key, now.boot);
 	forward_claim(n, slot, 0, now.boot);
+	cache_suggest(n, slot, now.boot);
 	n->forwarding.stale = true;
 	return true;
 }

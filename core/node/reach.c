@@ -123,6 +123,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	switch (f->kind) {
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
+		cache_changed(n, now.boot);
 		wg_peer_info(n->wg, wg, &info);
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		if (info.staged || n->peers[f->slot].renew)

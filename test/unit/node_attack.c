@@ -266,6 +266,7 @@ static void attack_36_nor_after_a_restart(void)
 	switch_off(&machines[2]);
 	switch_off(&machines[0]);
 	machines[0].got_packets = 0;
+	machines[0].peers_len = 0; /* it would ask where it was */
 	switch_on(&machines[0]);
 	trust(&machines[0], 6);
 	for (unsigned round = 0; round < 3; round++)

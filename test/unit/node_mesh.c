@@ -221,6 +221,33 @@ static void an_idle_mesh_sleeps(void)
 	ok(machines[0].sent - before < 360);
 }
 
+static void the_peer_cache_finds_the_mesh_again_without_a_seed(void)
+{
+	chain(false);
+	run_ms(5000);
+	/* Killed, not stopped; and started without seeds. */
+	switch_off(&machines[1]);
+	switch_off(&machines[2]);
+	run_ms(60000);
+	for (unsigned i = 1; i < 3; i++) {
+		switch_on(&machines[i]);
+		trust(&machines[i], 7u & ~(1u << i));
+	}
+	run_ms(4000);
+	for (unsigned a = 0; a < 3; a++)
+		for (unsigned b = 0; b < 3; b++)
+			if (a != b)
+				ok(passes(a, b, false, 300));
+	/* Without its memory it is lost, until the others find it. */
+	switch_off(&machines[1]);
+	machines[1].peers_len = 0;
+	machines[1].at.ip = ip_v4(198, 51, 100, 9);
+	switch_on(&machines[1]);
+	trust(&machines[1], 5);
+	run_ms(4000);
+	ok(!passes(1, 0, false, 300));
+}
+
 /* Machine `other` gets a key whose first address is that of machine `of`, found by trying. */
 static void collide(unsigned of, unsigned other)
 {
@@ -381,7 +408,7 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(a_node_whose_address_changes_keeps_its_sessions),
 	  T(nodes_of_different_prefixes_have_ipv6_only),
 	  T(a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die), T(a_mesh_lives_with_loss),
-	  T(an_idle_mesh_sleeps), T(a_newcomer_that_meets_its_address_moves_on),
+	  T(an_idle_mesh_sleeps), T(the_peer_cache_finds_the_mesh_again_without_a_seed), T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),
 	  T(two_halves_that_meet_agree_in_the_end),
 	  T(a_ground_key_never_gets_the_address_it_drove_another_from))

@@ -127,6 +127,12 @@ check: tests
 check-sim: $(filter $(B)/test/sim_%,$(UNIT)) $(SIM)
 	@$(PROVE) -e '' $(filter $(B)/test/sim_%,$(UNIT))
 	@$(PROVE) -e '$(SIM)' $(SCENARIOS)
+	@$(SIM) --explore 200
+# N random worlds from seed FIRST on; a failure is printed with its seed, shrunk to a scenario.
+N       ?= 1000
+FIRST   ?= 1
+explore: $(SIM)
+	@$(SIM) --explore $(N) --seed $(FIRST) --commit $$(git describe --always --dirty 2>/dev/null || echo unknown)
 # Root: network namespaces of their own.
 check-e2e: all
 	@prove $(E2E_TESTS)
@@ -214,6 +220,7 @@ help:
 	@echo 'make                build build/meshguard'
 	@echo 'make check          unit, seed and command tests: no root, no network'
 	@echo 'make check-sim      all scenarios of the simulator'
+	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make asan tsan      make check under sanitizers; asan-e2e: the end-to-end tests (root)'
@@ -221,6 +228,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check check-sim check-e2e check-long pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
+.PHONY: all tests check check-sim explore check-e2e check-long pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

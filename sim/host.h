@@ -34,6 +34,7 @@ struct host {
 	bool has_clock;
 
 	bool paused, keeps;          /* keeps: what comes meanwhile waits */
+	bool untold;                 /* not all of its trust and addresses was told to the node */
 	void *waiting[HOST_WAITING];
 	unsigned waiting_count;
 

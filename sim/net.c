@@ -164,8 +164,6 @@ void net_carry_out(struct world *w, uint32_t i)
 			send(w, i, o);
 		else if (o->kind == OUT_PACKET)
 			check_packet(w, i, bytes_of(o->data, o->len));
-		if (o->kind == OUT_PACKET && w->watch.packet)
-			w->watch.packet(w->watch.ctx, i, bytes_of(o->data, o->len));
 	}
 	if (out->refused)
 		world_violation(w, "machine %u: %ju items did not fit the outbox", i,

@@ -224,8 +224,7 @@ static bool make_nodes(struct script *s, const struct words *w)
 	s->stays_off = calloc(n, sizeof(bool));
 	BUG_ON(!s->a || !s->b || !s->stays_off);
 	s->made = true;
-	if (s->options->attach)
-		s->options->attach(s->options->ctx, &s->world);
+	s->invariants = invariants_attach(&s->world);
 	return true;
 }
 
@@ -343,6 +342,7 @@ static void finish(struct script *s)
 
 	r->violations = s->world.violations;
 	r->hash = s->world.trace.hash;
+	r->leaks = s->world.leaks;
 	r->events = s->world.trace.count;
 	r->virtual_ms = s->world.now.ns / 1000000u;
 	for (uint32_t i = 0; i < s->world.n; i++)
@@ -350,6 +350,7 @@ static void finish(struct script *s)
 	r->bytes = (double)sum * 1e9 / (double)(s->world.now.ns + 1) / (double)s->world.n;
 	if (r->violations)
 		fail(s, "nothing happens that must not", s->world.first_violation);
+	invariants_free(s->invariants);
 	world_free(&s->world);
 	free(s->a);
 	free(s->b);

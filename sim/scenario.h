@@ -27,6 +27,7 @@
  *   calm                       all runs that is on, nothing is cut or bad
  *   send SET SET               a packet each
  *   mark                       bytes are counted from here
+ *   scope strict               from here on, see sim/invariant.h
  *
  *   expect [T] SET SET STATE   within T (or now) every running one of the first sees each of the
  *                              others so: alive, suspect, dead, left, unknown, up (alive or
@@ -34,6 +35,7 @@
  *   expect [T] full            everybody who runs sees everybody who runs alive, where both trust
  *   expect [T] settled         and has a path to him, and sees nobody up who is off
  *   expect [T] ping SET SET    a packet gets through from each to each (sent twice a second)
+ *   expect [T] tunnels         the same between all that run and trust each other
  *   never T SET SET STATE      during so much time nobody of the first sees any of the others so
  *   never T ping SET SET       no packet gets through
  *   expect no false death | expect no death
@@ -51,9 +53,6 @@ struct scenario_options {
 	FILE *tap;                   /* NULL: none */
 	FILE *lines;                 /* trace; NULL: none */
 	bool datagrams;              /* in the trace */
-	/* Called when the machines are made, before anything runs: for watchers. */
-	void (*attach)(void *ctx, struct world *w);
-	void *ctx;
 };
 
 struct scenario_result {
@@ -62,6 +61,7 @@ struct scenario_result {
 	uint64_t seed, hash, events;
 	uint64_t virtual_ms;
 	double bytes;                /* a second and machine, over all */
+	uint64_t leaks;              /* of world.h */
 };
 
 /* True if all held. Errors in the script count as failures. */

@@ -2,6 +2,7 @@
 #ifndef SIM_SCRIPT_H
 #define SIM_SCRIPT_H
 
+#include "sim/invariant.h"
 #include "sim/scenario.h"
 
 #define SCRIPT_WORDS 16u
@@ -20,6 +21,7 @@ struct later {
 
 struct script {
 	struct world world;
+	struct invariants *invariants;
 	const struct scenario_options *options;
 	struct scenario_result *result;
 	bool made, started;

@@ -13,6 +13,7 @@ struct claim {
 	enum claim_kind kind;
 	unsigned states;             /* bits of enum report_state */
 	bool any;                    /* one pair is enough */
+	bool mutual;                 /* PING: only between those that run and trust each other */
 	uint32_t bad_a, bad_b;       /* the pair that failed last: looked at first */
 	uint64_t seen;               /* world.changes when looked at */
 	struct instant looked, sent;
@@ -41,6 +42,10 @@ static bool holds(const struct script *s, const struct claim *c, uint32_t a, uin
 
 	if (a == b || (c->kind != CLAIM_PING && !world_runs(w, a)))
 		return !c->any;
+	if (c->mutual && !(trusts(w, a, b) && trusts(w, b, a)))
+		return true;
+	if (c->mutual && !(world_runs(w, a) && world_runs(w, b)))
+		return true;
 	switch (c->kind) {
 	case CLAIM_STATE:
 		return s->a[a] && s->b[b] ? (state & c->states) != 0 : !c->any;
@@ -157,6 +162,10 @@ static bool parse_claim(struct script *s, const struct words *w, unsigned at, st
 	if (w->count == at + 1 && !strcmp(first, "settled")) {
 		c->kind = CLAIM_SETTLED;
 		return true;
+	}
+	if (w->count == at + 1 && !strcmp(first, "tunnels")) {
+		*c = (struct claim){ .kind = CLAIM_PING, .mutual = true };
+		return script_set(s, "all", s->a) && script_set(s, "all", s->b);
 	}
 	if (w->count != at + 3)
 		return script_error(s, "this cannot be expected");

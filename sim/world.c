@@ -268,6 +268,7 @@ void world_trust(struct world *w, uint32_t who, uint32_t whom, bool yes)
 
 void world_tell_trust(struct world *w, uint32_t i)
 {
+	w->hosts[i].untold = true;
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_BEGIN });
 	for (uint32_t k = 0; k < w->n; k++) {
 		char name[16];
@@ -278,6 +279,7 @@ void world_tell_trust(struct world *w, uint32_t i)
 		world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_KEY,
 			.key = w->hosts[k].public, .name = name });
 	}
+	w->hosts[i].untold = w->hosts[i].paused;
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_END });
 }
 
@@ -296,6 +298,7 @@ static void tell_addresses(struct world *w, uint32_t i)
 	struct ip ip = w->hosts[i].at.ip;
 	struct node_event e = { .kind = NODE_ADDRESSES, .addresses = &ip, .number = 1 };
 
+	w->hosts[i].untold |= w->hosts[i].paused;
 	world_event(w, i, &e);
 }
 
@@ -383,6 +386,10 @@ void world_resume(struct world *w, uint32_t i)
 	/* A loop looks at its sockets first. */
 	for (unsigned k = 0; k < n; k++)
 		hand_over(w, i, h->waiting[k]);
+	if (h->untold) {
+		tell_addresses(w, i);
+		world_tell_trust(w, i);
+	}
 	heap_set(&w->timers, i, host_deadline(h));
 }
 
@@ -423,7 +430,7 @@ bool world_step(struct world *w, struct instant until)
 	struct instant timer = heap_first(&w->timers), post = queue_first(&w->queue);
 	struct instant first = instant_min(timer, post);
 
-	if (instant_before(until, first)) {
+	if (instant_before(until, first) || w->stuck) {
 		if (instant_before(w->now, until))
 			w->now = until;
 		return false;

@@ -45,7 +45,6 @@ struct watch {
 	void (*sent)(void *ctx, uint32_t from, uint32_t to, struct bytes data);
 	void (*delivered)(void *ctx, uint32_t to, const struct datagram *d);
 	void (*event)(void *ctx, uint32_t host, const struct event *e);
-	void (*packet)(void *ctx, uint32_t host, struct bytes packet);
 	void (*stepped)(void *ctx, uint32_t host);
 	void (*started)(void *ctx, uint32_t host);
 	void *ctx;
@@ -76,6 +75,9 @@ struct world {
 	uint64_t changes;            /* of views */
 	uint64_t deaths, false_deaths;
 	uint64_t lost, carried;
+	bool strict_scope;           /* see sim/invariant.h */
+	uint64_t leaks;              /* things told to machines that do not admit their subject */
+	bool stuck;                  /* time does not go on: the end */
 
 	struct node_actions actions;
 	void *items, *arena;

@@ -1,0 +1,350 @@
+#include "sim/invariant.h"
+
+#include "base/limits.h"
+#include "sim/wiretap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP_EVERY span_s(2)    /* of the whole report of a machine */
+#define ALONE_FOR span_s(29)     /* who heard nobody for so long may take all for lost */
+#define STEPS_AT_ONCE 20000u     /* at one instant: time does not go on */
+/* core/swim's own budget, and what a single step and urgent things may add to it. */
+#define GOSSIP_PER_SECOND 32768u
+#define GOSSIP_BURST (8u * GOSSIP_PER_SECOND + 160u * MAX_DATAGRAM)
+
+/* What one machine knows of another. */
+struct known {
+	uint8_t state;               /* enum report_state */
+	uint64_t sequence;           /* highest seen here */
+	struct instant heard;        /* a datagram of it arrived */
+	struct instant died;         /* when it was declared dead */
+	bool lost;                   /* and all were silent then */
+	uint64_t epoch, counter;     /* of the last datagram sent to it */
+};
+
+struct own {
+	uint64_t signed_max;         /* highest sequence that it told */
+	uint64_t floor;              /* its next ones must not be below */
+	struct instant heard;        /* anybody */
+	struct instant swept;
+	struct instant step;
+	uint32_t steps;              /* at that instant */
+	uint64_t bucket;             /* bytes */
+	struct instant drained;
+};
+
+struct invariants {
+	struct world *w;
+	struct wiretap *tap;
+	struct known *known;         /* [who * n + about] */
+	struct own *own;
+	struct report_node *node;
+	struct report_peer *peer;
+	uint32_t from, to;           /* of the datagram that is read */
+};
+
+static const char *const words[] = { "unknown", "alive", "suspect", "dead", "left" };
+
+static struct known *known(struct invariants *v, uint32_t who, uint32_t about)
+{
+	return &v->known[(size_t)who * v->w->n + about];
+}
+
+static bool trusts(const struct world *w, uint32_t who, uint32_t whom)
+{
+	return who == whom || w->trusts[(size_t)who * w->n + whom];
+}
+
+/* --- what is sent */
+
+static const char *const things[] = {
+	"a record of", "an accusation of", "an accuser", "a list entry of", "a wish for",
+	"a probe of",
+};
+
+static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
+{
+	struct invariants *v = ctx;
+	struct world *w = v->w;
+
+	if (subject == NOBODY) {
+		world_violation(w, "%u tells %u %s nobody that there is", v->from, v->to,
+				things[what]);
+		return;
+	}
+	struct own *own = &v->own[subject];
+	if (!trusts(w, v->from, subject))
+		world_violation(w, "%u tells %u %s %u, whom it does not admit", v->from, v->to,
+				things[what], subject);
+	if (!trusts(w, v->to, subject) && w->strict_scope)
+		world_violation(w, "%u tells %u %s %u, whom that one does not admit", v->from,
+				v->to, things[what], subject);
+	w->leaks += !trusts(w, v->to, subject);
+	if (subject == v->from && (what == ABOUT_RECORD || what == ABOUT_LISTED)) {
+		if (sequence < own->floor)
+			world_violation(w, "%u tells of its sequence %ju after %ju", subject,
+					(uintmax_t)sequence, (uintmax_t)own->floor);
+		own->floor = sequence;
+		if (own->signed_max < sequence)
+			own->signed_max = sequence;
+	} else if (sequence > own->signed_max) {
+		world_violation(w, "%u tells %u %s %u, sequence %ju, which it did not sign",
+				v->from, v->to, things[what], subject, (uintmax_t)sequence);
+	}
+}
+
+static void spend(struct invariants *v, uint32_t from, size_t bytes)
+{
+	struct own *own = &v->own[from];
+	uint64_t passed = instant_since(v->w->now, own->drained).ns;
+	uint64_t drained = passed / 1000 * GOSSIP_PER_SECOND / 1000000;
+
+	own->bucket = own->bucket > drained ? own->bucket - drained : 0;
+	own->drained = v->w->now;
+	own->bucket += bytes;
+	if (own->bucket > GOSSIP_BURST)
+		world_violation(v->w, "%u gossips beyond its budget", from);
+}
+
+static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
+{
+	struct invariants *v = ctx;
+	struct tap_reader reader = { about, v };
+	uint64_t epoch = 0, counter = 0;
+	enum tapped what;
+
+	if (data.len > MAX_DATAGRAM && data.data[0] == 0xE1)
+		world_violation(v->w, "%u sends %zu bytes of control", from, data.len);
+	if (to == NOBODY || to == from)
+		return;
+	v->from = from;
+	v->to = to;
+	what = wiretap_read(v->tap, from, to, data, &reader, &epoch, &counter);
+	if (what == TAPPED_BAD)
+		world_violation(v->w, "%u sends what %u cannot read", from, to);
+	if (what == TAPPED_SWIM)
+		spend(v, from, data.len + 28);
+	if (what != TAPPED_SWIM && what != TAPPED_PATH)
+		return;
+	struct known *k = known(v, from, to);
+	if (k->epoch == epoch && counter <= k->counter)
+		world_violation(v->w, "%u uses counter %ju for %u twice", from,
+				(uintmax_t)counter, to);
+	k->epoch = epoch;
+	k->counter = counter;
+}
+
+static void on_delivered(void *ctx, uint32_t to, const struct datagram *d)
+{
+	struct invariants *v = ctx;
+
+	if (d->damage || !trusts(v->w, to, d->sender))
+		return;
+	known(v, to, d->sender)->heard = v->w->now;
+	v->own[to].heard = v->w->now;
+}
+
+/* --- what is believed */
+
+static bool may_follow(const struct invariants *v, uint32_t who, const struct known *k,
+		       enum report_state next, uint64_t sequence)
+{
+	bool newer = sequence > k->sequence;
+
+	switch (next) {
+	case REPORT_ALIVE:
+		if (k->state == REPORT_LEFT)
+			return newer;
+		if (k->state == REPORT_DEAD)
+			return newer || instant_reached(k->died, k->heard) ||
+			       (k->lost && instant_reached(k->died, v->own[who].heard));
+		return true;
+	case REPORT_SUSPECT:
+		return k->state == REPORT_ALIVE;
+	case REPORT_DEAD:
+		return k->state == REPORT_ALIVE || k->state == REPORT_SUSPECT;
+	case REPORT_LEFT:
+		return newer;
+	case REPORT_UNKNOWN:
+		break;
+	}
+	return false;
+}
+
+static void change(struct invariants *v, uint32_t who, uint32_t subject, enum report_state next,
+		   uint64_t sequence)
+{
+	struct world *w = v->w;
+
+	if (subject == NOBODY || subject == who || !trusts(w, who, subject)) {
+		world_violation(w, "%u believes something of %d", who, (int)subject);
+		return;
+	}
+	struct known *k = known(v, who, subject);
+	if (sequence < k->sequence)
+		world_violation(w, "%u knew sequence %ju of %u and now %ju", who,
+				(uintmax_t)k->sequence, subject, (uintmax_t)sequence);
+	if (sequence > v->own[subject].signed_max)
+		world_violation(w, "%u knows sequence %ju of %u, which it did not sign", who,
+				(uintmax_t)sequence, subject);
+	if (!may_follow(v, who, k, next, sequence))
+		world_violation(w, "%u: %u is %s after %s, sequence %ju after %ju", who, subject,
+				words[next], words[k->state], (uintmax_t)sequence,
+				(uintmax_t)k->sequence);
+	if (next == REPORT_DEAD) {
+		k->died = w->now;
+		k->lost = instant_since(w->now, v->own[who].heard).ns >= ALONE_FOR.ns;
+	}
+	k->state = (uint8_t)next;
+	if (k->sequence < sequence)
+		k->sequence = sequence;
+}
+
+static void on_event(void *ctx, uint32_t who, const struct event *e)
+{
+	struct invariants *v = ctx;
+	uint32_t subject = world_find(v->w, &e->subject);
+
+	switch (e->kind) {
+	case EV_MEMBER_ALIVE:
+		change(v, who, subject, REPORT_ALIVE, (uint64_t)e->a);
+		break;
+	case EV_MEMBER_SUSPECT:
+		change(v, who, subject, REPORT_SUSPECT, (uint64_t)e->a);
+		break;
+	case EV_MEMBER_DEAD:
+		change(v, who, subject, REPORT_DEAD, (uint64_t)e->a);
+		break;
+	case EV_MEMBER_LEFT:
+		change(v, who, subject, REPORT_LEFT, (uint64_t)e->a);
+		break;
+	case EV_PEER_REVOKED:
+		if (subject != NOBODY) {
+			known(v, who, subject)->state = REPORT_UNKNOWN;
+			known(v, who, subject)->sequence = 0;
+		}
+		break;
+	case EV_MEMBER_CONFLICT:
+		world_violation(v->w, "%u sees two records of %d with one sequence", who,
+				(int)subject);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- what is reported */
+
+static void sweep_tables(struct invariants *v, uint32_t who)
+{
+	const struct report_node *r = v->node;
+
+	for (unsigned i = 0; i < r->table_count; i++)
+		if (r->tables[i].used > r->tables[i].entries)
+			world_violation(v->w, "%u: table %s holds %ju of %ju", who,
+					r->tables[i].name, (uintmax_t)r->tables[i].used,
+					(uintmax_t)r->tables[i].entries);
+	if (r->alive > r->trusted)
+		world_violation(v->w, "%u sees %u alive and trusts %u", who, r->alive, r->trusted);
+}
+
+static void sweep_peer(struct invariants *v, uint32_t who)
+{
+	const struct report_peer *r = v->peer;
+	uint32_t subject = world_find(v->w, &r->key);
+
+	if (subject == NOBODY || subject == who || !trusts(v->w, who, subject)) {
+		world_violation(v->w, "%u reports %d", who, (int)subject);
+		return;
+	}
+	struct known *k = known(v, who, subject);
+	if (r->state != k->state)
+		world_violation(v->w, "%u reports %u as %s and told %s", who, subject,
+				words[r->state], words[k->state]);
+	if (r->sequence < k->sequence || r->sequence > v->own[subject].signed_max)
+		world_violation(v->w, "%u reports sequence %ju of %u, after %ju, %ju signed", who,
+				(uintmax_t)r->sequence, subject, (uintmax_t)k->sequence,
+				(uintmax_t)v->own[subject].signed_max);
+	k->sequence = r->sequence;
+}
+
+static void sweep(struct invariants *v, uint32_t who)
+{
+	struct world *w = v->w;
+	const struct node *node = w->hosts[who].node;
+	uint32_t peers = 0, trusted = 0, slot = UINT32_MAX;
+
+	node_report(node, v->node);
+	sweep_tables(v, who);
+	while ((slot = node_report_peer(node, slot, v->peer)) != UINT32_MAX) {
+		sweep_peer(v, who);
+		peers++;
+	}
+	for (uint32_t i = 0; i < w->n; i++)
+		trusted += w->trusts[(size_t)who * w->n + i];
+	if (peers != trusted)
+		world_violation(w, "%u reports %u members and trusts %u", who, peers, trusted);
+}
+
+static void on_stepped(void *ctx, uint32_t who)
+{
+	struct invariants *v = ctx;
+	struct own *own = &v->own[who];
+	struct world *w = v->w;
+
+	if (own->step.ns != w->now.ns)
+		own->steps = 0;
+	own->step = w->now;
+	if (++own->steps > STEPS_AT_ONCE) {
+		world_violation(w, "%u never lets time go on", who);
+		w->stuck = true;
+	}
+	if (instant_since(w->now, own->swept).ns >= SWEEP_EVERY.ns && !w->hosts[who].untold) {
+		own->swept = w->now;
+		sweep(v, who);
+	}
+}
+
+/* A new process: what the former one knew is gone. Its own sequence goes on from its disk, or from
+ * a clock that may be wrong. */
+static void on_started(void *ctx, uint32_t who)
+{
+	struct invariants *v = ctx;
+	struct own *own = &v->own[who];
+
+	for (uint32_t i = 0; i < v->w->n; i++)
+		*known(v, who, i) = (struct known){ .state = REPORT_UNKNOWN };
+	own->swept = v->w->now;
+	if (!v->w->hosts[who].has_clock)
+		own->floor = 0;
+}
+
+struct invariants *invariants_attach(struct world *w)
+{
+	struct invariants *v = calloc(1, sizeof(*v));
+
+	BUG_ON(!v);
+	v->w = w;
+	v->tap = wiretap_new(w);
+	v->known = calloc((size_t)w->n * w->n, sizeof(*v->known));
+	v->own = calloc(w->n, sizeof(*v->own));
+	v->node = calloc(1, sizeof(*v->node));
+	v->peer = calloc(1, sizeof(*v->peer));
+	BUG_ON(!v->known || !v->own || !v->node || !v->peer);
+	w->watch = (struct watch){
+		.sent = on_sent, .delivered = on_delivered, .event = on_event,
+		.stepped = on_stepped, .started = on_started, .ctx = v,
+	};
+	return v;
+}
+
+void invariants_free(struct invariants *v)
+{
+	wiretap_free(v->tap);
+	free(v->known);
+	free(v->own);
+	free(v->node);
+	free(v->peer);
+	free(v);
+}

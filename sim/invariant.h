@@ -1,0 +1,23 @@
+/* invariant.h - what holds in every world, whatever happens: checked at each event and datagram.
+ *
+ * - a member is revived by a higher sequence that it signed itself, or by its own traffic - states
+ * change only as they may, and sequences that somebody knows never fall - a machine's own sequence
+ * never falls, restarts included, while its disk is kept - nobody tells, holds or reports anything
+ * about a key that he does not admit; where scopes are strict (world->strict_scope), nobody tells
+ * it to somebody who does not admit the key either - nothing is told of a record that its subject
+ * has not signed - what is sent can be read by whom it is sealed for, and no counter is used twice
+ * - datagrams of the control channel have at most 1232 bytes, and a machine's gossip keeps its
+ * budget - tables hold no more than they have room for; events and reports agree - time goes on
+ *
+ * (Packets through tunnels: sim/net.c.) */
+#ifndef SIM_INVARIANT_H
+#define SIM_INVARIANT_H
+
+#include "sim/world.h"
+
+struct invariants;
+/* Becomes the world's watcher; freed before the world. */
+struct invariants *invariants_attach(struct world *w);
+void invariants_free(struct invariants *v);
+
+#endif

@@ -246,7 +246,7 @@ static void op_answer(struct cursor *c)
 	seen.ip = ip_of(how & 2 ? FAMILY_IPV6 : FAMILY_IPV4, ip);
 	if (how & 1 || from == SOURCES)
 		from = how % SOURCES;
-	else
+	if (source_of(&p->asked_at) == from)
 		w.proven[from] = true;
 	len = actor_answers(&p->actor, &seen, out);
 	if (len)

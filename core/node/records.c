@@ -17,8 +17,11 @@
 #define SEQUENCE_AHEAD 65536u
 
 /* What others say must not make us flood them with records: so many at once, then one in each. */
-#define SIGN_BURST 4u
-#define SIGN_EACH span_s(5)
+#define SIGN_BURST 8u
+#define SIGN_EACH span_s(1)
+
+/* A host may change its addresses all the time; all paths are probed at once, then once in each. */
+#define NETWORK_EACH span_s(1)
 
 static uint64_t tai64n_seconds(const struct tai64n *t)
 {
@@ -100,7 +103,9 @@ static bool may_sign(const struct node *n)
 
 struct instant records_deadline(const struct node *n)
 {
-	return may_sign(n) ? sign_at(n) : INSTANT_NEVER;
+	struct instant network = n->network_stale ? n->network_at : INSTANT_NEVER;
+
+	return instant_min(network, may_sign(n) ? sign_at(n) : INSTANT_NEVER);
 }
 
 void records_sign(struct node *n, struct moment now)
@@ -134,6 +139,17 @@ static void leave_by_any(struct node *n)
 			wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &to);
 }
 
+void records_network(struct node *n, struct moment now)
+{
+	if (!n->network_stale || !instant_reached(n->network_at, now.boot))
+		return;
+	n->network_stale = false;
+	n->network_at = instant_add(now.boot, NETWORK_EACH);
+	paths_network_changed(n->paths, now.boot);
+	leave_by_any(n);
+	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, n->own_count);
+}
+
 void records_own_addresses(struct node *n, const struct ip *list, unsigned count, struct moment now)
 {
 	unsigned kept = 0;
@@ -149,11 +165,8 @@ void records_own_addresses(struct node *n, const struct ip *list, unsigned count
 	memcpy(n->own, own, sizeof(own));
 	n->own_count = kept;
 	n->record_stale = true;
-	if (first)
-		return;
-	paths_network_changed(n->paths, now.boot);
-	leave_by_any(n);
-	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, kept);
+	n->network_stale |= !first;
+	records_network(n, now);
 }
 
 static bool prefix_same(const struct prefix *a, const struct prefix *b)

@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 	bool v6 = strchr(argv[1], ':');
 
 	to.any.sa_family = v6 ? AF_INET6 : AF_INET;
-	if (inet_pton(to.any.sa_family, argv[1], v6 ? (void *)&to.v6.sin6_addr : (void *)&to.v4.sin_addr) != 1)
+	if (inet_pton(to.any.sa_family, argv[1],
+		      v6 ? (void *)&to.v6.sin6_addr : (void *)&to.v4.sin_addr) != 1)
 		return 2;
 	to.v4.sin_port = htons((uint16_t)port); /* the same place in both */
 	if (argc > 5)
@@ -179,6 +180,7 @@ int main(int argc, char **argv)
 		answer_bytes += (unsigned long)n;
 		cookies += n == 64 && in[0] == 3;
 	}
-	printf("sent %lu %lu answers %lu %lu cookies %lu\n", sent, sent_bytes, answers, answer_bytes, cookies);
+	printf("sent %lu %lu answers %lu %lu cookies %lu\n", sent, sent_bytes, answers, answer_bytes,
+	       cookies);
 	return 0;
 }

@@ -9,7 +9,7 @@ number=0
 for n in A B C D; do
 	number=$((number + 1))
 	plug $n wire eth0 10.0.0.$number/24
-	[ $n = A ] && up A || up $n --seed 10.0.0.1:51821
+	up $n --seed 10.0.0.1:51821
 done
 wait_for 10 "all meet" all_meet A B C D
 

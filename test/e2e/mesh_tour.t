@@ -3,7 +3,7 @@
 . "$(dirname "$0")/mesh.sh"
 
 # A user for each host, who exists in this world only: copies of the files are mounted over them.
-mkdir -p -m 755 /run/etc /run/bin
+install -d -m 755 /run/etc /run/bin /run/home
 cp "$MESHGUARD" /run/bin/meshguard
 chmod 755 /run/bin/meshguard
 cp /etc/passwd /etc/group /etc/shadow /run/etc/
@@ -17,7 +17,6 @@ chmod 644 /run/etc/passwd /run/etc/group
 for f in passwd group shadow; do
 	mount --bind "/run/etc/$f" "/etc/$f"
 done
-mkdir -p -m 755 /run/home
 install -d -m 750 -o 47111 -g 47111 /run/home/alice
 install -d -m 750 -o 47112 -g 47112 /run/home/bob
 mount -t tmpfs -o mode=755 tmpfs /etc/sudoers.d

@@ -1,5 +1,6 @@
-/* wallclock.c - to be preloaded: the wall clock is off by WALLCLOCK_OFFSET seconds, or says WALLCLOCK_START
- * seconds since 1970 when the process starts. All other clocks, and what waits for them, are the real ones. */
+/* wallclock.c - to be preloaded: the wall clock is off by WALLCLOCK_OFFSET seconds, or says
+ * WALLCLOCK_START seconds since 1970 when the process starts. All other clocks, and what waits for
+ * them, are the real ones. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>

@@ -1,5 +1,6 @@
 # wg.sh - what the tests of the plain WireGuard device share. Source it first.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # `daemon` is for the tests
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -117,7 +117,7 @@ wg set wg2 peer "$pub_k13" allowed-ips 192.168.244.1/32
 wg set wg3 private-key "$work/k13.key" listen-port 10003 peer "$pub_k2" endpoint 127.0.0.1:10002 \
 	allowed-ips 192.168.244.2/32
 ip -n two addr add 192.168.244.2/24 dev wg2
-ok "row 13: packets of an odd MTU's length pass" pings mid 192.168.244.2 -s 1273 -M do
+ok "row 13: packets of an odd MTU's length pass" pings mid 192.168.244.2 -s 1273 -M "do"
 ok "row 13: each in a datagram of 1301 and 32 bytes" at_least "$(counted full)" 10
 ok "row 13: and in none that is longer" same "$(counted long)" 0
 kill $daemon

@@ -72,6 +72,7 @@ ok "it is gone" within 5 is_gone wgp
 
 # --- killed hard
 run wgp
+# shellcheck disable=SC2046 # several words
 kill -KILL $(our_pids)
 ok "SIGKILL to all: no process stays" within 5 not running
 ok "after SIGKILL the next start works" same "$(status_of timeout 10 ip netns exec a "$MESHGUARD" wireguard wgp)" 0

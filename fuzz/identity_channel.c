@@ -84,7 +84,7 @@ static enum channel_verdict judge(struct model *m, uint64_t epoch, uint64_t coun
 {
 	if (!epoch || !counter)
 		return CHANNEL_MALFORMED;
-	if (!knows_us || epoch != m->epoch)
+	if (epoch != m->epoch)
 		return CHANNEL_AUTHENTIC;
 	for (unsigned i = 0; i < m->count; i++)
 		if (m->seen[i] == counter)
@@ -94,7 +94,7 @@ static enum channel_verdict judge(struct model *m, uint64_t epoch, uint64_t coun
 	m->seen[m->count++] = counter;
 	if (counter > m->highest)
 		m->highest = counter;
-	return CHANNEL_FRESH;
+	return knows_us ? CHANNEL_FRESH : CHANNEL_AUTHENTIC;
 }
 
 static void run_script(struct channel *c, struct cursor *script)

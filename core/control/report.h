@@ -25,6 +25,7 @@ struct report_node {
 	char interface[16];
 	struct ip ipv4, ipv6;          /* ipv4.family 0: IPv6-only at present */
 	struct prefix prefix;
+	bool gossip_only;              /* no tunnels, no addresses */
 	uint16_t port;
 	uint32_t mtu;
 	struct instant started;        /* boot clock */

@@ -184,9 +184,9 @@ static void drop_address(struct path *path, unsigned i)
 }
 
 /* A record may send us anywhere but into this host, or where its words mean nothing here. */
-static bool claimable(const struct endpoint *e)
+static bool claimable(const struct paths *p, const struct endpoint *e)
 {
-	return !ip_is_loopback(&e->ip) && !ip_is_link_local(&e->ip);
+	return (p->config.loopback || !ip_is_loopback(&e->ip)) && !ip_is_link_local(&e->ip);
 }
 
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
@@ -201,7 +201,8 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	for (unsigned i = 0; i < path->count; i++)
 		path->list[i].claimed = false;
 	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
-		struct address *a = claimable(&list[i]) ? path_address(p, slot, &list[i]) : NULL;
+		struct address *a = claimable(p, &list[i]) ? path_address(p, slot, &list[i]) :
+				    NULL;
 		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS);
 
 		if (a)

@@ -44,6 +44,8 @@ bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct
 
 	if (instant_is_set(a->answered))
 		return true;
+	if (a->claimed && ip_is_loopback(&a->to.ip))
+		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST);
 	if (a->claimed) {
 		hash = siphash(p->config.hash_key, a->to.ip.b, len);
 		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST) &&

@@ -67,6 +67,7 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	};
 	struct paths_config paths = {
 		.members = l->members, .seed = random_u64(&n->random), .random = &n->random,
+		.loopback = ip_is_loopback(&n->config.announce.ip),
 	};
 	struct wg_config wg = {
 		.limits = l->wg, .random = &n->random, .keylog = n->config.keylog,
@@ -175,6 +176,10 @@ static void input_datagram(struct node *n, struct moment now, const struct node_
 	}
 	switch (demux(e->data)) {
 	case DEMUX_WIREGUARD:
+		if (n->config.gossip_only) {
+			n->counters.drop_gossip_only++;
+			break;
+		}
 		input_tunnel(n, now, e, out);
 		break;
 	case DEMUX_SEALED:

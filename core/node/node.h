@@ -25,6 +25,9 @@ struct node_config {
 	struct secret_key secret;    /* copied; wipe yours */
 	struct public_key public;
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
+	bool gossip_only;            /* membership alone: no tunnels, no packets */
+	struct endpoint announce;    /* first of our candidates; port 0: `port`; family 0: none. On
+	                                loopback: others' candidates there are believed, too */
 	uint8_t entropy[32];
 	struct bytes peers;          /* node_actions.peers as saved last; empty: none */
 	struct bytes clock;          /* node_actions.clock as saved last; empty: first start */

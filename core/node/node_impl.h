@@ -103,7 +103,7 @@ struct node {
 	struct out inner_items[OUTBOX_STEP_ITEMS];
 
 	struct node_counters {
-		uint64_t drop_unknown_kind, drop_mesh_source;
+		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged;
 		uint64_t drop_replayed;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;

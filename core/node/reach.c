@@ -8,6 +8,8 @@ static void renew_sessions(struct node *n, uint32_t slot, struct moment now, str
 {
 	struct endpoint best;
 
+	if (n->config.gossip_only)
+		return;
 	if (paths_best(n->paths, slot, &best))
 		wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &best);
 	wg_peer_renew(n->wg, n->peers[slot].wg, now, out);
@@ -126,7 +128,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 		cache_changed(n, now.boot);
 		wg_peer_info(n->wg, wg, &info);
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
-		if (info.staged || n->peers[f->slot].renew)
+		if ((info.staged || n->peers[f->slot].renew) && !n->config.gossip_only)
 			wg_peer_handshake(n->wg, wg, now, out);
 		n->peers[f->slot].renew = false;
 		if (f->kind == PATH_FACT_UP) {

@@ -64,27 +64,36 @@ void records_init(struct node *n, struct moment now)
 	n->record_stale = true;
 }
 
-/* The first candidates are what others see us as, then our own addresses. */
+static void add_candidate(struct node *n, const struct endpoint *e)
+{
+	for (unsigned k = 0; k < n->self.candidate_count; k++)
+		if (endpoint_equal(&n->self.candidates[k], e))
+			return;
+	if (n->self.candidate_count < MAX_CANDIDATES && e->port && ip_is_unicast(&e->ip) &&
+	    !ip_is_link_local(&e->ip) && !mesh_has_address(&n->config.prefix, &e->ip))
+		n->self.candidates[n->self.candidate_count++] = *e;
+}
+
+/* The first candidate is the one that was asked for, then what others see us as, then our own
+ * addresses. On loopback only what was asked for. */
 static void fill_candidates(struct node *n)
 {
-	struct endpoint seen[MAX_CANDIDATES / 2];
+	struct endpoint seen[MAX_CANDIDATES / 2], e = n->config.announce;
 	unsigned count = paths_seen_as(n->paths, seen, MAX_CANDIDATES / 2);
 
 	memset(n->self.candidates, 0, sizeof(n->self.candidates));
 	n->self.candidate_count = 0;
+	e.port = e.port ? e.port : n->config.port;
+	if (e.ip.family)
+		add_candidate(n, &e);
 	for (unsigned i = 0; i < n->own_count + count; i++) {
-		struct endpoint e = { .port = n->config.port };
-		bool known = n->self.candidate_count == MAX_CANDIDATES;
-
+		e = (struct endpoint){ .port = n->config.port };
 		if (i < count)
 			e = seen[i];
 		else
 			e.ip = n->own[i - count];
-		for (unsigned k = 0; k < n->self.candidate_count; k++)
-			known |= endpoint_equal(&n->self.candidates[k], &e);
-		if (!known && e.port && !ip_is_loopback(&e.ip) && !ip_is_link_local(&e.ip) &&
-		    ip_is_unicast(&e.ip) && !mesh_has_address(&n->config.prefix, &e.ip))
-			n->self.candidates[n->self.candidate_count++] = e;
+		if (!ip_is_loopback(&e.ip))
+			add_candidate(n, &e);
 	}
 }
 

@@ -79,6 +79,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "packets", c->packets);
 	counter(r, "drop_unknown_kind", c->drop_unknown_kind);
 	counter(r, "drop_mesh_source", c->drop_mesh_source);
+	counter(r, "drop_gossip_only", c->drop_gossip_only);
 	counter(r, "drop_control_malformed", c->drop_control);
 	counter(r, "drop_control_unknown_tag", c->drop_unknown_tag);
 	counter(r, "drop_control_forged", c->drop_forged);
@@ -121,6 +122,7 @@ void node_report(const struct node *n, struct report_node *r)
 	r->ipv4 = n->ipv4;
 	r->ipv6 = n->ipv6;
 	r->prefix = n->config.prefix;
+	r->gossip_only = n->config.gossip_only;
 	r->port = n->config.port;
 	r->mtu = n->config.mtu;
 	r->started = n->started;

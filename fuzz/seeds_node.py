@@ -33,7 +33,7 @@ def answer(who=0, how=0, port=4000, ip=b"\xcb\0\x71\5"):
 
 
 def record(who=0, source=2, step=1, flags=0, index=0, prefix=1, claims=((0, 1, 80),)):
-    head = struct.pack(">BBBBBBBBB", RECORD, who, source, RIGHT, step, flags, index, prefix, len(claims))
+    head = struct.pack(">BBBBBHBBB", RECORD, who, source, RIGHT, step, flags, index, prefix, len(claims))
     return head + b"".join(bytes(c) for c in claims)
 
 

@@ -3,6 +3,7 @@
 #include "node_world.h"
 
 #include "node/node_impl.h"
+#include "node_actor.h"
 
 static void two_nodes(void)
 {
@@ -667,6 +668,59 @@ static void a_network_that_comes_late_is_used_at_once(void)
 	ok(passes(1, 0, false, 300));
 }
 
+static struct actor liar;
+static unsigned liar_asked;
+
+/* Whatever it is asked, it says at once that it sees us at another address. */
+static void lie(struct machine *m, const struct out *o)
+{
+	if (m != &machines[0] || o->kind != OUT_DATAGRAM || !endpoint_equal(&o->to, &machines[3].at) ||
+	    !actor_hears(&liar, o->data, o->len))
+		return;
+	struct endpoint seen = { .ip = ip_v4(203, 0, 113, (uint8_t)++liar_asked), .port = 4000 };
+	struct flying *f = &wire[in_flight];
+	size_t len = actor_answers(&liar, &seen, f->data);
+	if (!len || in_flight == FLYING)
+		return;
+	f->at = instant_add(now.boot, DELAY);
+	f->from = machines[3].at;
+	f->to = m->at;
+	f->len = (uint32_t)len;
+	in_flight++;
+}
+
+/* The only one who sees us says something else each time, and makes us ask all the time. */
+static void a_liar_does_not_make_us_flood_the_mesh_with_records(void)
+{
+	uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE }, data[MAX_DATAGRAM];
+	struct report_node before, after;
+
+	world(false);
+	switch_on(&machines[0]);
+	actor_begin(&liar, &machines[0].public, 77);
+	liar_asked = 0;
+	event(&machines[0], &(struct node_event){ .kind = NODE_TRUST_BEGIN });
+	event(&machines[0], &(struct node_event){ .kind = NODE_TRUST_KEY, .key = liar.public,
+						  .name = "liar" });
+	event(&machines[0], &(struct node_event){ .kind = NODE_TRUST_END });
+	on_out = lie;
+	node_report(machines[0].node, &before);
+	for (unsigned i = 0; i < 2000; i++) {
+		size_t len = actor_seal(&liar, 0, probe, sizeof(probe), data);
+
+		/* a new process again and again, so that it is asked again */
+		if (i % 10 == 0)
+			actor_restart(&liar, &machines[0].public, 5000 + i);
+		hears(&machines[0], &machines[3].at, data, len);
+		run_ms(10);
+	}
+	on_out = NULL;
+	node_report(machines[0].node, &after);
+	ok(liar_asked > 80);
+	ok(after.sequence - before.sequence >= 5 && after.sequence - before.sequence <= 8 + 21);
+	actor_end(&liar);
+}
+
 /* Containers come and go: what the host does to its addresses must not flood its peers. */
 static void a_host_that_changes_all_the_time_floods_nobody(void)
 {
@@ -750,6 +804,7 @@ TAP_TESTS(T(attack_34_own_key_is_refused_and_nobody_talks_to_himself),
 	  T(datagrams_through_the_tunnel_to_its_own_port_are_dropped),
 	  T(what_a_user_may_get_wrong_does_not_stop_a_node),
 	  T(a_network_that_comes_late_is_used_at_once),
+	  T(a_liar_does_not_make_us_flood_the_mesh_with_records),
 	  T(a_host_that_changes_all_the_time_floods_nobody),
 	  T(a_tunnel_does_not_stick_to_an_old_source_address),
 	  T(a_step_never_asks_for_more_room_than_it_may),

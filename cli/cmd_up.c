@@ -73,21 +73,56 @@ static bool take_prefix(struct priv_config *config, const char *text)
 	return true;
 }
 
+/* ADDR or ADDR:PORT; port 0: the daemon's. */
+static bool take_announce(struct priv_config *config, const char *text)
+{
+	struct endpoint *e = &config->announce;
+
+	if (!text)
+		return true;
+	if (ip_parse(text, strlen(text), &e->ip)
+	    || (endpoint_parse(text, strlen(text), 0, e) && !e->scope)) {
+		if (ip_is_unicast(&e->ip) && !ip_is_link_local(&e->ip))
+			return true;
+	}
+	note("up: --announce %.80s: it must be the address, or ADDRESS:PORT, where others reach "
+	     "this host", text);
+	return false;
+}
+
+/* What goes together. */
+static bool take_kind(struct priv_config *config, const struct arguments *a)
+{
+	config->gossip_only = has_option(a, "gossip-only");
+	config->log_events = has_option(a, "log-events");
+	config->detach = has_option(a, "detach");
+	config->keylog = option_text(a, "debug-keylog", NULL);
+	if (config->log_events && config->detach) {
+		note("up: --log-events needs standard error, which --detach lets go of");
+		return false;
+	}
+	if (config->gossip_only && (config->keylog || has_option(a, "mtu"))) {
+		note("up: --gossip-only makes no tunnel that --%s could be for",
+		     config->keylog ? "debug-keylog" : "mtu");
+		return false;
+	}
+	return true;
+}
+
 static enum exit_code run(const struct arguments *a)
 {
 	static struct priv_config config; /* the daemon keeps it */
 	const char *interface;
 
 	if (!chosen_interface(a, &interface) || !take_seeds(&config, a)
-	    || !take_prefix(&config, option_text(a, "prefix", NULL)))
+	    || !take_prefix(&config, option_text(a, "prefix", NULL))
+	    || !take_announce(&config, option_text(a, "announce", NULL)) || !take_kind(&config, a))
 		return EXIT_USAGE;
 	config.mesh = true;
 	snprintf(config.interface, sizeof(config.interface), "%s", interface);
 	config.mtu = option_number(a, "mtu", MESH_MTU);
 	config.port = (uint16_t)option_number(a, "port", MESH_PORT);
 	config.port_given = has_option(a, "port");
-	config.detach = has_option(a, "detach");
-	config.keylog = option_text(a, "debug-keylog", NULL);
 	return (enum exit_code)priv_run(&config, mesh_child);
 }
 
@@ -107,12 +142,17 @@ const struct command command_up = {
 		  .help = "IPv4 prefix of the mesh (default: 10.99.0.0/16)" },
 		{ .name = "detach", .kind = OPTION_FLAG,
 		  .help = "return when the mesh address is usable" },
+		{ .name = "gossip-only", .kind = OPTION_FLAG,
+		  .help = "membership alone: no interface, no rights needed" },
+		{ .name = "log-events", .kind = OPTION_FLAG,
+		  .help = "a line of JSON for each event on standard error" },
+		{ .name = "announce", .kind = OPTION_TEXT, .value = "ADDR[:PORT]" },
 		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE",
 		  .help = "write session keys for Wireshark; dangerous" },
 		{ 0 } },
 	.text = "Makes the interface, gives it this machine's mesh addresses, finds the trusted\n"
 		"peers through the seeds and serves until it is stopped. Stays in the foreground\n"
-		"without --detach. Needs root (CAP_NET_ADMIN).",
+		"without --detach. Needs root (CAP_NET_ADMIN), but for --gossip-only.",
 	.example = "sudo meshguard up --seed 192.0.2.7:51821",
 	.run = run,
 };

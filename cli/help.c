@@ -96,6 +96,8 @@ void format_usage(const struct command *c, char *out, size_t cap)
 		text_add(&t, c->words);
 	}
 	for (const struct option_spec *o = c->options; o && o->name; o++) {
+		if (!o->help)
+			continue;
 		text_add(&t, " [--");
 		text_add(&t, o->name);
 		if (o->value) {
@@ -139,6 +141,8 @@ void print_command_help(const struct command *c)
 	for (const struct option_spec *o = c->options; o && o->name; o++) {
 		char left[64];
 
+		if (!o->help)
+			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
 			 o->value ? o->value : "");
 		printf("  %-22s %s\n", left, o->help);

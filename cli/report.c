@@ -18,9 +18,13 @@ static void print_node(const struct report *r, const struct screen *s)
 		prefix_format(&n->prefix, prefix);
 	format_age(up, span_in_s(instant_since(r->now, n->started)));
 	put(s, BOLD, n->interface);
-	fprintf(s->out, ": up %s, UDP port %u, mode userspace, MTU %u\n", up, n->port, n->mtu);
+	fprintf(s->out, ": up %s, UDP port %u, mode %s, MTU %u\n", up, n->port,
+		n->gossip_only ? "gossip-only" : "userspace", n->mtu);
 	fprintf(s->out, "  key        %s\n", key);
-	fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
+	if (n->gossip_only)
+		fprintf(s->out, "  addresses  none: this node carries no packets\n");
+	else
+		fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
 	fprintf(s->out, "  directory  %s\n", r->about.directory);
 	fprintf(s->out, "  peers      %u alive of %u trusted\n", n->alive, n->trusted);
 	if (n->trust_unreadable)

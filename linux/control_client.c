@@ -39,9 +39,18 @@ int control_connect_path(struct control_client *c, const char *path)
 int control_connect(struct control_client *c, const char *interface)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int first = -ENOENT;
 
-	runtime_path(path, sizeof(path), interface, ".sock");
-	return control_connect_path(c, path);
+	for (unsigned place = 0; place < RUNTIME_PLACES; place++) {
+		int r = runtime_path(path, sizeof(path), place, interface, ".sock") ?
+			control_connect_path(c, path) : -ENOENT;
+
+		if (r == 0)
+			return 0;
+		if (first == -ENOENT)
+			first = r;
+	}
+	return first;
 }
 
 void control_close(struct control_client *c)

@@ -198,7 +198,7 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 
 	add_text(&o, "daemon", about->daemon);
 	add_text(&o, "directory", about->directory);
-	add_text(&o, "mode", "userspace");
+	add_text(&o, "mode", n->gossip_only ? "gossip-only" : "userspace");
 	add_key(&o, "key", n->key.b);
 	add_text(&o, "interface", n->interface);
 	add_ip(&o, "ipv4", &n->ipv4);

@@ -228,6 +228,7 @@ static bool read_node(struct reader *r, struct answer *a)
 
 	copy_text(r, "daemon", a->about.daemon, sizeof(a->about.daemon));
 	copy_text(r, "directory", a->about.directory, sizeof(a->about.directory));
+	n->gossip_only = !strcmp(get_text(r, "mode"), "gossip-only");
 	get_key(r, "key", n->key.b);
 	copy_text(r, "interface", n->interface, sizeof(n->interface));
 	get_ip(r, "ipv4", &n->ipv4);

@@ -5,6 +5,7 @@
 #include "identity/address.h"
 #include "linux/contexts.h"
 #include "linux/control_server.h"
+#include "linux/event_log.h"
 #include "linux/keylog.h"
 #include "linux/loop.h"
 #include "linux/loopguard.h"
@@ -44,6 +45,7 @@ struct mesh {
 	int watch;                  /* rtnetlink: addresses and our link */
 	int link;                   /* index of the interface, whatever it is called by now */
 	uint32_t mtu;               /* of the interface at present */
+	uint64_t events_told;       /* on standard error */
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
 	bool failed;
@@ -70,7 +72,8 @@ static void flush(void *ctx)
 
 	if (m->actions.out.count) {
 		udp_send(&m->udp, &m->actions.out);
-		tun_write(m->child->tun, &m->actions.out);
+		if (m->child->tun >= 0)
+			tun_write(m->child->tun, &m->actions.out);
 	}
 	outbox_clear(&m->actions.out);
 }
@@ -129,6 +132,8 @@ static void set_address(struct mesh *m)
 	int error = 0;
 
 	m->actions.set_address = false;
+	if (m->child->config->gossip_only)
+		return;
 	if (add.prefix.ip.family)
 		error = priv_ask(m->child, &add, NULL);
 	if (!error && off.prefix.ip.family)
@@ -315,6 +320,8 @@ static void restore_addresses(struct mesh *m)
 {
 	struct report_node report;
 
+	if (m->child->config->gossip_only)
+		return;
 	node_report(m->node, &report);
 
 	struct priv_message add[] = {
@@ -401,6 +408,7 @@ static int open_node(struct mesh *m)
 	struct node_config config = {
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
+		.gossip_only = c->config->gossip_only, .announce = c->config->announce,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
 		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
 	};
@@ -435,7 +443,7 @@ static int add_descriptors(struct mesh *m)
 	struct priv_child *c = m->child;
 	int error = loop_add(&m->loop, c->channel, EPOLLIN, on_channel, m);
 
-	if (!error)
+	if (!error && c->tun >= 0)
 		error = loop_add(&m->loop, c->tun, EPOLLIN, on_tun, m);
 	if (!error && m->udp.fd4 >= 0)
 		error = loop_add(&m->loop, m->udp.fd4, EPOLLIN, on_udp4, m);
@@ -477,6 +485,8 @@ static void turn(struct mesh *m)
 		step(m, &e);
 		flush(m);
 	}
+	if (m->child->config->log_events)
+		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }
@@ -489,7 +499,7 @@ int mesh_child(struct priv_child *child)
 	int error;
 
 	m->child = child;
-	m->link = (int)if_nametoindex(child->interface);
+	m->link = child->tun < 0 ? 0 : (int)if_nametoindex(child->interface);
 	m->mtu = child->mtu;
 	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
 	error = crypto_contexts_make(&contexts);

@@ -62,6 +62,9 @@ struct priv_message {
 /* What `up` and `wireguard` want; filled by cli/, checked there. */
 struct priv_config {
 	bool mesh;                     /* false: `meshguard wireguard`: no identity, no store */
+	bool gossip_only;              /* mesh without interface and rights: membership alone */
+	bool log_events;               /* one line of JSON each, on standard error */
+	struct endpoint announce;      /* first candidate of our record; port 0: ours; family 0: none */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
 	uint16_t port;
@@ -79,7 +82,7 @@ struct priv_config {
 struct priv_child {
 	int channel;          /* non-blocking; readable: priv_next_notice. EOF: end at once */
 	int requests;         /* for priv_ask alone */
-	int tun;              /* non-blocking, IFF_NO_PI */
+	int tun;              /* non-blocking, IFF_NO_PI; -1: gossip only */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
 	int udp4, udp6;       /* bound; -1 when the kernel has not got the family */
@@ -120,8 +123,12 @@ int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;
 void priv_ready(struct priv_child *c);
 
 /* Paths of run time state, by network namespace, so that several hosts on one kernel do not meet:
- * /run/meshguard/<inode of the network namespace>/<interface>.sock and .state. For cli/ too. */
-void runtime_path(char *out, size_t cap, const char *interface, const char *ending);
+ * /run/meshguard/<inode of the network namespace>/<interface>.sock and .state; a user who may not
+ * write there has them in the second place, $XDG_RUNTIME_DIR/meshguard/<inode>/. False: there is
+ * no such place, or its path does not fit. For cli/ too. */
+#define RUNTIME_PLACES 2u
+bool runtime_path(char *out, size_t cap, unsigned place, const char *interface,
+		  const char *ending) must_check;
 /* The process id of the daemon that holds this interface, or 0. */
 pid_t runtime_holder(const char *interface);
 

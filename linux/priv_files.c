@@ -1,6 +1,7 @@
 /* priv_files.c - sockets and files outside of the configuration directory.
  *
- * The control socket: in a directory that only root can write, mode 0660. Its owner is the owner
+ * The control socket: in a directory that only root can write (or its owner, whose daemon it then
+ * is), mode 0660. Its owner is the owner
  * of the configuration directory, its group is meshguard where that exists, else root; the
  * server then checks each caller's credentials.
  *
@@ -115,13 +116,17 @@ int priv_listen_control(struct priv *p)
 	struct priv_socket *s = &p->control;
 	uid_t owner = geteuid() == 0 ? p->store.owner : 0;
 	gid_t group = geteuid() == 0 ? control_group() : 0;
-	int r = runtime_make();
+	int r = runtime_make(&p->place);
 
 	if (r < 0) {
-		priv_say("cannot make a directory in " RUNTIME_DIR ": %s", strerror(-r));
+		priv_say("cannot make a directory in /run/meshguard: %s%s", strerror(-r),
+			 r == -EACCES ? "; let XDG_RUNTIME_DIR name a directory of yours" : "");
 		return 1;
 	}
-	runtime_path(s->path, sizeof(s->path), p->child->interface, "sock");
+	if (!runtime_path(s->path, sizeof(s->path), p->place, p->child->interface, "sock")) {
+		priv_say("XDG_RUNTIME_DIR is too long for a socket in it");
+		return 1;
+	}
 	unlink(s->path); /* nobody's: we hold the interface's lock */
 	r = listen_at(s, owner, group, 0660);
 	if (r < 0) {
@@ -193,8 +198,12 @@ int priv_write_state(struct priv *p)
 	base64_encode(p->child->public.b, sizeof(p->child->public), key, sizeof(key));
 	len = snprintf(text, sizeof(text), "pid %d\ninterface %s\nindex %d\nport %u\nkey %s\n",
 		       (int)getpid(), p->child->interface, p->link, p->child->port, key);
-	runtime_path(p->state_path, sizeof(p->state_path), p->child->interface, "state");
-	runtime_path(tmp, sizeof(tmp), p->child->interface, "state-tmp");
+	if (!runtime_path(p->state_path, sizeof(p->state_path), p->place, p->child->interface,
+			  "state")
+	    || !runtime_path(tmp, sizeof(tmp), p->place, p->child->interface, "state-tmp")) {
+		p->state_path[0] = '\0';
+		return 0; /* it is for people only */
+	}
 	unlink(tmp);
 
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -31,6 +31,7 @@ struct priv {
 	uint32_t mark;
 	struct priv_socket control, uapi;
 	char state_path[PATH_MAX];
+	unsigned place;           /* of run time state */
 	int channel;              /* our ends: notices */
 	int requests;
 	int ready;                /* the child writes one byte; -1: nobody waits */

@@ -181,7 +181,7 @@ static int change_address(struct server *s, const struct priv_message *m)
 	const struct prefix *a = &m->prefix;
 	struct ip ours;
 
-	if (!p->config->mesh)
+	if (!p->config->mesh || p->config->gossip_only)
 		return -EPERM;
 	if (a->ip.family == FAMILY_IPV4)
 		return change_ipv4(p, a, m->flag);
@@ -216,7 +216,7 @@ static int carry_out(struct server *s, const struct priv_message *m)
 	case PRIV_ADDRESS:
 		return change_address(s, m);
 	case PRIV_SET_MTU:
-		if (m->value < MIN_MTU || m->value > MAX_PACKET)
+		if (s->p->config->gossip_only || m->value < MIN_MTU || m->value > MAX_PACKET)
 			return -EINVAL;
 		return rtnl_link_mtu(&s->p->netlink, s->p->link, m->value);
 	case PRIV_SAVE:

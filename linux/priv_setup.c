@@ -157,9 +157,11 @@ static bool may_administer(void)
 
 static int refuse_rights(const struct priv *p)
 {
+	const char *name = p->child->interface;
+	bool mesh = p->config->mesh;
+
 	priv_say("the capability CAP_NET_ADMIN is missing, which making %s needs; run this as "
-		 "root: sudo meshguard %s", p->child->interface,
-		 p->config->mesh ? "up" : "wireguard");
+		 "root: sudo meshguard %s%s", name, mesh ? "up" : "wireguard ", mesh ? "" : name);
 	return 1;
 }
 
@@ -387,17 +389,29 @@ static void prepare_child(struct priv *p)
 	c->owner = geteuid();
 }
 
+/* Gossip alone needs none; its name is that of the instance, and must not be taken for another. */
+static int reserve_name(struct priv *p)
+{
+	if (if_nametoindex(p->child->interface)) {
+		priv_say("there is an interface %s; choose another name with --interface",
+			 p->child->interface);
+		return 1;
+	}
+	return lock_interface(p);
+}
+
 static int set_up_mesh(struct priv *p)
 {
+	const bool alone = p->config->gossip_only;
 	int r = load_identity(p);
 
 	if (!r)
-		r = make_interface(p);
+		r = alone ? reserve_name(p) : make_interface(p);
 	if (!r)
 		r = open_udp(p);
 	if (!r)
 		r = priv_listen_control(p);
-	if (!r)
+	if (!r && !alone)
 		r = priv_listen_uapi(p);
 	if (!r)
 		r = priv_write_state(p);
@@ -458,7 +472,7 @@ void priv_cleanup(struct priv *p)
 	if (p->state_path[0])
 		unlink(p->state_path);
 	if (p->config->mesh)
-		runtime_unmake();
+		runtime_unmake(p->place);
 	rtnl_close(&p->netlink);
 	store_close(&p->store);
 	/* Last: who waits for the locks finds nothing left. */

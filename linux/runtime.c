@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -138,25 +139,46 @@ pid_t runtime_holder(const char *interface)
 
 /* --- places -------------------------------------------------------------------------------- */
 
-static void runtime_dir(char out[64])
+/* The directory that has one for each network namespace. */
+static bool place_dir(unsigned place, char *out, size_t cap)
+{
+	const char *own = place ? getenv("XDG_RUNTIME_DIR") : "/run";
+	int n = own && own[0] == '/' ? snprintf(out, cap, "%s/meshguard", own) : -1;
+
+	return n > 0 && (size_t)n < cap;
+}
+
+static bool runtime_dir(unsigned place, char *out, size_t cap)
 {
 	struct stat st;
+	size_t len;
 
+	if (!place_dir(place, out, cap))
+		return false;
+	len = strlen(out);
 	if (stat("/proc/self/ns/net", &st) < 0)
 		st.st_ino = 0;
-	snprintf(out, 64, RUNTIME_DIR "/%llu", (unsigned long long)st.st_ino);
+
+	int n = snprintf(out + len, cap - len, "/%llu", (unsigned long long)st.st_ino);
+
+	return n > 0 && (size_t)n < cap - len;
 }
 
-void runtime_path(char *out, size_t cap, const char *interface, const char *ending)
+bool runtime_path(char *out, size_t cap, unsigned place, const char *interface, const char *ending)
 {
-	char dir[64];
+	size_t len;
 
-	runtime_dir(dir);
-	snprintf(out, cap, "%s/%.*s%s%s", dir, IFNAMSIZ - 1, interface,
-		 ending[0] == '.' ? "" : ".", ending);
+	if (!runtime_dir(place, out, cap))
+		return false;
+	len = strlen(out);
+
+	int n = snprintf(out + len, cap - len, "/%.*s%s%s", IFNAMSIZ - 1, interface,
+			 ending[0] == '.' ? "" : ".", ending);
+
+	return n > 0 && (size_t)n < cap - len;
 }
 
-/* Others must be able to pass through, and only root to write. */
+/* Others must be able to pass through, and only we to write. */
 static int make_dir(const char *path)
 {
 	struct stat st;
@@ -177,21 +199,44 @@ static int make_dir(const char *path)
 	return r;
 }
 
-int runtime_make(void)
+static int make_place(unsigned place)
 {
-	char dir[64];
-	int r = make_dir(RUNTIME_DIR);
+	char dir[PATH_MAX];
+	int r;
 
-	runtime_dir(dir);
-	return r ? r : make_dir(dir);
+	if (!place_dir(place, dir, sizeof(dir)))
+		return -ENOENT;
+	r = make_dir(dir);
+	if (r || !runtime_dir(place, dir, sizeof(dir)))
+		return r ? r : -ENAMETOOLONG;
+	r = make_dir(dir);
+	/* Another's daemon may have made it. */
+	if (r == 0 && faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+		r = -errno;
+	return r;
 }
 
-void runtime_unmake(void)
+int runtime_make(unsigned *place)
 {
-	char dir[64];
+	int first = 0;
 
-	runtime_dir(dir);
-	rmdir(dir);
+	for (*place = 0; *place < RUNTIME_PLACES; ++*place) {
+		int r = make_place(*place);
+
+		if (r == 0)
+			return 0;
+		first = first ? first : r;
+	}
+	*place = 0;
+	return first;
+}
+
+void runtime_unmake(unsigned place)
+{
+	char dir[PATH_MAX];
+
+	if (runtime_dir(place, dir, sizeof(dir)))
+		rmdir(dir);
 }
 
 /* --- left-overs ------------------------------------------------------------------------------ */
@@ -201,11 +246,12 @@ static void remove_files(const char *interface)
 	static const char *const endings[] = { "sock", "state" };
 	char path[PATH_MAX];
 
-	for (unsigned i = 0; i < 2; i++) {
-		runtime_path(path, sizeof(path), interface, endings[i]);
-		unlink(path);
+	for (unsigned place = 0; place < RUNTIME_PLACES; place++) {
+		for (unsigned i = 0; i < 2; i++)
+			if (runtime_path(path, sizeof(path), place, interface, endings[i]))
+				unlink(path);
+		runtime_unmake(place);
 	}
-	runtime_unmake();
 }
 
 /* A TUN that a process of another network namespace still holds is no left-over. */

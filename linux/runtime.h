@@ -15,7 +15,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RUNTIME_DIR "/run/meshguard"
 #define UAPI_DIR "/var/run/wireguard"
 #define ALIAS_PREFIX "meshguard " /* of our interfaces; the key follows */
 
@@ -26,9 +25,10 @@ int lock_take_interface(const char *interface, pid_t *holder) must_check;
 int lock_take_port(uint16_t port, pid_t *holder) must_check;
 void lock_answer(int lock);
 
-/* Makes the directory of this network namespace; 0 or negative errno. */
-int runtime_make(void) must_check;
+/* Makes the directory of this network namespace in the first place where that works; 0 with that
+ * place, or the negative errno of the first. */
+int runtime_make(unsigned *place) must_check;
 /* Removes it when nothing is left in it. */
-void runtime_unmake(void);
+void runtime_unmake(unsigned place);
 
 #endif

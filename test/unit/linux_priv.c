@@ -181,7 +181,7 @@ static bool exists(const char *ending)
 {
 	char path[PATH_MAX];
 
-	runtime_path(path, sizeof(path), NAME, ending);
+	BUG_ON(!runtime_path(path, sizeof(path), 0, NAME, ending));
 	return access(path, F_OK) == 0;
 }
 
@@ -618,7 +618,7 @@ static void sockets_are_for_those_who_may(void)
 
 	expect(&r, "begin");
 	expect(&r, "end 0");
-	runtime_path(path, sizeof(path), NAME, "sock");
+	BUG_ON(!runtime_path(path, sizeof(path), 0, NAME, "sock"));
 	ok(lstat(path, &st) == 0 && S_ISSOCK(st.st_mode));
 	eq_int(st.st_mode & 07777, 0660);
 	eq_int(st.st_uid, OWNER);

@@ -1,0 +1,105 @@
+/* event_log.c - a line is short enough to go into a pipe as one piece (PIPE_BUF), and poll says of a
+ * pipe whether such a piece fits. Nothing in it needs escaping: words of ours, base64, numbers. */
+#include "linux/event_log.h"
+
+#include "base/bug.h"
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const words[EV_KINDS] = {
+	[EV_NONE] = "none",
+	[EV_MEMBER_ALIVE] = "member_alive",
+	[EV_MEMBER_SUSPECT] = "member_suspect",
+	[EV_MEMBER_DEAD] = "member_dead",
+	[EV_MEMBER_LEFT] = "member_left",
+	[EV_MEMBER_CONFLICT] = "member_conflict",
+	[EV_HANDSHAKE] = "handshake",
+	[EV_HANDSHAKE_GAVE_UP] = "handshake_gave_up",
+	[EV_SESSION_EXPIRED] = "session_expired",
+	[EV_ENDPOINT_CHANGED] = "endpoint_changed",
+	[EV_PEER_ADMITTED] = "peer_admitted",
+	[EV_PEER_REVOKED] = "peer_revoked",
+	[EV_TRUST_EMPTY] = "trust_empty",
+	[EV_TRUST_BAD] = "trust_bad",
+	[EV_KEY_TWIN] = "key_twin",
+	[EV_ADDRESS_MOVED] = "address_moved",
+	[EV_ADDRESS_CONFLICT] = "address_conflict",
+	[EV_PREFIX_DIFFERS] = "prefix_differs",
+	[EV_PATH_UP] = "path_up",
+	[EV_PATH_LOST] = "path_lost",
+	[EV_NETWORK_CHANGED] = "network_changed",
+	[EV_SEED_UNANSWERED] = "seed_unanswered",
+	[EV_SEQUENCE_JUMP] = "sequence_jump",
+};
+
+static void add_key(struct text *t, const char *name, const struct public_key *key)
+{
+	static const struct public_key nobody;
+	char coded[BASE64_LEN(sizeof(*key)) + 1];
+
+	text_add(t, ",\"");
+	text_add(t, name);
+	if (!memcmp(key, &nobody, sizeof(nobody))) {
+		text_add(t, "\":null");
+		return;
+	}
+	base64_encode(key->b, sizeof(key->b), coded, sizeof(coded));
+	text_add(t, "\":\"");
+	text_add(t, coded);
+	text_char(t, '"');
+}
+
+/* A variable of a signed type: sequences are below 2^63. */
+static void add_value(struct text *t, int64_t value)
+{
+	text_add(t, ",\"value\":");
+	if (value < 0)
+		text_char(t, '-');
+	text_u64(t, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+static void format(struct text *t, const struct event *e)
+{
+	char endpoint[ENDPOINT_TEXT];
+
+	text_add(t, "{\"boot_ns\":");
+	text_u64(t, e->at.ns);
+	text_add(t, ",\"number\":");
+	text_u64(t, e->number);
+	text_add(t, ",\"event\":\"");
+	text_add(t, e->kind < EV_KINDS && words[e->kind] ? words[e->kind] : "other");
+	text_char(t, '"');
+	add_key(t, "subject", &e->subject);
+	add_key(t, "by", &e->by);
+	text_add(t, ",\"endpoint\":");
+	if (endpoint_is_set(&e->endpoint)) {
+		endpoint_format(&e->endpoint, endpoint);
+		text_char(t, '"');
+		text_add(t, endpoint);
+		text_char(t, '"');
+	} else {
+		text_add(t, "null");
+	}
+	add_value(t, e->a);
+	text_add(t, "}\n");
+}
+
+void event_log_write(int fd, const struct event_ring *ring, uint64_t *told)
+{
+	char line[512];
+
+	while (*told < ring->count) {
+		const struct event *e = event_get(ring, ++*told);
+		struct pollfd room = { .fd = fd, .events = POLLOUT };
+		struct text t = text_of(line, sizeof(line));
+
+		if (!e || poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+			continue;
+		format(&t, e);
+		BUG_ON(t.truncated);
+		if (write(fd, line, t.len) < 0)
+			return; /* nobody reads it any more */
+	}
+}

@@ -336,7 +336,6 @@ static void restore_addresses(struct mesh *m)
 
 		int error = priv_ask(m->child, &add[i], NULL);
 
-		m->asked = true;
 		if (error == -EPIPE || error == -ETIMEDOUT)
 			break;
 	}

@@ -60,6 +60,7 @@ int rtnl_addresses(int (*fn)(void *ctx, const struct rtnl_address *a), void *ctx
 struct rtnl_news {
 	bool addresses;  /* of other links than `own` */
 	bool routes;     /* by other links than `own` */
+	bool lost;       /* link `own` lost an address */
 	bool overrun;    /* the kernel dropped messages: anything may have changed */
 	bool link;       /* the three below were told about link `own` */
 	bool up;

@@ -47,7 +47,10 @@ static void take_address(const struct nlmsghdr *h, int own, struct rtnl_news *ne
 {
 	const struct ifaddrmsg *a = mnl_nlmsg_get_payload(h);
 
-	news->addresses |= own == 0 || a->ifa_index != (uint32_t)own;
+	if (own == 0 || a->ifa_index != (uint32_t)own)
+		news->addresses = true;
+	else if (h->nlmsg_type == RTM_DELADDR)
+		news->lost = true;
 }
 
 static void take_route(const struct nlmsghdr *h, int own, struct rtnl_news *news)
@@ -109,5 +112,5 @@ bool rtnl_watch_read(int fd, int own, struct rtnl_news *news)
 		for (int left = (int)n; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 			take(h, own, news);
 	}
-	return news->addresses || news->routes || news->overrun || news->link;
+	return news->addresses || news->routes || news->lost || news->overrun || news->link;
 }

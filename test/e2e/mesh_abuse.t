@@ -1,0 +1,57 @@
+#!/bin/bash
+# What others do to a running daemon's interface and directory: it mends what it can, and traffic
+# comes back.
+. "$(dirname "$0")/mesh.sh"
+
+node A B
+trust_each_other A B
+lan wire
+plug A wire eth0 10.0.0.1/24
+plug B wire eth0 10.0.0.2/24
+up A
+up B --seed 10.0.0.1:51821
+wait_for 5 "the mesh comes up" all_meet A B
+both=$(both_of A)
+
+# --- the interface
+on A ip link set dev mg0 down
+ok "with the interface down nothing passes" not meets4 A B
+on A ip link set dev mg0 up
+ok "up again: both families work again" within 5 all_meet A B
+on A ip -6 addr flush dev mg0
+ok "a flushed IPv6 address comes back" within 5 all_meet A B
+on A ip -4 addr flush dev mg0
+ok "a flushed IPv4 address too" within 5 all_meet A B
+on A ip link set dev mg0 mtu 1000
+ok "an MTU too small for IPv6 leaves IPv4" within 5 meets4 A B
+ok "status tells the MTU of now" within 5 eval '[ "$(json A .node.mtu)" = 1000 ]'
+on A ip link set dev mg0 mtu 1420
+ok "with the old one both families work" within 5 all_meet A B
+on A ip link set dev mg0 down
+on A ip link set dev mg0 name other0 up
+ok "under another name too" within 5 all_meet A B
+on A ip link set dev other0 down
+on A ip link set dev other0 name mg0 up
+ok "and again under the old one" within 5 all_meet A B
+
+# --- the configuration directory
+d=$work/A.d
+mv "$d" "$d.away"
+ok "without its directory it trusts nobody" within 5 eval '[ "$(json A .node.trust_unreadable)" = true ]'
+mkdir "$d"
+ok "an empty one in its place is read" within 5 eval '[ "$(json A .node.trust_unreadable)" = false ]'
+rmdir "$d"
+ok "that this one is gone is noticed" within 5 eval '[ "$(json A .node.trust_unreadable)" = true ]'
+mv "$d.away" "$d"
+ok "with the old one back all is well" within 10 all_meet A B
+cp -a "$d" "$d.copy"
+mv "$d" "$d.old" && mv "$d.copy" "$d"
+mg A revoke B >"$work/revoke.said"
+ok "a directory put in its place is followed" within 5 eval '[ "$(json A .node.trusted)" = 0 ]'
+ok "a pipe that nobody writes to as a key" exits 0 mkfifo "$d/authorized_keys/pipe.pub"
+trusts A B 2>/dev/null
+ok "holds nobody" within 5 all_meet A B
+ok "and is counted" same "$(json A .node.unusable_keys)" 1
+ok "the same two processes run" same "$(both_of A)" "$both"
+stop A B
+done_testing

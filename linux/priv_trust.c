@@ -9,6 +9,8 @@
  * would otherwise take more than a second.
  *
  * Where inotify cannot be had (its instances are counted per user) the store is read every second.
+ * Nor does it tell of the end of a directory that is held open, as ours is, or that a directory
+ * above was renamed: so once a second the path is compared with what is open.
  */
 #include "linux/priv_trust.h"
 
@@ -22,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER "authorized_keys"
@@ -62,7 +65,8 @@ static void watch(struct trust_feed *f)
 
 void trust_feed_open(struct trust_feed *f, struct store *store, struct instant now)
 {
-	*f = (struct trust_feed){ .store = store, .due = now, .dir_watch = -1, .keys_watch = -1 };
+	*f = (struct trust_feed){ .store = store, .due = now, .look = now,
+				  .dir_watch = -1, .keys_watch = -1 };
 	f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (f->inotify < 0)
 		priv_say("no inotify (%s): changes of trust are seen once a second",
@@ -296,12 +300,28 @@ void trust_feed_changed(struct trust_feed *f, struct instant now)
 
 struct instant trust_feed_deadline(const struct trust_feed *f)
 {
-	return f->phase == TRUST_IDLE ? f->due : INSTANT_NEVER;
+	return f->phase == TRUST_IDLE ? instant_min(f->due, f->look) : INSTANT_NEVER;
+}
+
+/* True when the path leads to another directory than the one that is open, or to none. */
+static bool is_replaced(const struct store *s)
+{
+	struct stat there, ours;
+
+	return stat(s->path, &there) < 0 || fstat(s->dir, &ours) < 0
+	       || there.st_dev != ours.st_dev || there.st_ino != ours.st_ino;
 }
 
 void trust_feed_tick(struct trust_feed *f, struct instant now)
 {
-	if (f->phase != TRUST_IDLE || !instant_reached(f->due, now))
+	if (f->phase != TRUST_IDLE)
+		return;
+	if (instant_reached(f->look, now)) {
+		f->look = instant_add(now, span_ms(POLL_MS));
+		if (f->store->dir >= 0 && is_replaced(f->store))
+			f->due = now;
+	}
+	if (!instant_reached(f->due, now))
 		return;
 	f->due = INSTANT_NEVER;
 	read_all(f);

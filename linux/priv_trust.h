@@ -16,7 +16,8 @@ struct trust_feed {
 	struct store *store;
 	int inotify;                /* readable: call trust_feed_changed; -1: there is none */
 	int dir_watch, keys_watch;
-	struct instant due;         /* when to call trust_feed_tick */
+	struct instant due;         /* when to read */
+	struct instant look;        /* when to see whether the directory was replaced */
 	enum trust_phase phase;
 	bool unreadable;
 	struct trust_entry *entries; /* sorted by name while idle */

@@ -70,7 +70,12 @@ static enum exit_code key_of_word(const char *word, struct public_key *key)
 		return parse_stream("standard input", STDIN_FILENO, key);
 	if (public_key_parse(word, strlen(word), key) != KEY_NOT_BASE64 || !means_path(word))
 		return parse_text(word, word, strlen(word), key);
-	fd = open(word, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* A pipe that nobody writes to must not hold us; one that somebody does is waited for. */
+	fd = open(word, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && fcntl(fd, F_SETFL, 0) < 0) {
+		close(fd);
+		fd = -1;
+	}
 	if (fd < 0)
 		return fail(EXIT_FAILED, "cannot read %.200s: %s", word, strerror(errno));
 	code = parse_stream(word, fd, key);
@@ -222,7 +227,8 @@ const struct command command_trust = {
 
 /* --- revoke ------------------------------------------------------------------------------ */
 
-/* A key may lie there under several names if somebody copied the file; all must go. */
+/* A key may lie there under several names if somebody copied the file; all must go, or it would
+ * still be let in. */
 #define MAX_HOLDERS 64u
 
 struct holders {
@@ -261,41 +267,71 @@ static enum exit_code remove_name(struct store *s, const char *name)
 	return EXIT_DONE;
 }
 
-static enum exit_code remove_key(struct store *s, const char *word, const struct public_key *key)
+/* Under every name, however many there are. */
+static enum exit_code remove_key(struct store *s, const struct public_key *key, bool *found)
 {
 	static struct holders h;
 	enum exit_code code = EXIT_DONE;
 
-	h = (struct holders){ .key = key, .word = word };
+	*found = false;
+	do {
+		h = (struct holders){ .key = key, .word = "" };
+		if (each_trusted(s, find_holders, &h) < 0)
+			return fail(EXIT_FAILED, "%s", s->error);
+		*found = *found || h.count > 0;
+		for (unsigned i = 0; i < h.count && code == EXIT_DONE; i++)
+			code = remove_name(s, h.names[i]);
+	} while (h.count == MAX_HOLDERS && code == EXIT_DONE);
+	return code;
+}
+
+static enum exit_code nobody(struct store *s, const char *word)
+{
+	static struct holders h;
+
+	h = (struct holders){ .word = word };
 	if (each_trusted(s, find_holders, &h) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	if (key && h.count == 0)
-		return fail(EXIT_FAILED, "this key is not trusted here");
-	if (!key && h.best)
+	if (h.best)
 		return fail(EXIT_FAILED, "nobody is trusted by the name %.80s; did you mean %s?",
 			    word, h.best);
-	if (!key)
-		return fail(EXIT_FAILED,
-			    "nobody is trusted by the name %.80s; meshguard config show lists "
-			    "the names",
-			    word);
-	for (unsigned i = 0; i < h.count && code == EXIT_DONE; i++)
-		code = remove_name(s, h.names[i]);
-	return code;
+	return fail(EXIT_FAILED,
+		    "nobody is trusted by the name %.80s; meshguard config show lists the names",
+		    word);
+}
+
+static enum exit_code revoke_name(struct store *s, const char *name)
+{
+	char file[TRUST_FILE], text[MAX_KEY_TEXT];
+	struct public_key key;
+	enum exit_code code;
+	bool found;
+
+	trust_file(file, name);
+	if (!store_exists(s, file))
+		return nobody(s, name);
+
+	ssize_t n = store_read(s, file, text, sizeof(text), 0);
+	bool holds_key = n > 0 && public_key_parse(text, (size_t)n, &key) == KEY_OK;
+
+	code = remove_name(s, name);
+	return code == EXIT_DONE && holds_key ? remove_key(s, &key, &found) : code;
 }
 
 static enum exit_code revoke_word(struct store *s, const char *word)
 {
-	char file[TRUST_FILE];
 	struct public_key key;
+	enum exit_code code;
+	bool found;
 
-	if (name_valid(word, strlen(word))) {
-		trust_file(file, word);
-		return store_exists(s, file) ? remove_name(s, word) : remove_key(s, word, NULL);
-	}
-	if (public_key_parse(word, strlen(word), &key) == KEY_OK)
-		return remove_key(s, word, &key);
-	return fail(EXIT_USAGE, "%.80s: neither a name nor a public key", word);
+	if (name_valid(word, strlen(word)))
+		return revoke_name(s, word);
+	if (public_key_parse(word, strlen(word), &key) != KEY_OK)
+		return fail(EXIT_USAGE, "\"%.80s\": neither a name nor a public key", word);
+	code = remove_key(s, &key, &found);
+	if (code == EXIT_DONE && !found)
+		return fail(EXIT_FAILED, "this key is not trusted here");
+	return code;
 }
 
 static enum exit_code run_revoke(const struct arguments *a)
@@ -320,8 +356,8 @@ const struct command command_revoke = {
 	.words = "NAME|KEY",
 	.min_words = 1,
 	.max_words = 1,
-	.text = "Removes authorized_keys/NAME.pub, or every such file that holds the key. A\n"
-		"running daemon closes the tunnel within a second.",
+	.text = "Removes authorized_keys/NAME.pub, and every such file that holds the same key.\n"
+		"A running daemon closes the tunnel within a second.",
 	.example = "meshguard revoke alice",
 	.run = run_revoke,
 };

@@ -127,6 +127,10 @@ static int visit(void *ctx, const char *file)
 		return 0;
 	memcpy(t.name, file, len - 4);
 	read_trusted(w->store, &t);
+	/* Names of files may hold anything, and this goes to a terminal. */
+	for (char *c = t.problem; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
 	return w->fn(w->ctx, &t);
 }
 

@@ -53,6 +53,15 @@ def it_shows_identity_and_trusted_keys():
 
 
 @test
+def names_of_files_do_not_steer_the_terminal():
+    with World() as w:
+        w.write(b"x", "authorized_keys", "a\n\x1b[2Jb.pub")
+        os.chmod(w.config, 0o700)
+        r = w.want(DONE, "config", "show", *INTERFACE, says="a??[2Jb.pub")
+        ok("\x1b" not in r.text, r.text)
+
+
+@test
 def what_is_unusable_is_named_with_its_reason():
     with World() as w:
         w.write(b"spoilt\n", "authorized_keys", "bad.pub")

@@ -186,6 +186,37 @@ def revoke_of_a_key_removes_each_copy():
 
 
 @test
+def revoke_lets_nobody_stay_in_under_another_name():
+    with World() as w:
+        for n in range(200):
+            w.write((A + "\n").encode(), "authorized_keys", "copy%03d.pub" % n)
+        w.write((B + "\n").encode(), "authorized_keys", "bob.pub")
+        w.write((B + "\n").encode(), "authorized_keys", "bobby.pub")
+        w.write((C + "\n").encode(), "authorized_keys", "carol.pub")
+        os.chmod(w.config, 0o700)
+        w.want(DONE, "revoke", "bob", says="bobby")
+        w.want(DONE, "revoke", A)
+        eq(list(trusted(w)), ["carol.pub"])
+
+
+@test
+def a_pipe_that_nobody_writes_to_is_no_key():
+    with World() as w:
+        path = os.path.join(w.dir, "pipe")
+        os.mkfifo(path)
+        w.want(USAGE, "trust", path)
+        # One that somebody does write to is waited for.
+        r, wr = os.pipe()
+        run = subprocess.Popen([PROGRAM, "trust", "/proc/self/fd/%d" % r, "--name", "a"], env=w.env,
+                               pass_fds=[r], stdout=subprocess.DEVNULL)
+        os.write(wr, (A + "\n").encode())
+        os.close(wr)
+        eq(run.wait(timeout=60), DONE)
+        os.close(r)
+        eq(list(trusted(w)), ["a.pub"])
+
+
+@test
 def revoke_of_nobody_says_so():
     with World() as w:
         w.want(FAILED, "revoke", "alice", says="alice")

@@ -1,7 +1,7 @@
 /* A script of events into a whole node that admits two members, whose keys this target has: time,
- * datagrams as they come, sealed with the right keys under right or wrong epochs, probes, answers, signed
- * records, WireGuard handshakes and packets, packets of the host, the trust store, seeds and
- * addresses of the host.
+ * datagrams as they come, sealed with the right keys under right or wrong epochs, probes, answers,
+ * signed records, WireGuard handshakes and packets, packets of the host, the trust store, seeds
+ * and addresses of the host.
  *
  * What must hold after each event: nothing aborts; no room is asked for that a step has not; time
  * alone brings the deadline into the future; and an address that proved nothing, that no record

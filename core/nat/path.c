@@ -135,35 +135,55 @@ void paths_forget(struct paths *p, uint32_t slot)
 	heap_set(&p->due, slot, INSTANT_NEVER);
 }
 
-/* The address of this member with that endpoint, made when it is new: in the place of the one
- * that is least worth keeping. NULL: unusable. */
-struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e)
+struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e)
 {
 	struct path *path = &p->list[slot];
-	unsigned victim = NO_ADDRESS;
 
 	for (unsigned i = 0; i < path->count; i++)
 		if (endpoint_equal(&path->list[i].to, e))
 			return &path->list[i];
+	return NULL;
+}
+
+/* The one that is least worth keeping: never claims nor what is in use; first what may have been
+ * replayed, then what answered longest ago. What is not fresh replaces only its like. */
+static unsigned find_victim(const struct path *path, bool fresh)
+{
+	unsigned victim = NO_ADDRESS;
+
+	for (unsigned i = 0; i < path->count; i++) {
+		const struct address *a = &path->list[i], *v = &path->list[victim % PATH_ADDRESSES];
+
+		if (i == path->best || a->claimed || (a->fresh && !fresh))
+			continue;
+		if (victim == NO_ADDRESS || a->fresh < v->fresh ||
+		    (a->fresh == v->fresh && a->answered.ns < v->answered.ns))
+			victim = i;
+	}
+	return victim;
+}
+
+/* The address of this member with that endpoint, made when it is new. NULL: unusable, or no room. */
+struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh)
+{
+	struct path *path = &p->list[slot];
+	struct address *known = path_find(p, slot, e);
+	unsigned place = path->count;
+
+	if (known) {
+		known->fresh |= fresh;
+		return known;
+	}
 	if (!path_usable(p, e))
 		return NULL;
-	if (path->count < PATH_ADDRESSES) {
-		victim = path->count++;
-	} else {
-		for (unsigned i = 0; i < path->count; i++) {
-			const struct address *a = &path->list[i];
-
-			if (i == path->best || a->claimed)
-				continue;
-			if (victim == NO_ADDRESS ||
-			    a->answered.ns < path->list[victim].answered.ns)
-				victim = i;
-		}
-		if (victim == NO_ADDRESS)
-			return NULL;
-	}
-	path->list[victim] = (struct address){ .to = *e, .next = INSTANT_NEVER };
-	return &path->list[victim];
+	if (place == PATH_ADDRESSES)
+		place = find_victim(path, fresh);
+	else
+		path->count++;
+	if (place == NO_ADDRESS)
+		return NULL;
+	path->list[place] = (struct address){ .to = *e, .next = INSTANT_NEVER, .fresh = fresh };
+	return &path->list[place];
 }
 
 static void forget_local(struct address *a)
@@ -201,7 +221,7 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	for (unsigned i = 0; i < path->count; i++)
 		path->list[i].claimed = false;
 	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
-		struct address *a = claimable(p, &list[i]) ? path_address(p, slot, &list[i]) :
+		struct address *a = claimable(p, &list[i]) ? path_address(p, slot, &list[i], true) :
 				    NULL;
 		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS);
 
@@ -249,7 +269,7 @@ void paths_doubt(struct paths *p, uint32_t slot, struct instant now)
 
 void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now)
 {
-	struct address *a = p->list[slot].admitted ? path_address(p, slot, at) : NULL;
+	struct address *a = p->list[slot].admitted ? path_address(p, slot, at, true) : NULL;
 
 	if (!a || a->waiting)
 		return;
@@ -258,22 +278,24 @@ void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, st
 	path_reschedule(p, slot);
 }
 
-void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes)
+void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes,
+		    bool fresh)
 {
-	struct address *a = p->list[slot].admitted ? path_address(p, slot, from) : NULL;
+	struct address *a = p->list[slot].admitted ? path_address(p, slot, from, fresh) : NULL;
 
 	if (!a || instant_is_set(a->answered))
 		return;
 	a->credit = bytes < CREDIT_MAX - a->credit ? a->credit + (uint32_t)bytes : CREDIT_MAX;
 }
 
-/* Moves the next keepalive; the heap is told when it comes due. */
+/* Moves the next keepalive, but no probe that a doubt has made due; the heap is told when it comes
+ * due. */
 static void heard_from_best(struct address *best, struct instant now)
 {
 	struct instant confirm = instant_add(best->answered, PATH_CONFIRM);
 
 	best->heard = now;
-	if (!best->waiting && instant_before(now, best->next))
+	if (!best->waiting && instant_before(instant_add(now, DOUBT_EVERY), best->next))
 		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
 }
 
@@ -289,7 +311,7 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 		heard_from_best(&path->list[path->best], now);
 		return;
 	}
-	a = path_address(p, slot, from);
+	a = path_find(p, slot, from);
 	if (!a)
 		return;
 	news = instant_since(now, a->heard).ns >= span_ms(500).ns || !instant_is_set(a->heard) ||

@@ -49,8 +49,10 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 /* It was reached there before a restart: probed like a claim. */
 void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);
 /* So many authentic bytes of this member came from there and were not used up by answers; to be
- * told before paths_heard and paths_input, which spend them. */
-void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes);
+ * told before paths_heard and paths_input, which spend them, and know only addresses that were
+ * told or claimed. What is not fresh may be a replay: its address takes no other's place. */
+void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from, size_t bytes,
+		    bool fresh);
 /* An authentic packet of this member came from there. If that is not the path in use, both are
  * probed at once, and the new one is taken when it answers and the old one does not. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);

@@ -32,6 +32,7 @@ struct address {
 	bool claimed;               /* in the member's newest record */
 	bool waiting;               /* a probe is out */
 	bool starved;               /* it was to be probed, but lacked credit */
+	bool fresh;                 /* what came from there was no replay */
 	uint8_t id[8];              /* of that probe */
 	uint32_t credit;            /* bytes that came from there, less those sent to it; while it
 	                               never answered */
@@ -115,7 +116,8 @@ static inline bool bucket_take(struct instant *full, struct instant now, struct 
 /* path.c */
 void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
 		   const struct endpoint *e, int64_t a);
-struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e);
+struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e);
+struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
 		   struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);

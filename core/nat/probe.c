@@ -92,7 +92,7 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 		return;
 	}
 	answer(p, slot, from, id, epoch, out);
-	a = path_address(p, slot, from);
+	a = path_find(p, slot, from);
 	if (a)
 		a->credit -= a->credit < PROBE_BYTES ? a->credit : PROBE_BYTES;
 	if (fresh) {
@@ -103,7 +103,8 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 	 * Our own probe finds out, and its answer tells us the epoch. */
 	if (!a)
 		return;
-	a->tries = 0;
+	if (path->best == NO_ADDRESS || a != &path->list[path->best])
+		a->tries = 0; /* else replays could keep a dead path */
 	if (!a->waiting)
 		a->next = now;
 	path_reschedule(p, slot);
@@ -126,7 +127,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	if (hit) {
 		rtt = instant_since(now, hit->sent);
 	} else if (path_seeds_answer(p, slot, from, id, now, &rtt)) {
-		hit = path_address(p, slot, from);
+		hit = path_address(p, slot, from, true);
 	}
 	if (!hit) {
 		p->counters.drop_unasked++;

@@ -22,7 +22,7 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	struct bytes message = bytes_of(opened->payload, opened->len);
 	uint8_t type = opened->len ? opened->payload[0] : 0;
 
-	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD);
+	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD, fresh);
 	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER) {
 		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;
 
@@ -173,7 +173,7 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 		node_emit(n, now.boot, EV_SESSION_EXPIRED, f->slot, NULL, 0);
 		break;
 	case WG_FACT_HEARD_FROM:
-		paths_received(n->paths, f->slot, &f->endpoint, n->tunnel_credit);
+		paths_received(n->paths, f->slot, &f->endpoint, n->tunnel_credit, true);
 		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
 		break;
 	}

@@ -273,14 +273,14 @@ static void a_packet_from_elsewhere_moves_the_path_only_when_probes_say_so(void)
 	run_ms(1000);
 	/* Nothing answers there: replayed from anywhere, it moves nothing. */
 	struct endpoint elsewhere = at(66);
-	paths_received(p, 3, &elsewhere, 128);
+	paths_received(p, 3, &elsewhere, 128, true);
 	paths_heard(p, 3, &elsewhere, now);
 	run_ms(2000);
 	ok(best_is(3, 10));
 	/* The member really moved. */
 	elsewhere = at(77);
 	alive[0] = elsewhere;
-	paths_received(p, 3, &elsewhere, 128);
+	paths_received(p, 3, &elsewhere, 128, true);
 	paths_heard(p, 3, &elsewhere, now);
 	run_ms(600);
 	ok(best_is(3, 77));
@@ -320,6 +320,7 @@ static void addresses_of_the_mesh_are_never_candidates(void)
 	struct endpoint many = { .ip = ip_v4(224, 0, 0, 251), .port = 5353 };
 	struct endpoint bad[] = { mesh, nothing, many };
 	paths_set_candidates(p, 3, bad, 3, now);
+	paths_received(p, 3, &mesh, 1000, true);
 	paths_heard(p, 3, &mesh, now);
 	run_ms(5000);
 	struct path_info info;
@@ -365,7 +366,7 @@ static void probes_are_answered_in_their_size_and_not_without_limit(void)
 	begin();
 	paths_admit(p, 3, now);
 	for (int i = 0; i < 100; i++) {
-		paths_received(p, 3, &from, 73 + sizeof(probe));
+		paths_received(p, 3, &from, 73 + sizeof(probe), true);
 		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, false, &out);
 	}
 	eq_int(out.count, 20);
@@ -411,7 +412,7 @@ static void an_address_that_proved_nothing_gets_no_more_than_it_gave(void)
 			     rng_below(&rng, 200);
 
 		gave += 73 + len;
-		paths_received(p, 3, &from, 73 + len);
+		paths_received(p, 3, &from, 73 + len, true);
 		if (what < 4)
 			paths_input(p, now, 3, &from, bytes_of(probe, len), 42, what & 1, &out);
 		else
@@ -437,7 +438,7 @@ static void a_long_question_is_answered_and_the_address_probed_at_once(void)
 	for (int fresh = 0; fresh < 2; fresh++) {
 		begin();
 		paths_admit(p, 3, now);
-		paths_received(p, 3, &from, 73 + sizeof(probe));
+		paths_received(p, 3, &from, 73 + sizeof(probe), true);
 		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, fresh, &out);
 		eq_int(out.count, 1);
 		eq_int(out.items[0].len, PATH_PROBE_LEN);
@@ -474,6 +475,58 @@ static void replayed_probes_do_not_use_up_the_answers_to_fresh_ones(void)
 	for (int i = 0; i < 1000; i++)
 		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, true, &out);
 	eq_int(out.count, 20);
+}
+
+/* As if from the address in use, which is dead. */
+static void replayed_probes_do_not_keep_a_dead_path(void)
+{
+	uint8_t probe[PATH_PROBE_LEN] = { PATH_TYPE_PROBE };
+	struct endpoint e, from = at(10);
+
+	begin();
+	paths_admit(p, 3, now);
+	answers_at(3, 10);
+	claim(3, 10, 1);
+	run_ms(1000);
+	ok(best_is(3, 10));
+	alive_count = 0;
+	for (int i = 0; i < 200 && paths_best(p, 3, &e); i++) {
+		paths_received(p, 3, &from, 105, false);
+		paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, false, &out);
+		paths_doubt(p, 3, now);
+		paths_heard(p, 3, &from, now);
+		run_ms(50);
+	}
+	ok(!paths_best(p, 3, &e));
+}
+
+/* A member moves; before its answer comes, somebody replays from everywhere what it said before. */
+static void replays_do_not_displace_the_address_of_a_member_that_moves(void)
+{
+	uint8_t probe[PATH_PROBE_LEN] = { 0 }, answer[PATH_PROBE_LEN];
+	struct endpoint moved = at(77);
+
+	begin();
+	paths_admit(p, 3, now);
+	claim(3, 10, 8);
+	run_ms(100);
+	paths_received(p, 3, &moved, 105, true);
+	paths_heard(p, 3, &moved, now);
+	for (unsigned i = 0; i < 100; i++) {
+		struct endpoint from = at((uint8_t)(100 + i));
+
+		paths_received(p, 3, &from, 105, false);
+		paths_heard(p, 3, &from, now);
+		paths_tick(p, now, &out);
+		for (uint32_t k = 0; k < out.count; k++)
+			if (out.items[k].to.ip.b[3] == 77)
+				memcpy(probe, out.items[k].data, sizeof(probe));
+		outbox_clear(&out);
+		now = instant_add(now, span_ms(1));
+	}
+	make_answer(3, probe, answer);
+	ok(paths_input(p, now, 3, &moved, bytes_of(answer, sizeof(answer)), 9, true, &out));
+	ok(best_is(3, 77));
 }
 
 static void records_cannot_make_us_flood_anybody(void)
@@ -538,7 +591,7 @@ static void claims_do_not_lead_into_this_host(void)
 	eq_int(info.candidates, 0);
 	/* but a neighbour on the link may be heard from there */
 	bad[4].scope = 2;
-	paths_received(p, 3, &bad[4], 105);
+	paths_received(p, 3, &bad[4], 105, true);
 	paths_heard(p, 3, &bad[4], now);
 	paths_tick(p, now, &out);
 	eq_int(out.count, 1);
@@ -782,6 +835,8 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(an_address_that_proved_nothing_gets_no_more_than_it_gave),
 	  T(a_long_question_is_answered_and_the_address_probed_at_once),
 	  T(replayed_probes_do_not_use_up_the_answers_to_fresh_ones),
+	  T(replayed_probes_do_not_keep_a_dead_path),
+	  T(replays_do_not_displace_the_address_of_a_member_that_moves),
 	  T(records_cannot_make_us_flood_anybody), T(claims_do_not_lead_into_this_host),
 	  T(doubts_cost_five_probes_a_second_at_most),
 	  T(a_busy_path_is_confirmed_every_two_minutes),

@@ -674,7 +674,8 @@ static unsigned liar_asked;
 /* Whatever it is asked, it says at once that it sees us at another address. */
 static void lie(struct machine *m, const struct out *o)
 {
-	if (m != &machines[0] || o->kind != OUT_DATAGRAM || !endpoint_equal(&o->to, &machines[3].at) ||
+	if (m != &machines[0] || o->kind != OUT_DATAGRAM ||
+	    !endpoint_equal(&o->to, &machines[3].at) ||
 	    !actor_hears(&liar, o->data, o->len))
 		return;
 	struct endpoint seen = { .ip = ip_v4(203, 0, 113, (uint8_t)++liar_asked), .port = 4000 };

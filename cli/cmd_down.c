@@ -6,12 +6,16 @@
 #include "cli/daemon.h"
 #include "linux/loop.h"
 #include "linux/priv.h"
+#include "linux/runtime.h"
 
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PATIENCE_MS 10000u
 #define LOOK_MS 10u
@@ -33,6 +37,22 @@ static bool wait_until_gone(const char *interface, struct instant deadline)
 	return true;
 }
 
+/* `meshguard wireguard` holds the name, too, and answers wg(8) alone. A node has its control socket
+ * before that one and for longer, so whoever has only that one is no node. */
+static bool is_plain(const char *interface)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answers;
+
+	if (fd < 0)
+		return false;
+	snprintf(a.sun_path, sizeof(a.sun_path), UAPI_DIR "/%.15s.sock", interface);
+	answers = connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0;
+	close(fd);
+	return answers;
+}
+
 /* As control_connect; a daemon that is just starting or ending is given its time. */
 static int connect_or_gone(struct control_client *c, const char *interface,
 			   struct instant deadline)
@@ -41,7 +61,7 @@ static int connect_or_gone(struct control_client *c, const char *interface,
 		int r = control_connect(c, interface);
 
 		if ((r != -ENOENT && r != -ECONNREFUSED) || !runtime_holder(interface)
-		    || instant_reached(deadline, clock_now().boot))
+		    || is_plain(interface) || instant_reached(deadline, clock_now().boot))
 			return r;
 		pause_shortly();
 	}
@@ -98,6 +118,11 @@ static enum exit_code clean_up(const char *interface, int why, bool held)
 			    "there is a left-over %s; removing it needs CAP_NET_ADMIN; try sudo",
 			    interface);
 	case -EBUSY:
+		if (is_plain(interface))
+			return fail(EXIT_REFUSED,
+				    "%s is run by `meshguard wireguard` (process %d); end that "
+				    "with: ip link del %s",
+				    interface, (int)runtime_holder(interface), interface);
 		return fail(EXIT_TIMED_OUT,
 			    "process %d holds %s but takes no connection (%s), for %u s now",
 			    (int)runtime_holder(interface), interface, strerror(-why),

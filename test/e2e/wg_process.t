@@ -84,6 +84,10 @@ within 5 is_gone wgp
 ln -s "$MESHGUARD" "$work/meshguard-wireguard"
 ok "meshguard-wireguard NAME works" ip netns exec a "$work/meshguard-wireguard" wgp
 ok "and makes the socket" has_socket wgp
+begin=$(now_us)
+ok "meshguard down: not its daemon: 4" same "$(status_of in_ns a "$MESHGUARD" down --interface wgp)" 4
+ok "it says what ends it" grep -q 'ip link del wgp' "$work/said"
+ok "at once" at_most $(($(now_us) - begin)) 5000000
 ip -n a link del wgp
 ok "and ends like the other" within 5 is_gone wgp
 

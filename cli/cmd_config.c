@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAX_SETTINGS 5u
 
@@ -30,7 +31,9 @@ struct config {
 	bool unreadable;      /* it exists, but its keys could not be listed */
 	struct setting settings[MAX_SETTINGS];
 	unsigned setting_count;
-	struct report_node node;    /* of the daemon */
+	bool running;               /* and tells its settings */
+	char directory[PATH_MAX];   /* of the daemon */
+	struct report_node node;
 	struct prefix prefix;
 	const char *source;         /* of its settings */
 	struct identity identity;
@@ -57,7 +60,7 @@ static void add_number(struct config *c, const char *name, int64_t number)
 }
 
 /* What the daemon says; false when there is none that talks to us. */
-static bool ask_daemon(const char *interface, struct report_node *out)
+static bool ask_daemon(struct config *c, const char *interface)
 {
 	static struct control_client client;
 	static struct answer answer;
@@ -75,7 +78,8 @@ static bool ask_daemon(const char *interface, struct report_node *out)
 		     interface, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 		return false;
 	}
-	*out = answer.node; /* its names lie in the answer, which stays */
+	c->node = answer.node; /* its names lie in the answer, which stays */
+	snprintf(c->directory, sizeof(c->directory), "%s", answer.about.directory);
 	return true;
 }
 
@@ -83,9 +87,10 @@ static void take_settings(struct config *c, const struct arguments *a, const cha
 {
 	char text[PREFIX_TEXT];
 	char seed[ENDPOINT_TEXT];
-	bool running = ask_daemon(interface, &c->node);
+	bool running = ask_daemon(c, interface);
 	struct setting *s;
 
+	c->running = running;
 	c->source = running ? "running daemon" : "default";
 	c->prefix = running ? c->node.prefix : mesh_ipv4_default_prefix();
 	s = add_setting(c, "interface", has_option(a, "interface") ? "--interface" : "default");
@@ -136,7 +141,31 @@ static void encode_key(const struct public_key *key, char out[static BASE64_LEN(
 	base64_encode(key->b, sizeof(key->b), out, BASE64_LEN(32) + 1);
 }
 
+/* True when both paths lead to one directory, as far as we may look. */
+static bool is_same_directory(const char *a, const char *b)
+{
+	struct stat at_a, at_b;
+
+	if (stat(a, &at_a) < 0 || stat(b, &at_b) < 0)
+		return strcmp(a, b) == 0;
+	return at_a.st_dev == at_b.st_dev && at_a.st_ino == at_b.st_ino;
+}
+
 /* --- for people -------------------------------------------------------------------------- */
+
+/* The settings may be those of a daemon that has another directory, or the key of before. */
+static void print_difference(const struct config *c, const struct screen *s)
+{
+	if (!c->running)
+		return;
+	if (!is_same_directory(c->directory, c->store.path)) {
+		put(s, YELLOW, "another directory than this is used by the running daemon: ");
+		puts(c->directory);
+	} else if (c->identity.state == IDENTITY_GOOD
+		   && memcmp(&c->identity.key, &c->node.key, sizeof(c->node.key)) != 0) {
+		put(s, YELLOW, "the running daemon has another key until it is started again\n");
+	}
+}
 
 static void print_trusted(const struct config *c, const struct screen *s)
 {
@@ -201,6 +230,7 @@ static void print_text(const struct config *c)
 		printf("\nidentity   %s\naddresses  %s, %s\n", key, ipv4, ipv6);
 		break;
 	}
+	print_difference(c, &s);
 	print_trusted(c, &s);
 }
 

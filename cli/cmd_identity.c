@@ -118,6 +118,9 @@ static enum exit_code run_keygen(const struct arguments *a)
 		note("%s", s.error);
 	else
 		print_identity(&s, &public);
+	if (r == 0 && has_key)
+		note("the others must trust the new key; a running daemon keeps the old one until "
+		     "it is started again");
 	store_close(&s);
 	return r == 0 ? EXIT_DONE : r == -EEXIST ? EXIT_REFUSED : EXIT_FAILED;
 }

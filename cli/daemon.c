@@ -1,5 +1,7 @@
 #include "cli/daemon.h"
 
+#include "linux/priv.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -24,14 +26,26 @@ enum exit_code no_daemon(const char *interface, int error)
 	}
 }
 
-enum exit_code lost_daemon(const char *interface, int error)
+static enum exit_code no_answer(const char *interface)
 {
-	switch (error) {
-	case -ETIMEDOUT:
+	const int process = (int)runtime_holder(interface);
+
+	if (process == 0)
 		return fail(EXIT_TIMED_OUT,
 			    "the daemon on %s did not answer within %u s; it is stopped or "
 			    "overloaded",
 			    interface, CONTROL_ANSWER_S);
+	return fail(EXIT_TIMED_OUT,
+		    "the daemon on %s did not answer within %u s; it is stopped or overloaded; "
+		    "the last resort: kill -KILL %d",
+		    interface, CONTROL_ANSWER_S, process);
+}
+
+enum exit_code lost_daemon(const char *interface, int error)
+{
+	switch (error) {
+	case -ETIMEDOUT:
+		return no_answer(interface);
 	case -EPIPE:
 		return fail(EXIT_FAILED,
 			    "the daemon on %s went away before its answer was complete", interface);

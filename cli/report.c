@@ -43,7 +43,7 @@ static void print_node(const struct report *r, const struct screen *s)
 
 		endpoint_format(&n->seeds[i].endpoint, seed);
 		fprintf(s->out, "  seed       %s %s\n", seed,
-			n->seeds[i].answered ? "answered" : "has not answered");
+			n->seeds[i].answered ? "answered" : "no answer");
 	}
 }
 

@@ -15,6 +15,7 @@ kill -STOP $(both_of A)
 start=$(now_us)
 ok "status of a stopped daemon: 5" exits 5 mg A status
 ok "it says so in one line" said "did not answer"
+ok "and names the process" said "kill -KILL ${daemon[A]}"
 ok "after five seconds" at_most $(($(now_us) - start)) 7000000
 ok "config show works all the same" exits 0 mg A config show
 ok "and says whose settings it cannot tell" said "does not tell"

@@ -103,14 +103,16 @@ static void a_page_for_every_kind_of_peer(void)
 
 	struct report r = report_of(p, 5);
 
-	r.node.seed_count = 1;
+	r.node.seed_count = 2;
 	endpoint(&r.node.seeds[0].endpoint, "192.0.2.7:51821");
 	r.node.seeds[0].answered = true;
+	endpoint(&r.node.seeds[1].endpoint, "192.0.2.8:51821");
 	r.node.bad_keys = 2;
 	eq_str(printed(&r, (struct screen){ .width = 80 }),
 	       HEAD "  peers      1 alive of 5 trusted\n"
 	       "  2 unusable keys; meshguard config show names them\n"
 	       "  seed       192.0.2.7:51821 answered\n"
+	       "  seed       192.0.2.8:51821 no answer\n"
 	       "\n"
 	       "NAME  ADDRESS     STATE TUNNEL  RTT HANDSHAKE    RX/TX PATH\n"
 	       "alice 10.99.16.39 alive up     12ms     1m15s 1.5K/10M 192.0.2.7:51821\n"

@@ -91,6 +91,7 @@ struct priv_child {
 	int uapi;             /* listener of the UAPI socket, -1 when it could not be made */
 	int keylog;           /* or -1 */
 	int ready;            /* for priv_ready; -1 when nobody waits */
+	bool told;            /* that it is ready, to who looks at a node in the foreground */
 	struct secret_key secret;   /* mesh: the identity; the child moves and wipes it */
 	struct public_key public;
 	struct prefix prefix;
@@ -119,7 +120,8 @@ int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_chec
  * gone). */
 int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;
 
-/* For the child: traffic can pass. Tells who waits (detach), and then stdio is let go of. */
+/* For the child: traffic can pass. Tells who waits (detach), and then stdio is let go of; a node in
+ * the foreground says one line, once. */
 void priv_ready(struct priv_child *c);
 
 /* Paths of run time state, by network namespace, so that several hosts on one kernel do not meet:

@@ -194,6 +194,11 @@ int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2])
 
 void priv_ready(struct priv_child *c)
 {
+	if (c->config->mesh && !c->config->detach && !c->config->log_events && !c->told) {
+		c->told = true;
+		priv_say("%s is up on UDP port %u; ^C or meshguard down ends it", c->interface,
+			 c->port);
+	}
 	if (c->ready < 0)
 		return;
 	/* When the write fails nobody waits any more, which is fine. */

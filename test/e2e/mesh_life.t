@@ -37,6 +37,7 @@ ok "down with nothing there: 3" exits 3 mg A down
 # --- one daemon
 up A
 wait_for 5 "the daemon serves" serves A
+ok "it says that it is up" within 5 grep -qx 'meshguard: mg0 is up on UDP port 51821;.*' "$work/A.log"
 ok "its address works" address_works A
 ok "the network process is not root" not same "$(ps -o user= -p "$(child_of A)")" root
 ok "and has no capability" grep -q '^CapEff:[[:space:]]*0*$' "/proc/$(child_of A)/status"
@@ -52,6 +53,8 @@ on A env "MESHGUARD_CONFIG_DIR=$work/other.d" "$MESHGUARD" keygen >"$work/other.
 other() { on A env "MESHGUARD_CONFIG_DIR=$work/other.d" "$MESHGUARD" "$@"; }
 ok "another identity, interface and port: both run" other up --interface mg1 --port 4001 --detach
 ok "with a status each" eval 'other status --interface mg1 | grep -q "UDP port 4001" && mg A status | grep -q "UDP port 51821"'
+ok "config show tells of the daemon's directory" grep -qF "daemon: $work/A.d" <(other config show)
+ok "but not to whom that is the same" not grep -q "another" <(mg A config show)
 ok "down of the second" other down --interface mg1
 ok "leaves the first" serves A
 ok "down: 0" exits 0 mg A down

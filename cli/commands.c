@@ -14,6 +14,8 @@ const struct command command_wireguard = {
 	.words = "[-f] [--debug-keylog FILE] INTERFACE",
 	.text = "Makes a WireGuard interface that wg(8) and wg-quick(8) steer. It takes no part\n"
 		"in any mesh and reads no configuration directory. -f stays in the foreground.\n"
+		"It ends with its interface: ip link del INTERFACE. --debug-keylog writes session\n"
+		"keys for Wireshark; dangerous.\n"
 		"Also installed as meshguard-wireguard, for WG_QUICK_USERSPACE_IMPLEMENTATION.",
 	.example = "sudo meshguard wireguard wg0 && sudo wg setconf wg0 wg0.conf",
 	.run_raw = cmd_wireguard,

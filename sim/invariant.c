@@ -7,11 +7,10 @@
 #include <string.h>
 
 #define SWEEP_EVERY span_s(2)    /* of the whole report of a machine */
-#define ALONE_FOR span_s(29)     /* who heard nobody for so long may take all for lost */
 #define STEPS_AT_ONCE 20000u     /* at one instant: time does not go on */
-/* core/swim's own budget, and what a single step and urgent things may add to it. */
-#define GOSSIP_PER_SECOND 32768u
-#define GOSSIP_BURST (8u * GOSSIP_PER_SECOND + 160u * MAX_DATAGRAM)
+/* core/swim's two budgets (docs/protocol.md), and what single answers may add to them. */
+#define GOSSIP_PER_SECOND (2u * 32768u)
+#define GOSSIP_BURST ((256u << 10) + (2u << 20) + 160u * MAX_DATAGRAM)
 
 /* What one machine knows of another. */
 struct known {
@@ -19,7 +18,6 @@ struct known {
 	uint64_t sequence;           /* highest seen here */
 	struct instant heard;        /* a datagram of it arrived */
 	struct instant died;         /* when it was declared dead */
-	bool lost;                   /* and all were silent then */
 	uint64_t epoch, counter;     /* of the last datagram sent to it */
 };
 
@@ -27,6 +25,7 @@ struct own {
 	uint64_t signed_max;         /* highest sequence that it told */
 	uint64_t floor;              /* its next ones must not be below */
 	struct instant heard;        /* anybody */
+	struct instant silence;      /* when the last one that seemed to live was declared dead */
 	struct instant swept;
 	struct instant step;
 	uint32_t steps;              /* at that instant */
@@ -53,7 +52,7 @@ static struct known *known(struct invariants *v, uint32_t who, uint32_t about)
 
 static bool trusts(const struct world *w, uint32_t who, uint32_t whom)
 {
-	return who == whom || w->trusts[(size_t)who * w->n + whom];
+	return who == whom || w->told[(size_t)who * w->n + whom];
 }
 
 /* --- what is sent */
@@ -147,9 +146,23 @@ static void on_delivered(void *ctx, uint32_t to, const struct datagram *d)
 
 /* --- what is believed */
 
+static bool sees_anybody(struct invariants *v, uint32_t who)
+{
+	for (uint32_t i = 0; i < v->w->n; i++) {
+		unsigned state = known(v, who, i)->state;
+
+		if (state == REPORT_ALIVE || state == REPORT_SUSPECT)
+			return true;
+	}
+	return false;
+}
+
+/* Who hears nobody at all takes everybody for lost at once, and takes it back as soon as he hears
+ * anybody: that revives too. */
 static bool may_follow(const struct invariants *v, uint32_t who, const struct known *k,
 		       enum report_state next, uint64_t sequence)
 {
+	const struct own *own = &v->own[who];
 	bool newer = sequence > k->sequence;
 
 	switch (next) {
@@ -158,7 +171,8 @@ static bool may_follow(const struct invariants *v, uint32_t who, const struct kn
 			return newer;
 		if (k->state == REPORT_DEAD)
 			return newer || instant_reached(k->died, k->heard) ||
-			       (k->lost && instant_reached(k->died, v->own[who].heard));
+			       (k->died.ns == own->silence.ns &&
+				instant_reached(k->died, own->heard));
 		return true;
 	case REPORT_SUSPECT:
 		return k->state == REPORT_ALIVE;
@@ -192,13 +206,14 @@ static void change(struct invariants *v, uint32_t who, uint32_t subject, enum re
 		world_violation(w, "%u: %u is %s after %s, sequence %ju after %ju", who, subject,
 				words[next], words[k->state], (uintmax_t)sequence,
 				(uintmax_t)k->sequence);
-	if (next == REPORT_DEAD) {
-		k->died = w->now;
-		k->lost = instant_since(w->now, v->own[who].heard).ns >= ALONE_FOR.ns;
-	}
 	k->state = (uint8_t)next;
 	if (k->sequence < sequence)
 		k->sequence = sequence;
+	if (next != REPORT_DEAD)
+		return;
+	k->died = w->now;
+	if (!sees_anybody(v, who))
+		v->own[who].silence = w->now;
 }
 
 static void on_event(void *ctx, uint32_t who, const struct event *e)
@@ -282,7 +297,7 @@ static void sweep(struct invariants *v, uint32_t who)
 		peers++;
 	}
 	for (uint32_t i = 0; i < w->n; i++)
-		trusted += w->trusts[(size_t)who * w->n + i];
+		trusted += w->told[(size_t)who * w->n + i];
 	if (peers != trusted)
 		world_violation(w, "%u reports %u members and trusts %u", who, peers, trusted);
 }

@@ -132,14 +132,13 @@ void script_start(struct script *s)
 
 static bool run_text(struct script *s, const char *text);
 
-/* Carries out what is due; the earliest first. */
-static void run_later(struct script *s)
+void script_undo(struct script *s, struct instant until)
 {
 	for (;;) {
 		unsigned first = SCRIPT_LATER;
 
 		for (unsigned i = 0; i < s->later_count; i++)
-			if (instant_reached(s->later[i].at, s->world.now) &&
+			if (instant_reached(s->later[i].at, until) &&
 			    (first == SCRIPT_LATER || s->later[i].at.ns < s->later[first].at.ns))
 				first = i;
 		if (first == SCRIPT_LATER)
@@ -164,7 +163,7 @@ void script_pass(struct script *s, struct instant until, bool (*stop)(struct scr
 		while (world_step(&s->world, end))
 			if (stop && stop(s, ctx))
 				return;
-		run_later(s);
+		script_undo(s, s->world.now);
 	}
 }
 

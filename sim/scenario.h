@@ -24,7 +24,7 @@
  *   cut SET SET | oneway SET SET | heal [SET SET]
  *   loss P | duplicate P | reorder P | corrupt P   [SET SET]   percent
  *   delay T T | mtu N | rate N                     [SET SET]   least, most; bytes; and a second
- *   calm                       all runs that is on, nothing is cut or bad
+ *   calm                       all is undone, nothing is cut or bad, nobody pauses
  *   send SET SET               a packet each
  *   mark                       bytes are counted from here
  *   scope strict               from here on, see sim/invariant.h

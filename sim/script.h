@@ -51,6 +51,8 @@ bool script_expect(struct script *s, const struct words *w);
 /* Lets time pass, with what was planned for later; stops early when stop() is true after a step. */
 void script_pass(struct script *s, struct instant until, bool (*stop)(struct script *, void *ctx),
 		 void *ctx);
+/* Carries out what was planned for later up to that time, the earliest first. */
+void script_undo(struct script *s, struct instant until);
 void script_start(struct script *s);
 
 #endif

@@ -282,7 +282,7 @@ static bool act_calm(struct script *s, const struct words *w)
 	struct link_quality *q = &s->world.quality;
 
 	(void)w;
-	s->later_count = 0;
+	script_undo(s, INSTANT_NEVER);
 	world_heal(&s->world);
 	*q = (struct link_quality){ .delay = { 200000 }, .jitter = { 800000 } };
 	for (uint32_t i = 0; i < s->world.n; i++)

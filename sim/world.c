@@ -71,6 +71,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t n, bool ipv6)
 	w->directions = take(pairs, sizeof(*w->directions));
 	w->cuts = take(pairs, sizeof(*w->cuts));
 	w->trusts = take(pairs, sizeof(*w->trusts));
+	w->told = take(pairs, sizeof(*w->told));
 	w->views = take(pairs, sizeof(*w->views));
 	w->passed = take(pairs, sizeof(*w->passed));
 	w->timer_memory = take(1, heap_size(n));
@@ -98,6 +99,7 @@ void world_free(struct world *w)
 	free(w->directions);
 	free(w->cuts);
 	free(w->trusts);
+	free(w->told);
 	free(w->views);
 	free(w->timer_memory);
 	free(w->items);
@@ -268,19 +270,25 @@ void world_trust(struct world *w, uint32_t who, uint32_t whom, bool yes)
 
 void world_tell_trust(struct world *w, uint32_t i)
 {
+	bool *told = &w->told[(size_t)i * w->n];
+
 	w->hosts[i].untold = true;
+	if (!world_runs(w, i))
+		return;
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_BEGIN });
 	for (uint32_t k = 0; k < w->n; k++) {
 		char name[16];
 
 		if (!w->trusts[(size_t)i * w->n + k])
 			continue;
+		told[k] = true;
 		snprintf(name, sizeof(name), "n%u", k);
 		world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_KEY,
 			.key = w->hosts[k].public, .name = name });
 	}
-	w->hosts[i].untold = w->hosts[i].paused;
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_END });
+	memcpy(told, &w->trusts[(size_t)i * w->n], w->n * sizeof(*told));
+	w->hosts[i].untold = false;
 }
 
 void world_seed(struct world *w, uint32_t who, uint32_t whom)
@@ -309,6 +317,7 @@ void world_on(struct world *w, uint32_t i, bool reboot)
 	if (h->node)
 		return;
 	memset(&w->views[(size_t)i * w->n], 0, w->n * sizeof(*w->views));
+	memset(&w->told[(size_t)i * w->n], 0, w->n * sizeof(*w->told));
 	w->changes++;
 	trace_line(&w->trace, w->now, "%u starts", i);
 	host_on(h, w->members, reboot, w->now);

@@ -70,6 +70,7 @@ struct world {
 	struct instant cut_changed;
 	struct rng *link_rngs;       /* by sender */
 	bool *trusts;                /* [who * n + whom] */
+	bool *told;                  /* the same, as far as the node was told */
 
 	struct view *views;          /* [who * n + about] */
 	uint64_t changes;            /* of views */

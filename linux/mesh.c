@@ -304,8 +304,9 @@ static void tell_addresses(struct mesh *m)
 	struct node_event e = { .kind = NODE_ADDRESSES };
 	int error = rtnl_addresses(add_address, &l);
 
-	if (error) {
-		fail(m, "listing the addresses of this host", error);
+	if (error) { /* those of before hold until the next change */
+		fprintf(stderr, "meshguard: the addresses of this host cannot be listed: %s\n",
+			strerror(-error));
 		return;
 	}
 	e.addresses = l.list;

@@ -8,9 +8,10 @@
  * state is kept: a file that is as it was then is not read again. With 16,384 keys a revocation
  * would otherwise take more than a second.
  *
- * Where inotify cannot be had (its instances are counted per user) the store is read every second.
- * Nor does it tell of the end of a directory that is held open, as ours is, or that a directory
- * above was renamed: so once a second the path is compared with what is open.
+ * Where inotify cannot be had (its instances and watches are counted per user), and as long as
+ * something cannot be read, the store is read every second. Nor does inotify tell of the end of a
+ * directory that is held open, as ours is, or that one above it was renamed: so once a second the
+ * path is compared with what is open.
  */
 #include "linux/priv_trust.h"
 
@@ -43,14 +44,17 @@ struct trust_entry {
 };
 
 /* Adding a watch that is there gives the same one; of another directory, the old one goes. */
-static void watch_one(const struct trust_feed *f, int *watch, const char *below, uint32_t mask)
+static void watch_one(struct trust_feed *f, int *watch, const char *below, uint32_t mask)
 {
 	char path[64 + sizeof(FOLDER)];
 	int old = *watch;
 
 	/* By descriptor: the path may lead elsewhere by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", f->store->dir, below);
+	errno = 0;
 	*watch = f->store->dir < 0 ? -1 : inotify_add_watch(f->inotify, path, mask | IN_ONLYDIR);
+	/* Watches are counted, too. What is not there yet is told by the directory around it. */
+	f->again |= *watch < 0 && errno != ENOENT;
 	if (old >= 0 && old != *watch)
 		inotify_rm_watch(f->inotify, old);
 }
@@ -170,6 +174,13 @@ static bool is_known(const struct trust_feed *f, struct trust_entry *e)
 	return true;
 }
 
+/* Failures of the moment, of which no change of the store will tell that they are over. */
+static bool is_passing(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN ||
+	       error == -EIO;
+}
+
 static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
 {
 	char path[sizeof(FOLDER) + NAME_MAX + 1], text[KEY_TEXT], why[PATH_MAX + 512];
@@ -189,6 +200,7 @@ static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
 	if (n == -ENOENT) /* removed since it was listed */
 		return;
 	if (n < 0) {
+		f->again |= is_passing((int)n);
 		unusable(f, file, f->store->error);
 		return;
 	}
@@ -230,6 +242,7 @@ static void read_all(struct trust_feed *f)
 	uid_t owner = f->store->owner;
 	int r = store_refresh(f->store);
 
+	f->again = f->inotify < 0;
 	if (f->store->owner != owner) /* then other files are to be believed */
 		free_entries(f);
 	watch(f);
@@ -248,6 +261,7 @@ static void read_all(struct trust_feed *f)
 		free_entries(f);
 	}
 	f->unreadable = r < 0;
+	f->again |= r < 0;
 	free_names(f->told, f->told_count);
 	f->told = f->bad;
 	f->told_count = f->bad_count;
@@ -325,8 +339,7 @@ void trust_feed_tick(struct trust_feed *f, struct instant now)
 		return;
 	f->due = INSTANT_NEVER;
 	read_all(f);
-	/* While there is no directory, nothing tells when it comes back. */
-	if (f->inotify < 0 || f->store->dir < 0)
+	if (f->again)
 		f->due = instant_add(now, span_ms(POLL_MS));
 }
 

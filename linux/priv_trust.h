@@ -20,6 +20,7 @@ struct trust_feed {
 	struct instant look;        /* when to see whether the directory was replaced */
 	enum trust_phase phase;
 	bool unreadable;
+	bool again;                 /* nothing may tell of the next change: read every second */
 	struct trust_entry *entries; /* sorted by name while idle */
 	uint32_t count, cap, next;
 	struct trust_entry *before;  /* the state read before, while a new one is read */

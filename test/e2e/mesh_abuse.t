@@ -52,6 +52,13 @@ ok "a pipe that nobody writes to as a key" exits 0 mkfifo "$d/authorized_keys/pi
 trusts A B 2>/dev/null
 ok "holds nobody" within 5 all_meet A B
 ok "and is counted" same "$(json A .node.unusable_keys)" 1
+
+# --- no descriptors left for a while
+prlimit --pid "${daemon[A]}" --nofile=5:
+touch "$d/authorized_keys/note.pub"
+ok "a trust store that cannot be opened admits nobody" within 5 eval '[ "$(json A .node.trusted)" = 0 ]'
+prlimit --pid "${daemon[A]}" --nofile=1024:
+ok "and is read again by itself" within 10 all_meet A B
 ok "the same two processes run" same "$(both_of A)" "$both"
 stop A B
 done_testing

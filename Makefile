@@ -140,6 +140,11 @@ check-e2e: all
 check-long: all
 	@prove $(LONG_TESTS)
 
+# Real processes beside Debian's serf: needs root, nft and serf. SIZES=10,50,100,128; about five minutes a world.
+SIZES   ?= 10,50
+bench-gossip: all
+	@bench/gossip.py --sizes $(SIZES) --json $(B)/bench-gossip.json --write docs/membership.md
+
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
 PURE_OK := mem(cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|__explicit_bzero_chk|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
@@ -223,11 +228,12 @@ help:
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
+	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make asan tsan      make check under sanitizers; asan-e2e: the end-to-end tests (root)'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check check-sim explore check-e2e check-long pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
+.PHONY: all tests check check-sim explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -18,7 +18,7 @@ struct option_spec {
 	bool repeats;          /* may be given more than once */
 	uint32_t min, max;     /* OPTION_NUMBER */
 	const char *value;     /* what the help calls its value */
-	const char *help;      /* NULL: for tests and benches; the manual has it, the help does not */
+	const char *help;      /* NULL: the manual has it, the help does not */
 };
 
 #define MAX_WORDS 8u

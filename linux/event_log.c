@@ -1,5 +1,6 @@
-/* event_log.c - a line is short enough to go into a pipe as one piece (PIPE_BUF), and poll says of a
- * pipe whether such a piece fits. Nothing in it needs escaping: words of ours, base64, numbers. */
+/* event_log.c - a line is short enough to go into a pipe as one piece (PIPE_BUF), and poll says
+ * of a pipe whether such a piece fits. Nothing in it needs escaping: words of ours, base64,
+ * numbers. */
 #include "linux/event_log.h"
 
 #include "base/bug.h"

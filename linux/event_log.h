@@ -1,4 +1,5 @@
-/* linux/event_log.h - events of the node as lines of JSON, for programs (meshguard(8), --log-events). */
+/* linux/event_log.h - events of the node as lines of JSON, for programs (meshguard(8),
+ * --log-events). */
 #ifndef LINUX_EVENT_LOG_H
 #define LINUX_EVENT_LOG_H
 

@@ -144,7 +144,8 @@ static void set_address(struct mesh *m)
 		fprintf(stderr, "meshguard: %s could not be given %s instead of %s: %s\n",
 			m->child->interface, is, was, strerror(-error));
 	else
-		fprintf(stderr, "meshguard: %s has address %s instead of %s, which another key has\n",
+		fprintf(stderr, "meshguard: %s has address %s instead of %s, which another key "
+			"has\n",
 			m->child->interface, is, was);
 }
 
@@ -409,6 +410,7 @@ static int open_node(struct mesh *m)
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
 		.gossip_only = c->config->gossip_only, .announce = c->config->announce,
+		.profile = c->config->profile,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
 		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
 	};

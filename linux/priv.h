@@ -18,6 +18,7 @@
 #include "base/endpoint.h"
 #include "base/limits.h"
 #include "linux/store.h"
+#include "swim/swim.h"
 
 #include <net/if.h>
 #include <stdint.h>
@@ -63,8 +64,9 @@ struct priv_message {
 struct priv_config {
 	bool mesh;                     /* false: `meshguard wireguard`: no identity, no store */
 	bool gossip_only;              /* mesh without interface and rights: membership alone */
+	enum swim_profile profile;     /* how much gossip may cost */
 	bool log_events;               /* one line of JSON each, on standard error */
-	struct endpoint announce;      /* first candidate of our record; port 0: ours; family 0: none */
+	struct endpoint announce;      /* our first candidate; port 0: ours; family 0: none */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
 	uint16_t port;

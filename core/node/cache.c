@@ -49,7 +49,8 @@ void cache_suggest(struct node *n, uint32_t slot, struct instant now)
 
 void cache_changed(struct node *n, struct instant now)
 {
-	struct instant soon = instant_add(now, SAVE_SOON), later = instant_add(n->cache_saved, SAVE_EACH);
+	struct instant soon = instant_add(now, SAVE_SOON);
+	struct instant later = instant_add(n->cache_saved, SAVE_EACH);
 
 	if (n->cache_due.ns != UINT64_MAX)
 		return;

@@ -78,7 +78,7 @@ struct node {
 	bool settled;               /* we have held our IPv4 address for a while */
 	struct instant settle_from; /* since when we are among others; zero: alone */
 	struct ip told_ipv4;        /* what the interface has; family 0: none */
-	unsigned self_left;         /* 1 + the index that we left as an established holder; 0: none */
+	unsigned self_left;         /* 1 + the index that we left when settled; 0: none */
 	uint8_t index_saved, left_saved;
 
 	/* persisted ahead of use: TAI64N and our sequence */

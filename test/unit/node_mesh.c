@@ -408,7 +408,8 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(a_node_whose_address_changes_keeps_its_sessions),
 	  T(nodes_of_different_prefixes_have_ipv6_only),
 	  T(a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die), T(a_mesh_lives_with_loss),
-	  T(an_idle_mesh_sleeps), T(the_peer_cache_finds_the_mesh_again_without_a_seed), T(a_newcomer_that_meets_its_address_moves_on),
+	  T(an_idle_mesh_sleeps), T(the_peer_cache_finds_the_mesh_again_without_a_seed),
+	  T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),
 	  T(two_halves_that_meet_agree_in_the_end),
 	  T(a_ground_key_never_gets_the_address_it_drove_another_from))

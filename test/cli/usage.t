@@ -126,12 +126,18 @@ def values_of_up_are_checked_before_anything_happens():
             ("--interface", "a/b"), ("--interface", "sixteen-letters-"), ("--interface", ".."),
             ("--interface", "mg%d"), ("--prefix", "10.0.0.0"), ("--prefix", "10.0.0.0/7"),
             ("--prefix", "10.0.0.0/25"), ("--prefix", "fd00::/16"), ("--prefix", "127.0.0.0/8"),
-            ("--prefix", "224.0.0.0/8"), ("--prefix", "x/16")]
+            ("--prefix", "224.0.0.0/8"), ("--prefix", "x/16"), ("--announce", "192.0.2"),
+            ("--announce", "192.0.2.7:0"), ("--announce", "224.0.0.1"), ("--announce", "name"),
+            ("--announce", "fe80::1"), ("--announce", "0.0.0.0")]
     with World() as w:
         for option, value in rows:
             w.want(USAGE, "up", option, value, says=option)
         w.want(USAGE, "up", "--port", "1", "--port", "2", says="twice")
         w.want(USAGE, "up", *["--seed=192.0.2.7:1"] * 65, says="64")
+        w.want(USAGE, "up", "--log-events", "--detach", says="--detach")
+        w.want(USAGE, "up", "--gossip-only", "--mtu", "1300", says="--mtu")
+        w.want(USAGE, "up", "--gossip-only", "--debug-keylog", "x", says="--debug-keylog")
+        ok("--announce" not in w.want(DONE, "help", "up").text, "the manual has it")
         eq(w.names(), [])
 
 

@@ -599,6 +599,30 @@ static void claims_do_not_lead_into_this_host(void)
 }
 
 /* A replay casts doubt as often as it is sent. */
+/* With an address of ours there announced, all nodes of a bench share one IP address. */
+static void who_announces_loopback_believes_claims_there(void)
+{
+	static struct out items[512];
+	static uint8_t arena[1u << 19];
+	struct paths_config config = { .members = MEMBERS, .seed = 7, .random = &random_state,
+				       .loopback = true };
+	struct endpoint loop = { .ip = ip_v4(127, 0, 0, 1) };
+	void *memory = calloc(1, paths_size(MEMBERS));
+
+	begin();
+	outbox_init(&out, items, 512, arena, sizeof(arena));
+	p = paths_init(memory, &config, now);
+	for (uint32_t slot = 0; slot < MEMBERS; slot++) {
+		paths_admit(p, slot, now);
+		loop.port = (uint16_t)(20000 + slot);
+		paths_set_candidates(p, slot, &loop, 1, now);
+	}
+	paths_tick(p, now, &out);
+	eq_int(out.count, MEMBERS); /* all at once: more than one IP address elsewhere gets */
+	free(memory);
+	begin();
+}
+
 static void doubts_cost_five_probes_a_second_at_most(void)
 {
 	begin();
@@ -838,6 +862,7 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(replayed_probes_do_not_keep_a_dead_path),
 	  T(replays_do_not_displace_the_address_of_a_member_that_moves),
 	  T(records_cannot_make_us_flood_anybody), T(claims_do_not_lead_into_this_host),
+	  T(who_announces_loopback_believes_claims_there),
 	  T(doubts_cost_five_probes_a_second_at_most),
 	  T(a_busy_path_is_confirmed_every_two_minutes),
 	  T(two_members_say_what_we_are_seen_as_or_one_alone),

@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 		answer_bytes += (unsigned long)n;
 		cookies += n == 64 && in[0] == 3;
 	}
-	printf("sent %lu %lu answers %lu %lu cookies %lu\n", sent, sent_bytes, answers, answer_bytes,
-	       cookies);
+	printf("sent %lu %lu answers %lu %lu cookies %lu\n", sent, sent_bytes, answers,
+	       answer_bytes, cookies);
 	return 0;
 }

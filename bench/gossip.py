@@ -64,9 +64,10 @@ class Meshguard:
         for i in range(count):
             folder = "/run/bench/%d/authorized_keys" % i
             os.makedirs(folder, exist_ok=True)
+            # Keys are tried at a seed in the order of their names: nobody shall know the seed's place.
             for j in range(count):
                 if j != i:
-                    with open("%s/n%d.pub" % (folder, j), "w") as f:
+                    with open("%s/n%08x.pub" % (folder, options.random.getrandbits(32)), "w") as f:
                         f.write(keys[j])
 
     def environment(self, i):
@@ -245,8 +246,8 @@ class World:
     def rate(self, before, after, seconds):
         """UDP and TCP bytes and UDP packets a second and node."""
         per = seconds * self.count
-        return [(after["sent_udp"][0] - before["sent_udp"][0]) / per, (after["sent_tcp"][0] - before["sent_tcp"][0]) / per,
-                (after["sent_udp"][1] - before["sent_udp"][1]) / per]
+        return [(after[name][what] - before[name][what]) / per
+                for name, what in (("sent_udp", 0), ("sent_tcp", 0), ("sent_udp", 1))]
 
     @staticmethod
     def family(pid):
@@ -465,7 +466,8 @@ ROWS = [
     ("- from the last launch", lambda r: number(r.get("join_last"))),
     ("- a node from its own launch, median", lambda r: number(r.get("join_own"))),
     ("- bytes a node, UDP + TCP", lambda r: "%.0f + %.0f" % tuple(r["join_bytes"])),
-    ("idle bytes/s a node, UDP + TCP", lambda r: "%.0f + %.0f" % tuple(r["idle_bytes"][:2]) if "idle_bytes" in r else "-"),
+    ("idle bytes/s a node, UDP + TCP",
+     lambda r: "%.0f + %.0f" % tuple(r["idle_bytes"][:2]) if "idle_bytes" in r else "-"),
     ("CPU a node, idle, %", lambda r: number(r.get("idle_cpu"), "%.3f")),
     ("RSS / PSS / private dirty a node, MB", memory_cell),
     ("SIGKILL: first suspicion, s: median (min-max)", lambda r: spread(r.get("kills", []), "suspect")),
@@ -476,6 +478,8 @@ ROWS = [
     ("10 % loss: false deaths (members), suspicions, B/s a node", lambda r: losses(r, "loss_10")),
     ("30 % loss: the same", lambda r: losses(r, "loss_30")),
     ("pauses, so many nodes stopped: false deaths (both never stopped), B/s a node", pause_cell),
+    ("- verdicts about the stopped ones", lambda r: str(r["pauses"]["of_stopped"]) if "pauses" in r else "-"),
+    ("load average of the host at the end", lambda r: number(r.get("load"), "%.1f")),
 ]
 
 
@@ -541,17 +545,12 @@ def arguments():
     p.add_argument("--stopped", type=int, default=16, help="stopped nodes of 128; fewer nodes: fewer of them")
     p.add_argument("--json", help="where all numbers go")
     p.add_argument("--write", help="the document whose table is replaced")
+    p.add_argument("--show", action="append", help="measure nothing: the table of what --json kept; repeats")
     p.add_argument("--inside", type=int, default=0, help=argparse.SUPPRESS)
     return p.parse_args()
 
 
-def main():
-    options = arguments()
-    if options.inside:
-        return inside(options)
-    if os.geteuid() != 0:
-        say("network namespaces need root")
-        return 1
+def measure(options):
     results = []
     for count in [int(n) for n in options.sizes.split(",")]:
         for system in options.systems.split(","):
@@ -561,11 +560,29 @@ def main():
                 if options.json:
                     with open(options.json, "w") as f:
                         json.dump(results, f, indent=1)
+    return results
+
+
+def main():
+    options = arguments()
+    if options.inside:
+        return inside(options)
+    if options.show:
+        results = []
+        for path in options.show:
+            with open(path) as f:
+                results += json.load(f)
+    else:
+        if os.geteuid() != 0:
+            say("network namespaces need root")
+            return 1
+        results = measure(options)
     text = table(results)
     print(text)
     if options.write:
         write_into(options.write, text)
-    return 0 if len(results) == len(options.sizes.split(",")) * len(options.systems.split(",")) else 1
+    worlds = len(options.sizes.split(",")) * len(options.systems.split(","))
+    return 0 if options.show or len(results) == worlds else 1
 
 
 if __name__ == "__main__":

@@ -162,6 +162,10 @@ static int judge(struct store *s, const char *name, int fd, unsigned flags)
 		return store_fail(s, -EPERM,
 				  "others can read %s/%s; mend it with: chmod 600 '%s/%s'",
 				  s->path, name, s->path, name);
+	if (st.st_mode & 022)
+		return store_fail(s, -EPERM,
+				  "others may write to %s/%s; mend it with: chmod go-w '%s/%s'",
+				  s->path, name, s->path, name);
 	return 0;
 }
 

@@ -43,8 +43,9 @@ enum store_flags {
 };
 /* name: relative, one level of folder at most ("authorized_keys/alice.pub"). Reads at most cap
  * bytes; returns the length, or negative errno with error set: -ENOENT, -EFBIG, -EPERM (loose
- * mode), -ELOOP (symbolic link), -EISDIR, -ENXIO (no regular file), -EACCES (another user's),
- * -EMLINK (hard link), -EINVAL (name), or another. After a failure nothing is left in buf. */
+ * mode: others may write to it, or read a secret), -ELOOP (symbolic link), -EISDIR, -ENXIO (no
+ * regular file), -EACCES (another user's), -EMLINK (hard link), -EINVAL (name), or another. After
+ * a failure nothing is left in buf. */
 ssize_t store_read(struct store *s, const char *name, void *buf, size_t cap,
 		   unsigned flags) must_check;
 /* Whole content or nothing; makes the folder (0700) when absent; files are 0600 or 0644. Root's

@@ -118,12 +118,21 @@ int store_open_folder(struct store *s, const struct where *w)
 
 	int fd = store_open_below(s->dir, &folder, O_RDONLY | O_DIRECTORY);
 
+	if (fd == -ELOOP || fd == -ENOTDIR)
+		return store_fail(s, fd, "%s/%s is not a directory%s; put a directory there",
+				  s->path, w->folder, fd == -ELOOP ? " but a symbolic link" : "");
 	if (fd < 0)
 		return store_fail_errno(s, "open", w->folder, fd);
 	if (fstat(fd, &st) < 0 || !store_owner_ok(s, &st)) {
 		close(fd);
 		return store_fail(s, -EACCES, "%s/%s belongs to another user (%u)", s->path,
 				  w->folder, (unsigned)st.st_uid);
+	}
+	/* They could let themselves in, as in the directory around it. */
+	if (st.st_mode & 022) {
+		close(fd);
+		return store_fail(s, -EPERM, "others may write in %s/%s; mend it with: "
+				  "chmod go-w '%s/%s'", s->path, w->folder, s->path, w->folder);
 	}
 	return fd;
 }

@@ -455,6 +455,33 @@ static void a_directory_where_others_write_is_refused(void)
 	finish(&s);
 }
 
+static void folders_and_files_that_others_may_write_are_refused(void)
+{
+	struct store s = fresh();
+	char buf[16];
+
+	eq_int(store_write(&s, "k/a", "hello", 5, 0), 0);
+	for (mode_t mode = 0620; mode <= 0666; mode += 046) {
+		ok(chmod(at("k/a"), mode) == 0);
+		eq_int(store_read(&s, "k/a", buf, sizeof(buf), 0), -EPERM);
+		ok(strstr(s.error, "chmod go-w"));
+	}
+	ok(chmod(at("k/a"), 0644) == 0);
+	eq_int(store_read(&s, "k/a", buf, sizeof(buf), 0), 5);
+	ok(chmod(at("k"), 0777) == 0);
+	eq_int(store_list(&s, "k", note, NULL), -EPERM);
+	ok(strstr(s.error, "chmod go-w"));
+	eq_int(store_write(&s, "k/b", "x", 1, 0), -EPERM);
+	ok(chmod(at("k"), 0755) == 0);
+	eq_int(store_remove(&s, "k/a"), 0);
+	ok(rmdir(at("k")) == 0);
+	ok(symlink("/tmp", at("k")) == 0);
+	eq_int(store_list(&s, "k", note, NULL), -ELOOP);
+	ok(strstr(s.error, "symbolic link"));
+	ok(unlink(at("k")) == 0);
+	finish(&s);
+}
+
 static void no_directory_is_an_error_and_a_file_too(void)
 {
 	struct store s = fresh();
@@ -670,6 +697,7 @@ int main(int argc, char **argv)
 		T(a_list_is_sorted_and_without_dot_files),
 		T(the_directory_is_chosen_in_the_order_of_the_design),
 		T(a_directory_where_others_write_is_refused),
+		T(folders_and_files_that_others_may_write_are_refused),
 		T(no_directory_is_an_error_and_a_file_too),
 		R(what_root_makes_belongs_to_the_owner_of_the_directory),
 		R(under_sudo_the_callers_directory_counts),

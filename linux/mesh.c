@@ -28,6 +28,7 @@
 #define TUN_BATCH 64
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
+#define RESTORE_MS 500
 
 struct mesh {
 	struct priv_child *child;
@@ -45,6 +46,7 @@ struct mesh {
 	int watch;                  /* rtnetlink: addresses and our link */
 	int link;                   /* index of the interface, whatever it is called by now */
 	uint32_t mtu;               /* of the interface at present */
+	struct instant restore;     /* when to give the interface its addresses again */
 	uint64_t events_told;       /* on standard error */
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
@@ -316,12 +318,14 @@ static void tell_addresses(struct mesh *m)
 }
 
 /* Setting the interface down, or its MTU below what IPv6 needs, takes its IPv6 addresses away for
- * good, and other programs flush interfaces. Without its addresses this host is cut off. While they
- * cannot be had (the MTU is still too small) the next change tries again. */
+ * good, and other programs flush interfaces. Without its addresses this host is cut off. A moment
+ * after the change, lest a flush that goes on until nothing is left never ends; while they cannot
+ * be had (the MTU is still too small) the next change tries again. */
 static void restore_addresses(struct mesh *m)
 {
 	struct report_node report;
 
+	m->restore = INSTANT_NEVER;
 	if (m->child->config->gossip_only)
 		return;
 	node_report(m->node, &report);
@@ -357,7 +361,8 @@ static void on_watch(void *ctx, uint32_t events)
 	if (news.addresses || news.overrun)
 		tell_addresses(m);
 	if (!news.removed && (news.lost || news.overrun || (news.link && news.up)))
-		restore_addresses(m);
+		m->restore = instant_min(m->restore,
+					 instant_add(m->now.boot, span_ms(RESTORE_MS)));
 	flush(m);
 }
 
@@ -463,6 +468,7 @@ static struct instant deadline(const struct mesh *m)
 {
 	struct instant first = instant_min(node_deadline(m->node), uapi_server_deadline(&m->uapi));
 
+	first = instant_min(first, m->restore);
 	return instant_min(first, control_server_deadline(m->control));
 }
 
@@ -489,6 +495,8 @@ static void turn(struct mesh *m)
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
+	if (instant_reached(m->restore, m->now.boot))
+		restore_addresses(m);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }
@@ -503,6 +511,7 @@ int mesh_child(struct priv_child *child)
 	m->child = child;
 	m->link = child->tun < 0 ? 0 : (int)if_nametoindex(child->interface);
 	m->mtu = child->mtu;
+	m->restore = INSTANT_NEVER;
 	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
 	error = crypto_contexts_make(&contexts);
 	if (!error) {

@@ -19,6 +19,7 @@
 #define LOCK_BACKLOG 64
 #define LOCK_TRIES 50      /* while the holder is between bind and listen, or just leaving */
 #define LOCK_PAUSE_MS 10
+#define LOCK_DYING 20      /* tries that a holder gets to be gone: it may have been killed just now */
 
 static socklen_t lock_address(struct sockaddr_un *a, const char *name)
 {
@@ -84,7 +85,7 @@ static int lock_take(const char *name, pid_t *holder)
 		fd = lock_try(name);
 		if (fd != -EADDRINUSE)
 			return fd;
-		if (lock_held(name, &who) && who.pid) {
+		if (lock_held(name, &who) && who.pid && (i >= LOCK_DYING || !is_daemon(&who))) {
 			*holder = who.pid;
 			return is_daemon(&who) ? -EADDRINUSE : -EACCES;
 		}

@@ -18,9 +18,9 @@ on A ip link set dev mg0 down
 ok "with the interface down nothing passes" not meets4 A B
 on A ip link set dev mg0 up
 ok "up again: both families work again" within 5 all_meet A B
-on A ip -6 addr flush dev mg0
+ok "IPv6 addresses are flushed" on A timeout 5 ip -6 addr flush dev mg0
 ok "a flushed IPv6 address comes back" within 5 all_meet A B
-on A ip -4 addr flush dev mg0
+ok "IPv4 addresses are flushed" on A timeout 5 ip -4 addr flush dev mg0
 ok "a flushed IPv4 address too" within 5 all_meet A B
 on A ip link set dev mg0 mtu 1000
 ok "an MTU too small for IPv6 leaves IPv4" within 5 meets4 A B
@@ -60,5 +60,15 @@ ok "a trust store that cannot be opened admits nobody" within 5 eval '[ "$(json 
 prlimit --pid "${daemon[A]}" --nofile=1024:
 ok "and is read again by itself" within 10 all_meet A B
 ok "the same two processes run" same "$(both_of A)" "$both"
-stop A B
+
+# --- killed and started again at once, while the old one still dies
+for n in 1 2 3 4 5 6 7 8 9 10; do
+	kill -KILL "${daemon[A]}"
+	mg A up --detach >>"$work/A.log" 2>&1 || { n=failed; break; }
+	daemon[A]=$(on A bash -c 'cat /run/meshguard/*/mg0.state' | awk '/^pid/ { print $2 }')
+done
+ok "ten times killed and started at once" same "$n" 10
+ok "and all is well" within 5 all_meet A B
+mg A down >/dev/null
+stop B
 done_testing

@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SAY_PATIENCE_MS 100
+
 void priv_say(const char *format, ...)
 {
 	char line[2 * PATH_MAX + 512] = "meshguard: ";
@@ -44,7 +46,11 @@ void priv_say(const char *format, ...)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
+
+	/* A full pipe, or a terminal that was stopped, must not stop revocations. */
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	if (poll(&p, 1, SAY_PATIENCE_MS) == 0 || write(STDERR_FILENO, line, len) < 0)
 		return; /* there is nobody to tell */
 }
 

@@ -70,5 +70,19 @@ done
 ok "ten times killed and started at once" same "$n" 10
 ok "and all is well" within 5 all_meet A B
 mg A down >/dev/null
+
+# --- nobody reads what it says
+mkfifo "$work/words"
+sleep 600 <"$work/words" &
+(exec nsenter -t "${holder[A]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/A.d" \
+	"$MESHGUARD" up --seed 10.0.0.2:51821) >"$work/words" 2>&1 &
+daemon[A]=$!
+wait_for 5 "it comes up" all_meet A B
+dd if=/dev/zero of="$work/words" bs=1 count=70000 oflag=nonblock 2>/dev/null
+touch "$work/A.d/authorized_keys/unusable.pub"
+ok "an unusable key is counted" within 5 eval '[ "$(json A .node.unusable_keys)" -ge 2 ]'
+mg A revoke B >"$work/revoke.said" 2>&1
+ok "a revocation is not held up by what cannot be said" within 2 eval '[ "$(json A .node.trusted)" = 0 ]'
+ok "nor is the end" exits 0 mg A down
 stop B
 done_testing

@@ -152,7 +152,8 @@ static unsigned find_victim(const struct path *path, bool fresh)
 	unsigned victim = NO_ADDRESS;
 
 	for (unsigned i = 0; i < path->count; i++) {
-		const struct address *a = &path->list[i], *v = &path->list[victim % PATH_ADDRESSES];
+		const struct address *a = &path->list[i];
+		const struct address *v = &path->list[victim % PATH_ADDRESSES];
 
 		if (i == path->best || a->claimed || (a->fresh && !fresh))
 			continue;

@@ -28,7 +28,7 @@ struct paths_config {
 	uint64_t seed;
 	struct random *random;       /* probe ids */
 	uint8_t hash_key[16];
-	bool loopback;               /* we announce such an address, so others' mean something here */
+	bool loopback;               /* we announce such an address: others' mean something here */
 };
 
 size_t paths_size(uint32_t members);

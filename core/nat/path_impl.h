@@ -20,7 +20,7 @@
 #define PROBE_TIMEOUT_MIN span_ms(100)
 #define PROBE_TIMEOUT_MAX span_s(1)
 #define PATH_KEEP span_s(25)        /* silence after which the path in use is probed */
-#define PATH_CONFIRM span_s(120)    /* traffic or not, it is probed after this */
+#define PATH_CONFIRM span_s(30)     /* traffic or not, it is probed after this */
 #define DOUBT_EVERY span_ms(200)    /* after an answer, before doubt probes again */
 #define PATH_TRIES_SWITCH 2u        /* unanswered probes before another answered address is taken */
 #define PATH_TRIES_LOST 4u          /* unanswered probes before the path is lost */
@@ -60,7 +60,8 @@ struct path {
 struct seed {
 	struct endpoint to;
 	uint32_t slot;              /* the member that answered there, or NO_SLOT */
-	uint32_t cursor;            /* next member to ask for */
+	uint32_t first;             /* the slot that this round began with, by chance */
+	uint32_t cursor;            /* next member to ask for, counted from there */
 	uint64_t rounds;            /* unanswered rounds */
 	bool asked;                 /* somebody, in this round */
 	struct instant added;

@@ -71,12 +71,18 @@ static struct span seed_backoff(struct paths *p, const struct seed *s, struct in
 	return (struct span){ wait + rng_below(&p->rng, wait / 8) };
 }
 
-/* The next member without a path from s->cursor on, or NO_SLOT at the end of the round. */
+/* The next member without a path from s->cursor on, or NO_SLOT at the end of the round. A round that
+ * is begun again and again, for new members, must not always ask for the same ones. */
 static uint32_t next_unlocated(struct paths *p, struct seed *s)
 {
-	for (; s->cursor < p->top; s->cursor++)
-		if (p->list[s->cursor].admitted && p->list[s->cursor].best == NO_ADDRESS)
-			return s->cursor++;
+	if (!s->cursor && p->top)
+		s->first = (uint32_t)rng_below(&p->rng, p->top);
+	while (s->cursor < p->top) {
+		uint32_t slot = (s->first + s->cursor++) % p->top;
+
+		if (p->list[slot].admitted && p->list[slot].best == NO_ADDRESS)
+			return slot;
+	}
 	return NO_SLOT;
 }
 

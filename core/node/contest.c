@@ -9,8 +9,7 @@
  *   established holders meet, both do. Established is who has held his address for a minute among
  *   others, and says so in his record (RECORD_SETTLED).
  * - Both must hear of it, though the first to move takes his claim back: his record tells which
- * index
- *   he left as an established holder.
+ *   index he left as an established holder, or for another newcomer.
  * - After 15 moves a node is IPv6-only. IPv6 never moves.
  *
  * A claim that no record made (j = 0 of a key that was not heard yet) gives way to one that was. */
@@ -140,7 +139,9 @@ static void met(struct node *n, uint32_t slot, bool holds, struct moment now)
 
 	if (n->settled && (!there || !settled))
 		return; /* it moves, or will when it is back */
-	if (n->settled)
+	/* Where both are newcomers it may have heard nothing of our claim, but others may, and do not
+	 * route it to this one. */
+	if (n->settled || !settled)
 		n->self_left = n->self.address_index + 1u;
 	contest_use_index(n, next_index(n));
 	if (!n->settled && settled && holds)

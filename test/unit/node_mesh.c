@@ -332,18 +332,22 @@ static void a_newcomer_that_meets_its_address_moves_on(void)
 	agree();
 }
 
+/* In whatever order they find each other. */
 static void two_that_start_together_on_one_address_both_move(void)
 {
-	world(false);
-	collide(1, 2);
-	start_three(7);
-	run_ms(5000);
-	struct ip one = address_of(1), two = address_of(2);
-	ok(!ip_equal(&one, &two));
-	agree();
-	run_ms(100000);
-	ok(ip_equal(&one, &(struct ip){ 0 }) == false);
-	agree();
+	for (unsigned chance = 0; chance < 20; chance++) {
+		world(false);
+		collide(1, 2);
+		entropy_count += 1000;
+		start_three(7);
+		run_ms(5000);
+		struct ip one = address_of(1), two = address_of(2);
+		ok(!ip_equal(&one, &two));
+		agree();
+		run_ms(100000);
+		ok(ip_equal(&one, &(struct ip){ 0 }) == false);
+		agree();
+	}
 }
 
 static void two_halves_that_meet_agree_in_the_end(void)

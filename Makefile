@@ -181,9 +181,11 @@ tidy:
 	@awk 'FNR==1{s=0} /^{/{s=FNR} /^}/{if(s&&FNR-s>71)print FILENAME":"s": "FNR-s-1" lines in one function",bad++; s=0} \
 	  {gsub(/\t/,"        ")} length>100{print FILENAME":"FNR": longer than 100 columns",bad++} END{exit bad>0}' \
 	  $$(git ls-files '*.c' '*.h' 2>/dev/null || find core linux cli sim test fuzz -name '*.[ch]') && echo tidy
-# Address and undefined behaviour; the end-to-end suite too: make asan-e2e (root).
+# Address and undefined behaviour: the whole unit suite, and the end-to-end suite (root).
 ASAN := CC=clang OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=all'
-asan:
+asan: asan-unit
+	@$(MAKE) --no-print-directory asan-e2e
+asan-unit:
 	@$(MAKE) --no-print-directory B=$(B)/asan $(ASAN) check
 asan-e2e:
 	@$(MAKE) --no-print-directory B=$(B)/asan $(ASAN) check-e2e
@@ -206,7 +208,7 @@ fuzz: fuzz-build
 	@for f in $(FUZZ); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
 	 $(B)/fuzz/$$f -max_total_time=$(T) -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=0 \
 	 -artifact_prefix=$(B)/fuzz/$$f- $(B)/corpus/$$f fuzz/seeds/$$f || exit 1; done
-gate: check pure headers walls tidy asan
+gate: check pure headers walls tidy asan-unit
 
 compile_commands.json: Makefile
 	@$(MAKE) --no-print-directory -Bn tests | awk -v dir='$(CURDIR)' 'BEGIN{print "["} \
@@ -229,11 +231,12 @@ help:
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
-	@echo 'make asan tsan      make check under sanitizers; asan-e2e: the end-to-end tests (root)'
+	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
+	@echo 'make tsan           make check under the thread sanitizer'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check check-sim explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-e2e tsan tidy \
+.PHONY: all tests check check-sim explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -19,7 +19,7 @@
 #define LOCK_BACKLOG 64
 #define LOCK_TRIES 50      /* while the holder is between bind and listen, or just leaving */
 #define LOCK_PAUSE_MS 10
-#define LOCK_DYING 20      /* tries that a holder gets to be gone: it may have been killed just now */
+#define LOCK_DYING 20      /* tries that a holder gets to be gone: it may just have been killed */
 
 static socklen_t lock_address(struct sockaddr_un *a, const char *name)
 {

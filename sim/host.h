@@ -26,7 +26,7 @@ struct host {
 	uint32_t runs;               /* how often it was started */
 	uint64_t events_seen;        /* of the node's ring */
 	struct instant on_since;     /* world time */
-	struct instant well_since;   /* on, not paused, not moved since then */
+	struct instant well_since;   /* on, not paused, moved or told to trust others since then */
 
 	struct span boot_ahead;      /* boot clock minus world time */
 	int64_t wall_ahead_ms;

@@ -61,10 +61,28 @@ static bool holds(const struct script *s, const struct claim *c, uint32_t a, uin
 	return false;
 }
 
+/* The sequences that the running ones have now. */
+static uint64_t *own_sequences(const struct world *w)
+{
+	uint64_t *list = calloc(w->n, sizeof(*list));
+	struct report_node *r = malloc(sizeof(*r));
+
+	BUG_ON(!r || !list);
+	for (uint32_t i = 0; i < w->n; i++)
+		if (world_runs(w, i)) {
+			node_report(w->hosts[i].node, r);
+			list[i] = r->sequence;
+		}
+	free(r);
+	return list;
+}
+
+/* And know the newest record of each other. */
 static bool have_paths(const struct script *s, struct claim *c)
 {
 	const struct world *w = &s->world;
 	struct report_peer *r = malloc(sizeof(*r));
+	uint64_t *sequences = own_sequences(w);
 	bool all = true;
 
 	BUG_ON(!r);
@@ -76,10 +94,11 @@ static bool have_paths(const struct script *s, struct claim *c)
 			uint32_t b = world_find(w, &r->key);
 			if (b == NOBODY || !world_runs(w, b) || !trusts(w, b, a))
 				continue;
-			all = r->path_up;
+			all = r->path_up && r->sequence == sequences[b];
 			c->bad_a = a;
 			c->bad_b = b;
 		}
+	free(sequences);
 	free(r);
 	return all;
 }
@@ -252,6 +271,8 @@ static bool carry_out(struct script *s, const struct words *w, struct claim *c, 
 	c->any = never;
 	bool held = wait_for(s, c, limit);
 	uint64_t ms = span_in_ms(instant_since(world->now, start));
+	if (!never && s->result->slowest_ms < ms)
+		s->result->slowest_ms = ms;
 	snprintf(note, sizeof(note), "%ju.%03ju s", (uintmax_t)(ms / 1000), (uintmax_t)(ms % 1000));
 	if (held == never && c->kind != CLAIM_PING)
 		snprintf(note, sizeof(note), "%u sees %u as %u after %ju ms", c->bad_a, c->bad_b,

@@ -154,24 +154,32 @@ bool world_runs(const struct world *w, uint32_t i)
 	return w->hosts[i].node && !w->hosts[i].paused;
 }
 
+static bool well(const struct world *w, uint32_t i)
+{
+	return world_runs(w, i) && instant_since(w->now, w->hosts[i].well_since).ns >= WELL_FOR.ns;
+}
+
 static bool passes(const struct world *w, uint32_t a, uint32_t b)
 {
-	return !w->cuts[(size_t)a * w->n + b] && !w->cuts[(size_t)b * w->n + a];
+	size_t to = (size_t)a * w->n + b, back = (size_t)b * w->n + a;
+
+	return !w->cuts[to] && !w->cuts[back] && w->told[to] && w->told[back];
 }
 
 bool world_connected(const struct world *w, uint32_t a, uint32_t b)
 {
+	uint32_t helpers = 0, others = 0;
+
 	if (passes(w, a, b))
 		return true;
-	for (uint32_t i = 0; i < w->n; i++)
-		if (i != a && i != b && world_runs(w, i) && passes(w, a, i) && passes(w, i, b))
-			return true;
-	return false;
-}
-
-static bool well(const struct world *w, uint32_t i)
-{
-	return world_runs(w, i) && instant_since(w->now, w->hosts[i].well_since).ns >= WELL_FOR.ns;
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (i == a || i == b || !well(w, i))
+			continue;
+		others++;
+		helpers += passes(w, a, i) && passes(w, i, b);
+	}
+	return 2 * helpers > others && w->told[(size_t)a * w->n + b] &&
+	       w->told[(size_t)b * w->n + a];
 }
 
 static void count_death(struct world *w, uint32_t who, uint32_t about)
@@ -275,6 +283,8 @@ void world_tell_trust(struct world *w, uint32_t i)
 	w->hosts[i].untold = true;
 	if (!world_runs(w, i))
 		return;
+	if (memcmp(told, &w->trusts[(size_t)i * w->n], w->n * sizeof(*told)))
+		w->hosts[i].well_since = w->now;
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_BEGIN });
 	for (uint32_t k = 0; k < w->n; k++) {
 		char name[16];

@@ -100,7 +100,8 @@ uint64_t world_stream(const struct world *w, const char *purpose, uint64_t numbe
 /* The machine with that key; NOBODY. */
 uint32_t world_find(const struct world *w, const struct public_key *key);
 struct view *world_view(const struct world *w, uint32_t who, uint32_t about);
-/* Whether datagrams can pass both ways, directly or through one running third machine. */
+/* Whether both trust each other and datagrams can pass both ways, directly or through most of the
+ * others. */
 bool world_connected(const struct world *w, uint32_t a, uint32_t b);
 bool world_runs(const struct world *w, uint32_t i); /* on and not paused */
 

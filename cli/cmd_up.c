@@ -90,6 +90,22 @@ static bool take_announce(struct priv_config *config, const char *text)
 	return false;
 }
 
+static bool take_profile(struct priv_config *config, const char *text)
+{
+	static const char *const names[SWIM_PROFILES] = {
+		[SWIM_LAN] = "lan", [SWIM_WAN] = "wan", [SWIM_METERED] = "metered",
+	};
+
+	for (unsigned i = 0; i < SWIM_PROFILES; i++) {
+		if (!strcmp(text, names[i])) {
+			config->profile = (enum swim_profile)i;
+			return true;
+		}
+	}
+	note("up: --profile %.80s: it must be lan, wan or metered", text);
+	return false;
+}
+
 /* What goes together. */
 static bool take_kind(struct priv_config *config, const struct arguments *a)
 {
@@ -116,7 +132,8 @@ static enum exit_code run(const struct arguments *a)
 
 	if (!chosen_interface(a, &interface) || !take_seeds(&config, a)
 	    || !take_prefix(&config, option_text(a, "prefix", NULL))
-	    || !take_announce(&config, option_text(a, "announce", NULL)) || !take_kind(&config, a))
+	    || !take_announce(&config, option_text(a, "announce", NULL))
+	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a))
 		return EXIT_USAGE;
 	config.mesh = true;
 	snprintf(config.interface, sizeof(config.interface), "%s", interface);
@@ -144,6 +161,8 @@ const struct command command_up = {
 		  .help = "return when the mesh address is usable" },
 		{ .name = "gossip-only", .kind = OPTION_FLAG,
 		  .help = "membership alone: no interface, no rights needed" },
+		{ .name = "profile", .kind = OPTION_TEXT, .value = "lan|wan|metered",
+		  .help = "how much gossip may cost while idle (default: lan)" },
 		{ .name = "log-events", .kind = OPTION_FLAG,
 		  .help = "a line of JSON for each event on standard error" },
 		{ .name = "announce", .kind = OPTION_TEXT, .value = "ADDR[:PORT]" },

@@ -53,6 +53,7 @@ struct world {
 	uint32_t loss_permille;
 	uint64_t delay_min, delay_max;
 	bool no_paths;         /* nobody finds paths by records */
+	enum swim_profile profile;
 	struct world_event *heap;
 	uint32_t count;
 	struct outbox out;
@@ -296,6 +297,7 @@ static inline void world_start(struct world *w, uint32_t i, uint64_t sequence)
 	struct swim_config config = { .members = w->cap, .self = node->key };
 
 	config.seed = rng_u64(&w->rng);
+	config.profile = w->profile;
 	free(node->memory);
 	node->memory = calloc(1, swim_size(w->cap));
 	node->swim = swim_init(node->memory, &config, world_time(w));

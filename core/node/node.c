@@ -64,6 +64,7 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	};
 	struct swim_config swim = {
 		.members = l->members, .seed = random_u64(&n->random), .self = n->config.public,
+		.profile = n->config.profile,
 	};
 	struct paths_config paths = {
 		.members = l->members, .seed = random_u64(&n->random), .random = &n->random,

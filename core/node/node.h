@@ -11,6 +11,7 @@
 #include "base/outbox.h"
 #include "control/report.h"
 #include "crypto/random.h"
+#include "swim/swim.h"
 #include "wg/uapi.h"
 
 struct node;
@@ -26,6 +27,7 @@ struct node_config {
 	struct public_key public;
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
 	bool gossip_only;            /* membership alone: no tunnels, no packets */
+	enum swim_profile profile;   /* how much gossip may cost */
 	struct endpoint announce;    /* first of our candidates; port 0: `port`; family 0: none. On
 	                                loopback: others' candidates there are believed, too */
 	uint8_t entropy[32];

@@ -5,7 +5,7 @@
  * from the first class and from most sends left (fewest sent) on, until it is full. Each item is
  * sent 3 + (ceil(log2(n + 1)) + 1) / 2 times by each node that spreads it (5 times for 10, 7 for
  * 100, 10 for 10,000), on every message that goes out anyway and in bursts to
- * three members every fifth of a second while the queue is not empty.
+ * three members every 120 ms while the queue is not empty.
  *
  * When the queue is full, accusations with the fewest sends left give way first; what cannot get
  * in is dropped: the view digest finds the difference later. */
@@ -13,14 +13,13 @@
 
 #include "swim/member.h"
 
-#define BURST_MS 200u
+#define BURST_MS 120u
 #define BURST_MEMBERS 3u
 #define BURST_TRIES 12u
 #define MISSES 8u /* items that did not fit, before a message counts as full */
 /* Bytes a second, each for what is spread and for synchronisation; 256 KB and 2 MB at once. What
  * answers or asks a single question, our own record and accusations of the receiver are bounded
  * by their own rates. */
-#define BUDGET_PER_SECOND 32768u
 #define GOSSIP_BURST_S 8u
 #define SYNC_BURST_S 64u
 #define OVERHEAD (CHANNEL_OVERHEAD + 28u)
@@ -150,7 +149,7 @@ bool sync_budget_left(const struct swim *s)
 
 static void spend(const struct swim *s, struct instant *full, size_t bytes)
 {
-	struct span cost = { (bytes + OVERHEAD) * (1000000000u / BUDGET_PER_SECOND) };
+	struct span cost = { (bytes + OVERHEAD) * (1000000000u / s->profile->budget) };
 
 	if (instant_before(*full, s->now))
 		*full = s->now;
@@ -174,6 +173,8 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 
 	if (is_quiet(s))
 		h.flags |= WIRE_QUIET;
+	if (s->members[to].digest == s->digest)
+		h.flags |= WIRE_BRIEF;
 	*d = (struct draft){ .to = to, .ok = memory != NULL };
 	d->bulk = type == WIRE_LIST || (flags & WIRE_BULK);
 	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
@@ -183,12 +184,21 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 void draft_items(struct draft *d)
 {
 	d->body = wr_len(&d->w);
-	wr_u8(&d->w, 0);
 }
 
+/* The number of items comes before the first of them. */
 static size_t room(const struct draft *d)
 {
-	return wr_ok(&d->w) ? (size_t)(d->w.end - d->w.at) : 0;
+	size_t left = wr_ok(&d->w) ? (size_t)(d->w.end - d->w.at) : 0;
+
+	return d->items || !left ? left : left - 1;
+}
+
+static void count_item(struct draft *d)
+{
+	if (!d->items)
+		wr_u8(&d->w, 0);
+	d->items++;
 }
 
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
@@ -198,8 +208,8 @@ bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 	BUG_ON(!s->members[slot].sequence);
 	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)
 		return false;
+	count_item(d);
 	wire_put_record(&d->w, bytes_of(r->wire, r->len));
-	d->items++;
 	d->records++;
 	if (slot == s->cap) {
 		d->own_in = true;
@@ -218,8 +228,8 @@ bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_
 
 	if (room(d) < WIRE_ACCUSATION || d->items == WIRE_ITEMS_MAX)
 		return false;
+	count_item(d);
 	wire_put_accusation(&d->w, &a);
-	d->items++;
 	return true;
 }
 
@@ -329,7 +339,10 @@ void draft_send(struct swim *s, struct draft *d)
 	if (!d->ok)
 		return;
 	BUG_ON(!wr_ok(&d->w));
-	d->w.start[d->body] = d->items;
+	if (d->items)
+		d->w.start[d->body] = d->items;
+	else
+		d->w.start[WIRE_FLAGS_AT] |= WIRE_BARE;
 	outbox_commit(s->out, OUT_MESSAGE, wr_len(&d->w))->slot = d->to;
 	s->counters.records_sent += d->records;
 	if (d->bulk)
@@ -348,6 +361,23 @@ static void burst_to(struct swim *s, uint32_t slot)
 		draft_send(s, &d);
 }
 
+/* The reachable member that many places after us in the order of ids. */
+static uint32_t after_us(const struct swim *s, unsigned places)
+{
+	uint32_t at = member_from(s, s->members[s->cap].id);
+
+	for (uint32_t i = 1; i < s->known; i++) {
+		uint32_t slot = s->by_id[(at + i) % s->known];
+
+		if (slot != s->cap && s->members[slot].near && places-- == 1)
+			return slot;
+	}
+	return NONE;
+}
+
+/* Chance alone leaves out one in e^sends. So one of the three is always the next in a circle:
+ * whoever has spread an item has sent it to those who follow him, and nobody is left out unless
+ * all of his predecessors are, or what they sent was lost. */
 void gossip_burst(struct swim *s)
 {
 	uint32_t chosen[BURST_MEMBERS];
@@ -355,6 +385,9 @@ void gossip_burst(struct swim *s)
 
 	if (!s->bursting || !instant_reached(s->burst_at, s->now))
 		return;
+	s->burst_turn = (s->burst_turn + 1) % sends_for(s->counters.alive + 1);
+	chosen[0] = after_us(s, s->burst_turn + 1);
+	n = chosen[0] != NONE;
 	for (unsigned i = 0; i < BURST_TRIES && n < BURST_MEMBERS && s->near_count; i++) {
 		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
 		bool again = false;

@@ -10,7 +10,7 @@ void gossip_record(struct swim *s, uint32_t slot);
 void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser);
 /* Everything about a slot whose member goes. */
 void gossip_forget(struct swim *s, uint32_t slot);
-/* Bursts: due is now; next one a fifth of a second later. */
+/* Bursts: due is now; the next one 120 ms later. */
 void gossip_burst(struct swim *s);
 static inline bool gossip_idle(const struct swim *s)
 {
@@ -28,7 +28,7 @@ struct draft {
 	bool spreads;     /* so is something from the queue */
 	bool bulk;        /* LIST, or ITEMS that answer one */
 	bool ok;
-	size_t body;      /* offset of the count of items */
+	size_t body;      /* offset of the count of items, if there are any */
 };
 
 /* Starts a message of this type to that member. The caller writes the body into d->w, then

@@ -22,7 +22,6 @@
 #include "crypto/hash.h"
 
 #define ERRANDS_PER_ORIGIN 16u
-#define ERRAND_LIFE_PERMILLE 1000u
 
 static const uint8_t ring_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
 				      'r', 'i', 'n', 'g', ' ', '1' };
@@ -164,23 +163,24 @@ static void ask_helpers(struct swim *s, const struct probe *p)
 		send_ping_req(s, chosen[i], p);
 }
 
-/* A part of the period, longer while we are not well. */
-static struct span stretched(const struct swim *s, unsigned parts)
+/* Longer while we are not well. */
+static struct span stretched(const struct swim *s, uint32_t ms)
 {
-	return permille(s->period, (uint64_t)parts * (s->health + 1));
+	return span_ms((uint64_t)ms * (s->health + 1));
 }
 
 static void step(struct swim *s, struct probe *p)
 {
+	const struct profile *t = s->profile;
 	bool direct = s->members[p->slot].reachable;
 
-	if (direct && p->tries < PROBE_TRIES)
+	if (direct && p->tries < t->tries)
 		probe_ping(s, p->slot, p->id);
-	if (p->tries == 2 || p->tries == 5 || (!direct && !p->tries))
+	if (p->tries == t->help_at[0] || p->tries == t->help_at[1] || (!direct && !p->tries))
 		ask_helpers(s, p);
 	p->tries++;
-	p->next = instant_add(p->started, stretched(s, p->tries * GAP_PERMILLE));
-	if (p->tries >= PROBE_TRIES || instant_before(p->ends, p->next))
+	p->next = instant_add(p->started, stretched(s, p->tries * t->gap_ms));
+	if (p->tries >= t->tries || instant_before(p->ends, p->next))
 		p->next = p->ends;
 }
 
@@ -194,7 +194,7 @@ bool probe_start(struct swim *s, uint32_t slot)
 		*p = (struct probe){ .used = true, .slot = slot };
 		p->id = (uint32_t)rng_u64(&s->rng) | 1;
 		p->started = s->now;
-		p->ends = instant_add(s->now, stretched(s, PROBE_PERMILLE));
+		p->ends = instant_add(s->now, stretched(s, s->profile->fail_ms));
 		s->members[slot].probed = s->now;
 		s->probe_count++;
 		step(s, p);
@@ -297,8 +297,8 @@ void errand_start(struct swim *s, uint32_t origin, uint32_t id, const struct pub
 	}
 	*e = (struct errand){ .origin = origin, .target = slot, .origin_id = id };
 	e->ping_id = (uint32_t)rng_u64(&s->rng) | 1;
-	e->nack_at = instant_add(s->now, permille(s->period, HELPER_PERMILLE));
-	e->ends = instant_add(s->now, permille(s->period, ERRAND_LIFE_PERMILLE));
+	e->nack_at = instant_add(s->now, span_ms(s->profile->nack_ms));
+	e->ends = instant_add(s->now, span_ms(s->profile->again_ms));
 	s->errand_count++;
 	probe_ping(s, slot, e->ping_id);
 }

@@ -17,14 +17,21 @@
 
 #define NONE UINT32_MAX
 
-/* Times in permille of a period, so that a longer period stretches all of them. */
-#define GAP_PERMILLE 100u        /* between two tries of a probe */
-#define PROBE_PERMILLE 800u      /* a probe fails after this */
-#define HELPER_PERMILLE 150u     /* a helper says nack after this */
-#define MIN_SUSPICION_PERMILLE 2000u
+/* What a profile fixes; milliseconds. */
+struct profile {
+	uint32_t period_ms;         /* from one probe to the next */
+	uint32_t gap_ms;            /* between two tries of a probe */
+	uint32_t fail_ms;           /* a probe fails after this */
+	uint32_t nack_ms;           /* a helper says nack after this */
+	uint32_t again_ms;          /* from one probe of a suspect to the next */
+	uint32_t suspicion_ms;      /* at least, before a verdict */
+	uint8_t tries;
+	uint8_t help_at[2];         /* tries at which helpers are asked */
+	uint32_t budget;            /* bytes a second for spreading, and for synchronising */
+};
+
 #define MAX_SUSPICION_FACTOR 6u
 
-#define PROBE_TRIES 8u
 #define PROBE_MAX 32u            /* at once */
 #define HELPERS 3u
 #define ERRAND_MAX 64u           /* pings for others, at once */
@@ -134,6 +141,7 @@ struct swim {
 	struct outbox *out;
 
 	uint32_t cap;               /* members; the slot of this node in the next two */
+	const struct profile *profile;
 	struct span period;
 	struct rng rng;
 	struct swim_counters counters;
@@ -186,6 +194,7 @@ struct swim {
 	uint32_t heads[GOSSIP_CLASSES][SENDS_MAX]; /* index plus 1, by sends left */
 	bool bursting;
 	struct instant burst_at;
+	uint32_t burst_turn;        /* who of those that follow us gets the next one */
 	struct instant gossip_full; /* buckets of bytes */
 	struct instant sync_full;
 
@@ -199,11 +208,6 @@ struct swim {
 	bool left;
 	struct job jobs[JOB_MAX];
 };
-
-static inline struct span permille(struct span of, uint64_t n)
-{
-	return (struct span){ of.ns / 1000 * n };
-}
 
 /* Takes one of `burst` tokens that come back one in `each`; *full: when all are back. */
 static inline bool bucket_take(struct instant *full, struct instant now, struct span each,

@@ -69,7 +69,7 @@ static struct span time_out(const struct swim *s, unsigned accusers)
 	uint32_t others = s->counters.alive ? s->counters.alive - 1 : 0;
 	unsigned k = others < CONFIRMERS ? others : CONFIRMERS;
 	unsigned c = accusers < CONFIRMERS ? accusers : CONFIRMERS;
-	struct span least = permille(s->period, MIN_SUSPICION_PERMILLE);
+	struct span least = span_ms(s->profile->suspicion_ms);
 	uint64_t more = (MAX_SUSPICION_FACTOR - 1) * least.ns;
 
 	return (struct span){ least.ns + more / 1000 * (1000u - shortening[k][c]) };
@@ -83,11 +83,16 @@ static void set_verdict(struct swim *s, struct suspicion *x)
 		x->verdict_at = s->now;
 }
 
-/* When to look at it next: at the verdict, or for another probe a period after the last one
+static struct span again(const struct swim *s)
+{
+	return span_ms(s->profile->again_ms);
+}
+
+/* When to look at it next: at the verdict, or for another probe some time after the last one
  * began. */
 static void schedule(struct swim *s, struct suspicion *x)
 {
-	struct instant probe = instant_add(s->members[x->slot].probed, s->period);
+	struct instant probe = instant_add(s->members[x->slot].probed, again(s));
 
 	if (!instant_before(s->now, probe))
 		probe = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
@@ -229,13 +234,13 @@ static bool may_judge(const struct swim *s, const struct suspicion *x)
 		return false;
 	return s->counters.alive == 1
 	       || (instant_before(x->since, s->heard)
-		   && instant_since(s->now, s->heard).ns <= 2 * s->period.ns * (s->health + 1));
+		   && instant_since(s->now, s->heard).ns <= 2 * again(s).ns * (s->health + 1));
 }
 
 static void look(struct swim *s, struct suspicion *x)
 {
 	uint32_t index = index_of(s, x);
-	struct instant again = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
+	struct instant soon = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
 	struct span token = { 1000000000u / LOOKS_PER_SECOND };
 
 	if (x->own && instant_reached(x->verdict_at, s->now)) {
@@ -249,7 +254,7 @@ static void look(struct swim *s, struct suspicion *x)
 		}
 		x->verdict_at = instant_add(s->now, span_ms(STALL_EXTRA_MS));
 	}
-	if (x->own && instant_since(s->now, s->members[x->slot].probed).ns < s->period.ns) {
+	if (x->own && instant_since(s->now, s->members[x->slot].probed).ns < again(s).ns) {
 		schedule(s, x);
 		return;
 	}
@@ -261,14 +266,14 @@ static void look(struct swim *s, struct suspicion *x)
 	if (probe_running(s, x->slot)
 	    || (!x->own && !bucket_take(&s->verify_full, s->now, token, LOOKS_BURST))
 	    || !probe_start(s, x->slot)) {
-		heap_set(&s->suspicion_heap, index, again);
+		heap_set(&s->suspicion_heap, index, soon);
 		return;
 	}
 	if (x->own)
 		schedule(s, x);
 	else
 		heap_set(&s->suspicion_heap, index,
-			 instant_add(s->now, permille(s->period, GAP_PERMILLE)));
+			 instant_add(s->now, span_ms(s->profile->gap_ms)));
 	x->looked = true;
 }
 

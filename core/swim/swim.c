@@ -26,6 +26,26 @@
 #define LEAVE_MAX 128u      /* messages of one step */
 #define MEMBERS_MAX (UINT32_C(1) << 24)
 
+/* --- profiles */
+
+/* An idle node sends a ping and an ack a period: 2 * (48 + 73 + 14) = 270 bytes over IPv6, 230
+ * over IPv4. Detection takes half a period, fail_ms and suspicion_ms, and a second to spread. */
+static const struct profile profiles[SWIM_PROFILES] = {
+	[SWIM_LAN] = {
+		.period_ms = 1400, .gap_ms = 100, .fail_ms = 800, .nack_ms = 150, .again_ms = 1000,
+		.suspicion_ms = 1800, .tries = 8, .help_at = { 2, 5 }, .budget = 32768,
+	},
+	[SWIM_WAN] = {
+		.period_ms = 3500, .gap_ms = 250, .fail_ms = 2000, .nack_ms = 450, .again_ms = 2500,
+		.suspicion_ms = 4000, .tries = 8, .help_at = { 2, 5 }, .budget = 16384,
+	},
+	[SWIM_METERED] = {
+		.period_ms = 15000, .gap_ms = 800, .fail_ms = 5000, .nack_ms = 1500,
+		.again_ms = 7500, .suspicion_ms = 15000, .tries = 6, .help_at = { 2, 4 },
+		.budget = 4096,
+	},
+};
+
 /* --- memory */
 
 static size_t aligned(size_t size)
@@ -85,7 +105,9 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 
 	s->now = now;
 	s->cap = config->members;
-	s->period = config->period.ns ? config->period : span_s(1);
+	BUG_ON(config->profile >= SWIM_PROFILES);
+	s->profile = &profiles[config->profile];
+	s->period = config->period.ns ? config->period : span_ms(s->profile->period_ms);
 	rng_init(&s->rng, config->seed);
 	s->members = (struct member *)(base + l.members);
 	s->records = (struct record *)(base + l.records);
@@ -296,6 +318,17 @@ static void input_body(struct swim *s, uint32_t from, const struct wire_message 
 	}
 }
 
+/* A brief header leaves out what follows from equal digests. It was true when it left; if our
+ * view has changed since, it says nothing. */
+static bool complete(const struct swim *s, uint32_t from, struct wire_header *h)
+{
+	if (!(h->flags & WIRE_BRIEF))
+		return true;
+	h->known = h->digest == s->digest ? s->members[s->cap].sequence : 0;
+	h->count = h->digest == s->digest ? s->records_held : s->members[from].count;
+	return h->digest == s->digest;
+}
+
 /* The sender's header says what it holds of us: less than there is, or more than we know. */
 static void compare_own(struct swim *s, uint32_t from, const struct wire_header *h)
 {
@@ -310,7 +343,7 @@ static void compare_own(struct swim *s, uint32_t from, const struct wire_header 
 		sync_give(s, from, s->cap);
 }
 
-static void input(struct swim *s, uint32_t from, const struct wire_message *m)
+static void input(struct swim *s, uint32_t from, struct wire_message *m)
 {
 	records_heard(s, from);
 	for (unsigned i = 0; i < m->items; i++) {
@@ -319,7 +352,8 @@ static void input(struct swim *s, uint32_t from, const struct wire_message *m)
 		else
 			records_accused(s, from, &m->item[i].accusation);
 	}
-	compare_own(s, from, &m->h);
+	if (complete(s, from, &m->h))
+		compare_own(s, from, &m->h);
 	input_body(s, from, m);
 	sync_compare(s, from, &m->h, m->h.type == WIRE_ACK);
 }

@@ -19,12 +19,16 @@
 
 struct swim;
 
+/* How much may be spent while nothing happens, in IP bytes a second over IPv6: 200, 80, 20. */
+enum swim_profile { SWIM_LAN, SWIM_WAN, SWIM_METERED, SWIM_PROFILES };
+
 struct swim_config {
 	uint32_t members;
 	uint64_t seed;               /* of its rng */
 	uint8_t hash_key[16];
 	struct public_key self;
-	struct span period;          /* probe period; 0: the default 1 s */
+	enum swim_profile profile;
+	struct span period;          /* probe period; 0: the profile's */
 };
 
 enum swim_state {

@@ -11,8 +11,12 @@ static void get_header(struct cursor *c, struct wire_header *h)
 	h->type = cur_u8(c);
 	h->flags = cur_u8(c);
 	h->id = cur_be32(c);
-	h->known = cur_be64(c);
-	h->count = cur_be32(c);
+	h->known = 0;
+	h->count = 0;
+	if (!(h->flags & WIRE_BRIEF)) {
+		h->known = cur_be64(c);
+		h->count = cur_be32(c);
+	}
 	h->digest = cur_be64(c);
 }
 
@@ -120,7 +124,9 @@ bool wire_decode(struct bytes message, struct wire_message *out)
 	get_header(&c, &out->h);
 	out->entries = 0;
 	get_body(&c, out);
-	out->items = get_count(&c, WIRE_ACCUSATION, WIRE_ITEMS_MAX);
+	out->items = 0;
+	if (!(out->h.flags & WIRE_BARE))
+		out->items = get_count(&c, WIRE_ACCUSATION, WIRE_ITEMS_MAX);
 	for (unsigned i = 0; i < out->items && cur_ok(&c); i++)
 		get_item(&c, &out->item[i]);
 	return cur_done(&c);
@@ -131,8 +137,10 @@ void wire_put_header(struct writer *w, const struct wire_header *h)
 	wr_u8(w, h->type);
 	wr_u8(w, h->flags);
 	wr_be32(w, h->id);
-	wr_be64(w, h->known);
-	wr_be32(w, h->count);
+	if (!(h->flags & WIRE_BRIEF)) {
+		wr_be64(w, h->known);
+		wr_be32(w, h->count);
+	}
 	wr_be64(w, h->digest);
 }
 

@@ -2,8 +2,9 @@
  *
  *   type 1 | flags 1 | id 4 | known 8 | count 4 | digest 8 | body | items n 1 | items
  *
+ * without known and count if BRIEF, without n and items if BARE: what idle meshes send is both.
  * A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its
- * form: records in it decode, lists rise strictly and lie in their range, nothing is left over. /
+ * form: records in it decode, lists rise strictly and lie in their range, nothing is left over.
  */
 #ifndef SWIM_WIRE_H
 #define SWIM_WIRE_H
@@ -12,7 +13,9 @@
 #include "base/cursor.h"
 #include "identity/channel.h"
 
+#define WIRE_FLAGS_AT 1u
 #define WIRE_HEADER 26u
+#define WIRE_BRIEF_LEN 12u /* by so much a header is shorter */
 #define WIRE_ENTRY 17u
 #define WIRE_ACCUSATION 25u
 #define WIRE_RECORD_HEADER 1u
@@ -34,6 +37,8 @@ enum wire_type {
 enum wire_flags {
 	WIRE_QUIET = 1, /* the sender has nothing queued and suspects nobody */
 	WIRE_BULK = 2,  /* ITEMS: records that answer a LIST or a WANT */
+	WIRE_BRIEF = 4, /* no known, no count: the digest says that the views are equal */
+	WIRE_BARE = 8,  /* no items */
 };
 
 enum wire_nack { WIRE_NACK_SILENT, WIRE_NACK_UNKNOWN };

@@ -80,6 +80,29 @@ static void a_ping_has_the_bytes_of_the_specification(void)
 		ok(!decodes(want, len));
 }
 
+static void an_idle_ping_is_fourteen_bytes(void)
+{
+	static const uint8_t want[] = {
+		0x10, 0x0d, 1, 2, 3, 4, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28,
+	};
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct wire_header h = ping;
+	struct wire_message m;
+	struct writer w = wr_of(memory, sizeof(memory));
+
+	h.flags |= WIRE_BRIEF | WIRE_BARE;
+	wire_put_header(&w, &h);
+	eq_int(wr_len(&w), sizeof(want));
+	eq_int(wr_len(&w), WIRE_HEADER - WIRE_BRIEF_LEN);
+	eq_mem(memory, want, sizeof(want));
+	ok(wire_decode(bytes_of(want, sizeof(want)), &m));
+	ok(!m.h.known && !m.h.count && m.h.digest == ping.digest && !m.items);
+	for (size_t len = 0; len < sizeof(want); len++)
+		ok(!decodes(want, len));
+	wr_u8(&w, 0); /* bare has no number of items */
+	ok(!decodes(memory, wr_len(&w)));
+}
+
 static void records_and_accusations_come_back_as_they_went(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
@@ -306,6 +329,7 @@ static void random_bytes_are_read_within_their_bounds(void)
 
 TAP_TESTS(
 	T(a_ping_has_the_bytes_of_the_specification),
+	T(an_idle_ping_is_fourteen_bytes),
 	T(records_and_accusations_come_back_as_they_went),
 	T(a_count_that_is_not_the_number_of_items_refuses_the_whole_message),
 	T(the_largest_messages_fit_and_one_more_does_not),

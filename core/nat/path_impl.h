@@ -12,7 +12,7 @@
 #define PATH_OBSERVERS 16u
 #define PATH_IPS 4096u        /* buckets of IP addresses, by keyed hash */
 #define SEED_PENDING 512u     /* probes to seeds that may still be answered */
-#define SEED_RATE_NS 20000000u /* 50 probes to seeds a second in all */
+#define SEED_RATE 50u         /* probes to seeds in any second, in all */
 #define NO_ADDRESS 255u
 #define NO_SLOT UINT32_MAX
 
@@ -86,7 +86,9 @@ struct paths {
 
 	struct seed seeds[MAX_SEEDS];
 	uint32_t seed_count;
-	struct instant seed_next;   /* pacing of all probes to seeds */
+	struct instant seed_sent[SEED_RATE]; /* the last probes to seeds, a ring */
+	uint32_t seed_sent_at;
+	struct instant seed_next;   /* not before this */
 	struct pending pending[SEED_PENDING];
 	uint32_t pending_at;
 

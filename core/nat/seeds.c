@@ -1,8 +1,9 @@
 /* First contact when both know each other's key: each seed is asked, one sealed probe at a time,
  * for each trusted key that has no path yet. Only the right node can open the probe; for anybody
- * else there is nothing to see. All seeds together get 50 probes a second; a seed that does not
- * answer is asked again after an eighth of the time that we have been waiting for it, at least a
- * second and at most ten minutes. */
+ * else there is nothing to see. All seeds together get 50 probes in any second, at once where there
+ * are so many: a mesh of 50 is found in one round trip. A seed that does not answer is asked again
+ * after an eighth of the time that we have been waiting for it, at least a second and at most ten
+ * minutes. */
 #include "nat/path_impl.h"
 
 #include <string.h>
@@ -107,7 +108,9 @@ static void seed_step(struct paths *p, uint32_t number, struct instant now, stru
 	q->seed = number;
 	q->sent = now;
 	probe_send(p, slot, &s->to, true, q->id, out);
-	p->seed_next = instant_add(now, (struct span){ SEED_RATE_NS });
+	p->seed_sent[p->seed_sent_at++ % SEED_RATE] = now;
+	struct instant oldest = p->seed_sent[p->seed_sent_at % SEED_RATE];
+	p->seed_next = instant_is_set(oldest) ? instant_add(oldest, span_s(1)) : now;
 }
 
 void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out)
@@ -119,9 +122,10 @@ void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out)
 		uint32_t i = (n + (uint32_t)(now.ns >> 24)) % p->seed_count;
 
 		while (instant_reached(p->seeds[i].next, now)) {
-			seed_step(p, i, now, out);
-			if (!instant_reached(p->seed_next, now))
+			if (!instant_reached(p->seed_next, now) ||
+			    !outbox_has_room(out, 1, PATH_PROBE_LONG))
 				return;
+			seed_step(p, i, now, out);
 		}
 	}
 }

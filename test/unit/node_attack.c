@@ -492,8 +492,11 @@ static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 	}
 	ok(seen[0][0] > 100 && seen[0][2] > 5);
 	ok(seen[1][0] > 0 && seen[1][1] > 0);
+	/* What was meant for others, too, came to this seed: it is under unknown tags. */
 	ok(counter_of(machines[0].node, "drop_control_unknown_tag") >= seen[1][0]);
-	ok(counter_of(machines[0].node, "drop_control_forged") >= seen[0][0]);
+	ok(counter_of(machines[0].node, "drop_control_unknown_tag") +
+	   counter_of(machines[0].node, "drop_control_forged") >= seen[0][0] + seen[1][0]);
+	ok(counter_of(machines[0].node, "drop_control_forged") > 100);
 	ok(counter_of(machines[0].node, "wireguard_drop_unknown_peer") >= seen[1][1]);
 }
 

@@ -12,12 +12,15 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define KEY_TEXT 256 /* a key file with generous white space */
 #define IPV6_LEN 64
+#define DYING_TRIES 50     /* for what a killed daemon still holds */
+#define DYING_PAUSE_MS 10
 
 static const char *const saved_names[PRIV_SAVES] = {
 	[PRIV_SAVE_CLOCK] = "state/clock",
@@ -165,45 +168,56 @@ static int refuse_rights(const struct priv *p)
 	return 1;
 }
 
-/* What is there under our name: ours goes, another's stays and stops us. */
+/* -EBUSY while a process holds its TUN. */
+static int remove_leftover(struct priv *p, const struct rtnl_link *link)
+{
+	char name[IFNAMSIZ];
+	int fd, r;
+
+	memcpy(name, link->name, sizeof(name));
+	fd = strcmp(link->kind, "tun") == 0 ? tun_open(name) : -1;
+	if (fd == -EBUSY)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	r = rtnl_link_delete(&p->netlink, link->index);
+	return r == -ENODEV ? 0 : r;
+}
+
+/* What is there under our name: ours goes, another's stays and stops us. A node process whose
+ * parent was killed just now holds the TUN for a moment; that of a daemon that moved the interface
+ * here from another network namespace stays busy. */
 static int clear_place(struct priv *p)
 {
 	const char *name = p->child->interface;
 	struct rtnl_link link;
-	int r = rtnl_link_get(&p->netlink, name, &link);
+	int r = 0;
 
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0) {
-		priv_say("cannot look for %s: %s", name, p->netlink.error);
-		return 1;
+	for (int i = 0; i < DYING_TRIES; i++) {
+		r = rtnl_link_get(&p->netlink, name, &link);
+		if (r == -ENODEV)
+			return 0;
+		if (r < 0) {
+			priv_say("cannot look for %s: %s", name, p->netlink.error);
+			return 1;
+		}
+		if (strncmp(link.alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) != 0) {
+			priv_say("there is an interface %s already (%s), and it is not ours; "
+				 "choose another name%s", name,
+				 link.kind[0] ? link.kind : "no virtual one",
+				 p->config->mesh ? " with --interface" : "");
+			return 1;
+		}
+		r = remove_leftover(p, &link);
+		if (r != -EBUSY)
+			break;
+		poll(NULL, 0, DYING_PAUSE_MS);
 	}
-	if (strncmp(link.alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) != 0) {
-		priv_say("there is an interface %s already (%s), and it is not ours; choose "
-			 "another name%s", name, link.kind[0] ? link.kind : "no virtual one",
-			 p->config->mesh ? " with --interface" : "");
-		return 1;
-	}
-
-	/* The TUN of a daemon that moved it here from another network namespace is busy. */
-	char busy[IFNAMSIZ];
-
-	memcpy(busy, link.name, sizeof(busy));
-
-	int fd = strcmp(link.kind, "tun") == 0 ? tun_open(busy) : -1;
-
-	if (fd == -EBUSY) {
+	if (r == -EBUSY)
 		priv_say("%s is in use by a process of another network namespace", name);
-		return 1;
-	}
-	if (fd >= 0)
-		close(fd);
-	r = rtnl_link_delete(&p->netlink, link.index);
-	if (r < 0 && r != -ENODEV) {
+	else if (r < 0)
 		priv_say("cannot remove the left-over interface %s: %s", name, p->netlink.error);
-		return 1;
-	}
-	return 0;
+	return r < 0;
 }
 
 static int make_tun(struct priv *p)
@@ -349,6 +363,10 @@ static int open_udp(struct priv *p)
 	if (r)
 		return r;
 	r = udp_open(&p->udp, port, 0);
+	for (int i = 0; i < DYING_TRIES && r == -EADDRINUSE; i++) {
+		poll(NULL, 0, DYING_PAUSE_MS);
+		r = udp_open(&p->udp, port, 0);
+	}
 	if (r == -EADDRINUSE) {
 		priv_say("UDP port %u is already used by another program "
 			 "(see: ss -lunp 'sport = :%u'); choose another with --port", port, port);

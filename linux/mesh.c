@@ -214,8 +214,9 @@ static void on_tun(void *ctx, uint32_t events)
 		int n = tun_read(m->child->tun, m->packet, MAX_PACKET);
 
 		if (n == -EBADFD) {
-			fprintf(stderr, "meshguard: %s was removed; ending\n", m->child->interface);
-			m->stopping = true;
+			fprintf(stderr, "meshguard: %s was removed by somebody else; start again "
+				"with: meshguard up\n", m->child->interface);
+			m->failed = true;
 			loop_remove(&m->loop, m->child->tun);
 		}
 		if (n <= 0)

@@ -325,6 +325,8 @@ static void prepare_process(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN); /* nothing of ours; death by it would leave the interface */
+	signal(SIGUSR2, SIG_IGN);
 	block_signals(SIG_BLOCK);
 }
 

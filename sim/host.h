@@ -18,6 +18,7 @@ struct host {
 	struct secret_key secret;
 	struct prefix prefix;
 	struct endpoint at;          /* its underlay address, as it knows it */
+	uint32_t box;                /* the NAT that it is behind plus 1; 0: none */
 	struct rng rng;              /* entropy of its node */
 
 	struct node *node;           /* NULL: off */

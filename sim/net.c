@@ -32,30 +32,137 @@ static uint32_t number_of(const struct ip *ip)
 	return ip->family == FAMILY_IPV4 ? number - (198u << 24 | 18u << 16) : UINT32_MAX;
 }
 
-void net_give_address(struct world *w, uint32_t i)
+static uint32_t fresh_number(struct world *w)
 {
-	struct host *h = &w->hosts[i];
-
 	if (!w->owners) {
 		w->owners = malloc(ADDRESSES * sizeof(*w->owners));
 		BUG_ON(!w->owners);
 		memset(w->owners, 0xff, ADDRESSES * sizeof(*w->owners));
 	}
-	if (h->at.port)
-		w->owners[number_of(&h->at.ip)] = NOBODY;
 	BUG_ON(++w->addresses == ADDRESSES);
-	h->at = (struct endpoint){ .ip = address_of(w->ipv6, w->addresses), .port = MESH_PORT };
-	w->owners[w->addresses] = i;
+	return w->addresses;
 }
 
-uint32_t net_owner(const struct world *w, const struct endpoint *to)
+static void leave_address(struct world *w, uint32_t i)
+{
+	struct host *h = &w->hosts[i];
+
+	if (h->at.port && !h->box)
+		w->owners[number_of(&h->at.ip)] = NOBODY;
+	h->box = 0;
+}
+
+void net_give_address(struct world *w, uint32_t i)
+{
+	uint32_t number = fresh_number(w);
+
+	leave_address(w, i);
+	w->hosts[i].at = (struct endpoint){ .ip = address_of(w->ipv6, number), .port = MESH_PORT };
+	w->owners[number] = i;
+}
+
+/* --- NATs: the inside of number b is 192.168.b.0/24, machines there from .2 on */
+
+void world_nat(struct world *w, const bool *set, const struct nat_config *config)
+{
+	struct nat_config c = *config;
+	uint32_t box = w->box_count++, number = fresh_number(w);
+	uint8_t next = 2;
+
+	BUG_ON(box > 255);
+	c.outside = address_of(false, number);
+	w->boxes = realloc(w->boxes, w->box_count * sizeof(*w->boxes));
+	BUG_ON(!w->boxes);
+	w->boxes[box] = natbox_new(&c, world_stream(w, "nat", box));
+	w->owners[number] = w->n + box;
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct host *h = &w->hosts[i];
+
+		if (!set[i] || next == 255)
+			continue;
+		leave_address(w, i);
+		h->at.ip = ip_v4(192, 168, (uint8_t)box, next++);
+		h->box = box + 1;
+		h->well_since = w->now;
+		world_tell_addresses(w, i);
+	}
+}
+
+void world_nat_reboot(struct world *w, uint32_t i)
+{
+	if (w->hosts[i].box)
+		natbox_forget(w->boxes[w->hosts[i].box - 1]);
+}
+
+/* The machine with that inside address. */
+static uint32_t inside_host(const struct world *w, uint32_t box, const struct endpoint *inside)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->hosts[i].box == box + 1 && endpoint_equal(&w->hosts[i].at, inside))
+			return i;
+	return NOBODY;
+}
+
+static bool is_inside(const struct ip *ip)
+{
+	return ip->family == FAMILY_IPV4 && ip->b[0] == 192 && ip->b[1] == 168;
+}
+
+/* The host or (from n on) NAT with that public address. */
+static uint32_t owner(const struct world *w, const struct endpoint *to)
 {
 	uint32_t number = number_of(&to->ip);
 
-	if (number >= ADDRESSES || w->owners[number] == NOBODY)
-		return NOBODY;
+	if (number >= ADDRESSES || w->owners[number] == NOBODY || w->owners[number] >= w->n)
+		return number >= ADDRESSES ? NOBODY : w->owners[number];
 	return endpoint_equal(&w->hosts[w->owners[number]].at, to) ? w->owners[number] : NOBODY;
 }
+
+/* Whom a datagram is for as things are when it is sent: decides by which link it goes. */
+static uint32_t addressee(const struct world *w, uint32_t from, const struct endpoint *to)
+{
+	uint32_t who = owner(w, to), box;
+	struct endpoint inside;
+
+	if (is_inside(&to->ip))
+		return w->hosts[from].box ? inside_host(w, w->hosts[from].box - 1, to) : NOBODY;
+	if (who < w->n || who == NOBODY)
+		return who;
+	box = who - w->n;
+	if (natbox_owner(w->boxes[box], w->now, to->port, &inside))
+		return inside_host(w, box, &inside);
+	return NOBODY;
+}
+
+/* The source as the receiver sees it; false: lost in the sender's own NAT. */
+static bool leaves(struct world *w, uint32_t from, const struct endpoint *to, struct endpoint *as)
+{
+	const struct host *h = &w->hosts[from];
+	struct natbox *box = h->box ? w->boxes[h->box - 1] : NULL;
+
+	*as = h->at;
+	if (!box || is_inside(&to->ip))
+		return true;
+	if (ip_equal(&to->ip, &natbox_config(box)->outside) && !natbox_config(box)->hairpin)
+		return false;
+	return natbox_out(box, w->now, &h->at, to, as);
+}
+
+uint32_t net_receiver(struct world *w, const struct datagram *d)
+{
+	uint32_t who = owner(w, &d->to);
+	struct endpoint inside;
+
+	if (is_inside(&d->to.ip))
+		return addressee(w, d->sender, &d->to);
+	if (who < w->n || who == NOBODY)
+		return who;
+	if (!natbox_in(w->boxes[who - w->n], w->now, &d->from, d->to.port, &inside))
+		return NOBODY;
+	return inside_host(w, who - w->n, &inside);
+}
+
+/* --- sending */
 
 static const struct link_quality *quality(const struct world *w, uint32_t from, uint32_t to)
 {
@@ -64,13 +171,13 @@ static const struct link_quality *quality(const struct world *w, uint32_t from, 
 	return d->own ? &d->quality : &w->quality;
 }
 
-static void post(struct world *w, uint32_t from, const struct out *o, struct instant at,
-		 uint32_t damage)
+static void post(struct world *w, uint32_t from, const struct endpoint *as, const struct out *o,
+		 struct instant at, uint32_t damage)
 {
 	struct datagram *d = malloc(sizeof(*d) + o->len);
 
 	BUG_ON(!d);
-	*d = (struct datagram){ .from = w->hosts[from].at, .to = o->to, .sender = from };
+	*d = (struct datagram){ .from = *as, .to = o->to, .sender = from };
 	d->len = o->len;
 	d->to.local = (struct ip){ 0 };
 	memcpy(d->data, o->data, o->len);
@@ -83,9 +190,12 @@ static void post(struct world *w, uint32_t from, const struct out *o, struct ins
 static void send(struct world *w, uint32_t from, const struct out *o)
 {
 	struct host *h = &w->hosts[from];
-	uint32_t to = net_owner(w, &o->to), size = o->len + IP_UDP(&o->to.ip);
-	size_t pair = (size_t)from * w->n + to;
+	uint32_t to = addressee(w, from, &o->to), size = o->len + IP_UDP(&o->to.ip);
+	/* A port of a NAT that is nobody's yet may be somebody's when it arrives. */
+	uint32_t link = to != NOBODY ? to : from;
+	size_t pair = (size_t)from * w->n + link;
 	struct link_fate fate;
+	struct endpoint as;
 
 	h->sent_datagrams++;
 	h->sent_bytes += size;
@@ -95,16 +205,17 @@ static void send(struct world *w, uint32_t from, const struct out *o)
 	if (w->trace.datagrams)
 		trace_line(&w->trace, w->now, "%u > %d: %u bytes, first 0x%02x", from, (int)to,
 			   o->len, o->data[0]);
-	if (to == NOBODY || o->to.ip.family != h->at.ip.family || w->cuts[pair]) {
+	if (!leaves(w, from, &o->to, &as) || o->to.ip.family != h->at.ip.family || w->cuts[pair] ||
+	    (to == NOBODY && owner(w, &o->to) == NOBODY)) {
 		w->lost++;
 		return;
 	}
-	link_carry(quality(w, from, to), &w->directions[pair].free, &w->link_rngs[from], w->now,
+	link_carry(quality(w, from, link), &w->directions[pair].free, &w->link_rngs[from], w->now,
 		   size, o->len, &fate);
 	w->lost += !fate.copies;
 	w->carried += fate.copies;
 	for (unsigned i = 0; i < fate.copies; i++)
-		post(w, from, o, fate.at[i], fate.damage[i]);
+		post(w, from, &as, o, fate.at[i], fate.damage[i]);
 }
 
 static const uint8_t *payload_of(struct bytes p)

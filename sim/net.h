@@ -8,7 +8,7 @@
 void net_give_address(struct world *w, uint32_t i);
 /* Sends what the machine's node wished, and takes its packets. */
 void net_carry_out(struct world *w, uint32_t i);
-/* Who has that address now; NOBODY. */
-uint32_t net_owner(const struct world *w, const struct endpoint *to);
+/* Who gets it, now that it arrives; NOBODY. */
+uint32_t net_receiver(struct world *w, const struct datagram *d);
 
 #endif

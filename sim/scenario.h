@@ -24,6 +24,10 @@
  *   cut SET SET | oneway SET SET | heal [SET SET]
  *   loss P | duplicate P | reorder P | corrupt P   [SET SET]   percent
  *   delay T T | mtu N | rate N                     [SET SET]   least, most; bytes; and a second
+ *   nat SET BY BY [random | sequential | preserve] [hairpin]
+ *                              they move behind one NAT: mapping and filtering by any, address or
+ *                              port; ports: preserved where not said
+ *   natboot SET                their NAT forgets everything
  *   calm                       all is undone, nothing is cut or bad, nobody pauses
  *   send SET SET               a packet each
  *   mark                       bytes are counted from here

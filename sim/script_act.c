@@ -277,6 +277,52 @@ static bool act_quality(struct script *s, const struct words *w)
 	return true;
 }
 
+static bool nat_by(struct script *s, const char *word, enum nat_by *out)
+{
+	static const char *const words[] = { "any", "address", "port" };
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(words[i], word)) {
+			*out = (enum nat_by)i;
+			return true;
+		}
+	return script_error(s, "any, address or port: %s", word);
+}
+
+static bool act_nat(struct script *s, const struct words *w)
+{
+	static const char *const words[] = { "random", "sequential", "preserve" };
+	struct nat_config c = { .ports = NAT_PORTS_PRESERVE };
+
+	if (!script_set(s, w->word[1], s->a) || !nat_by(s, w->word[2], &c.mapping) ||
+	    !nat_by(s, w->word[3], &c.filtering))
+		return false;
+	for (unsigned i = 4; i < w->count; i++) {
+		bool known = !strcmp(w->word[i], "hairpin");
+
+		c.hairpin |= known;
+		for (int k = 0; k < 3; k++)
+			if (!strcmp(words[k], w->word[i])) {
+				c.ports = (enum nat_ports)k;
+				known = true;
+			}
+		if (!known)
+			return script_error(s, "hairpin or a choice of ports: %s", w->word[i]);
+	}
+	world_nat(&s->world, s->a, &c);
+	return true;
+}
+
+static void forget_one(struct script *s, uint32_t i)
+{
+	world_nat_reboot(&s->world, i);
+}
+
+static bool act_natboot(struct script *s, const struct words *w)
+{
+	return each(s, w, forget_one);
+}
+
 static bool act_calm(struct script *s, const struct words *w)
 {
 	struct link_quality *q = &s->world.quality;
@@ -331,7 +377,7 @@ static const struct act acts[] = {
 	{ "reorder", 1, 3, act_quality }, { "corrupt", 1, 3, act_quality },
 	{ "delay", 2, 4, act_quality }, { "mtu", 1, 3, act_quality }, { "rate", 1, 3, act_quality },
 	{ "calm", 0, 0, act_calm }, { "send", 2, 2, act_send }, { "mark", 0, 0, act_mark },
-	{ "scope", 1, 1, act_scope },
+	{ "scope", 1, 1, act_scope }, { "nat", 3, 5, act_nat }, { "natboot", 1, 1, act_natboot },
 };
 
 bool script_act(struct script *s, const struct words *w)

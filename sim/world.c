@@ -93,6 +93,9 @@ void world_free(struct world *w)
 		free(h->seeds);
 	}
 	queue_free(&w->queue);
+	for (uint32_t i = 0; i < w->box_count; i++)
+		natbox_free(w->boxes[i]);
+	free(w->boxes);
 	free(w->hosts);
 	free(w->by_key);
 	free(w->link_rngs);
@@ -311,7 +314,7 @@ void world_seed(struct world *w, uint32_t who, uint32_t whom)
 	world_event(w, who, &(struct node_event){ .kind = NODE_SEED, .from = w->hosts[whom].at });
 }
 
-static void tell_addresses(struct world *w, uint32_t i)
+void world_tell_addresses(struct world *w, uint32_t i)
 {
 	struct ip ip = w->hosts[i].at.ip;
 	struct node_event e = { .kind = NODE_ADDRESSES, .addresses = &ip, .number = 1 };
@@ -333,7 +336,7 @@ void world_on(struct world *w, uint32_t i, bool reboot)
 	host_on(h, w->members, reboot, w->now);
 	if (w->watch.started)
 		w->watch.started(w->watch.ctx, i);
-	tell_addresses(w, i);
+	world_tell_addresses(w, i);
 	world_tell_trust(w, i);
 	for (unsigned k = 0; k < h->seed_count; k++)
 		world_event(w, i, &(struct node_event){ .kind = NODE_SEED, .from = h->seeds[k] });
@@ -383,7 +386,7 @@ static void hand_over(struct world *w, uint32_t i, struct datagram *d)
 	struct node_event e = { .kind = NODE_DATAGRAM, .from = d->from };
 
 	e.data = bytes_of(d->data, d->len);
-	e.from.local = d->to.ip;
+	e.from.local = w->hosts[i].at.ip;
 	if (w->watch.delivered)
 		w->watch.delivered(w->watch.ctx, i, d);
 	world_event(w, i, &e);
@@ -406,7 +409,7 @@ void world_resume(struct world *w, uint32_t i)
 	for (unsigned k = 0; k < n; k++)
 		hand_over(w, i, h->waiting[k]);
 	if (h->untold) {
-		tell_addresses(w, i);
+		world_tell_addresses(w, i);
 		world_tell_trust(w, i);
 	}
 	heap_set(&w->timers, i, host_deadline(h));
@@ -423,14 +426,14 @@ void world_move(struct world *w, uint32_t i, bool told)
 	trace_line(&w->trace, w->now, "%u moves", i);
 	w->hosts[i].well_since = w->now;
 	if (told)
-		tell_addresses(w, i);
+		world_tell_addresses(w, i);
 }
 
 /* --- time */
 
 static void deliver(struct world *w, struct datagram *d)
 {
-	uint32_t to = net_owner(w, &d->to);
+	uint32_t to = net_receiver(w, d);
 	struct host *h = to == NOBODY ? NULL : &w->hosts[to];
 
 	if (!h || !h->node) {

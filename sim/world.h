@@ -11,6 +11,7 @@
 #include "base/heap.h"
 #include "sim/host.h"
 #include "sim/link.h"
+#include "sim/natbox.h"
 #include "sim/queue.h"
 #include "sim/trace.h"
 
@@ -62,8 +63,10 @@ struct world {
 	struct trace trace;
 
 	bool ipv6;                   /* of new underlay addresses */
-	uint32_t *owners;            /* by number of the address: host, or NOBODY */
+	uint32_t *owners;            /* by number of the address: host, n + NAT, or NOBODY */
 	uint32_t addresses;          /* numbers given so far */
+	struct natbox **boxes;
+	uint32_t box_count;
 	struct link_quality quality; /* where a direction has none of its own */
 	struct direction *directions; /* [from * n + to] */
 	bool *cuts;                  /* the same; besides any quality */
@@ -116,7 +119,8 @@ void world_lose_disk(struct world *w, uint32_t i);    /* all but the identity an
 void world_pause(struct world *w, uint32_t i, bool keeps);
 void world_resume(struct world *w, uint32_t i);
 void world_clock(struct world *w, uint32_t i, int64_t ms); /* its wall clock jumps */
-void world_move(struct world *w, uint32_t i, bool told);  /* to a new address */
+void world_move(struct world *w, uint32_t i, bool told);  /* to a new address, out of a NAT */
+void world_tell_addresses(struct world *w, uint32_t i);
 
 /* One event for its node, now; nothing when it is off or paused. */
 void world_event(struct world *w, uint32_t i, const struct node_event *e);
@@ -126,6 +130,11 @@ void world_event(struct world *w, uint32_t i, const struct node_event *e);
 struct link_quality *world_quality(struct world *w, uint32_t from, uint32_t to);
 void world_cut(struct world *w, uint32_t from, uint32_t to, bool yes); /* one direction */
 void world_heal(struct world *w);                     /* no cuts, no qualities of their own */
+
+/* These machines move behind a new NAT, and are told. config->outside is chosen here. */
+void world_nat(struct world *w, const bool *set, const struct nat_config *config);
+/* The NAT of that machine forgets everything. */
+void world_nat_reboot(struct world *w, uint32_t i);
 
 /* One IP packet of a machine to another over the mesh; returns its number. */
 uint64_t world_ping(struct world *w, uint32_t from, uint32_t to, bool ipv6);

@@ -156,5 +156,6 @@ wait_for 5 "the daemon serves" serves A
 on A ip link del mg0
 ok "without its interface it ends" within 5 gone "${daemon[A]}"
 ended A
+ok "which is a failure: 1" same $? 1
 ok "and leaves no file" no_trace A
 done_testing

@@ -416,7 +416,7 @@ def inside(options):
     w = World(system(options, count), count)
     out = {"system": system.name, "count": count}
     start = time.monotonic()
-    for name in options.phases.split(","):
+    for name in ["joins"] + [p for p in options.phases.split(",") if p != "joins"]:
         say("%s, %d nodes: %s" % (system.name, count, name))
         PHASES[name](w, out, options)
         if name == "joins" and not out["join_full"]:
@@ -435,10 +435,10 @@ def number(value, form="%.2f"):
     return "-" if value is None else form % value
 
 
-def spread(rows, name):
+def spread(rows, name, form="%.1f"):
     values = sorted(r[name] for r in rows if r.get(name) is not None)
     missing = len(rows) - len(values)
-    text = "-" if not values else "%.1f (%.1f-%.1f)" % (median(values), values[0], values[-1])
+    text = "-" if not values else "{0} ({0}-{0})".format(form) % (median(values), values[0], values[-1])
     return text + (" [%d never]" % missing if missing else "")
 
 
@@ -473,8 +473,8 @@ ROWS = [
     ("SIGKILL: first suspicion, s: median (min-max)", lambda r: spread(r.get("kills", []), "suspect")),
     ("SIGKILL: first verdict", lambda r: spread(r.get("kills", []), "first")),
     ("SIGKILL: all survivors know", lambda r: spread(r.get("kills", []), "all")),
-    ("rejoin: seen by all, from the launch", lambda r: spread(r.get("kills", []), "rejoin")),
-    ("leave: seen by all", lambda r: spread(r.get("leaves", []), "all")),
+    ("rejoin: seen by all, from the launch", lambda r: spread(r.get("kills", []), "rejoin", "%.2f")),
+    ("leave: seen by all", lambda r: spread(r.get("leaves", []), "all", "%.3f")),
     ("10 % loss: false deaths (members), suspicions, B/s a node", lambda r: losses(r, "loss_10")),
     ("30 % loss: the same", lambda r: losses(r, "loss_30")),
     ("pauses, so many nodes stopped: false deaths (both never stopped), B/s a node", pause_cell),
@@ -534,7 +534,7 @@ def arguments():
     p = argparse.ArgumentParser(description="membership of real processes, meshguard beside serf")
     p.add_argument("--sizes", default="10,50", help="numbers of nodes (default: 10,50)")
     p.add_argument("--systems", default="meshguard,serf")
-    p.add_argument("--phases", default="joins,idle,kills,leaves,loss,pauses")
+    p.add_argument("--phases", default="idle,kills,leaves,loss,pauses", help="after the joint start")
     p.add_argument("--meshguard", default=os.environ.get("MESHGUARD", os.path.join(ROOT, "build", "meshguard")))
     p.add_argument("--serf", default="serf")
     p.add_argument("--idle", type=int, default=60, help="seconds")

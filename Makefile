@@ -128,6 +128,9 @@ check-sim: $(filter $(B)/test/sim_%,$(UNIT)) $(SIM)
 	@$(PROVE) -e '' $(filter $(B)/test/sim_%,$(UNIT))
 	@$(PROVE) -e '$(SIM)' $(SCENARIOS)
 	@$(SIM) --explore 200
+# Where a scenario has its trace recorded beside it: records it anew, for the diff to be judged.
+golden: $(SIM)
+	@for t in $(wildcard test/sim/*.trace); do $(SIM) --golden $${t%.trace}.scn >/dev/null || exit 1; done
 # N random worlds from seed FIRST on; a failure is printed with its seed, shrunk to a scenario.
 N       ?= 1000
 FIRST   ?= 1
@@ -228,6 +231,7 @@ help:
 	@echo 'make check          unit, seed and command tests: no root, no network'
 	@echo 'make check-sim      all scenarios of the simulator'
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
+	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
@@ -237,6 +241,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check check-sim explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -164,7 +164,8 @@ static unsigned find_victim(const struct path *path, bool fresh)
 	return victim;
 }
 
-/* The address of this member with that endpoint, made when it is new. NULL: unusable, or no room. */
+/* The address of this member with that endpoint, made when it is new. NULL: unusable, or no
+ * room. */
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh)
 {
 	struct path *path = &p->list[slot];

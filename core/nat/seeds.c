@@ -72,8 +72,8 @@ static struct span seed_backoff(struct paths *p, const struct seed *s, struct in
 	return (struct span){ wait + rng_below(&p->rng, wait / 8) };
 }
 
-/* The next member without a path from s->cursor on, or NO_SLOT at the end of the round. A round that
- * is begun again and again, for new members, must not always ask for the same ones. */
+/* The next member without a path from s->cursor on, or NO_SLOT at the end of the round. A round
+ * that is begun again and again, for new members, must not always ask for the same ones. */
 static uint32_t next_unlocated(struct paths *p, struct seed *s)
 {
 	if (!s->cursor && p->top)

@@ -139,8 +139,8 @@ static void met(struct node *n, uint32_t slot, bool holds, struct moment now)
 
 	if (n->settled && (!there || !settled))
 		return; /* it moves, or will when it is back */
-	/* Where both are newcomers it may have heard nothing of our claim, but others may, and do not
-	 * route it to this one. */
+	/* Where both are newcomers it may have heard nothing of our claim, but others may, and do
+	 * not route it to this one. */
 	if (n->settled || !settled)
 		n->self_left = n->self.address_index + 1u;
 	contest_use_index(n, next_index(n));

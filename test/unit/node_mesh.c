@@ -335,7 +335,7 @@ static void a_newcomer_that_meets_its_address_moves_on(void)
 /* In whatever order they find each other. */
 static void two_that_start_together_on_one_address_both_move(void)
 {
-	for (unsigned chance = 0; chance < 20; chance++) {
+	for (unsigned chance = 0; chance < 8; chance++) {
 		world(false);
 		collide(1, 2);
 		entropy_count += 1000;

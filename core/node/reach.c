@@ -214,7 +214,7 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 		node_emit(n, now.boot, EV_MEMBER_DEAD, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_LEFT:
-		/* By its own word: that process is going, and its sessions and addresses with it. */
+		/* By its own word: that process is going, and its sessions with it. */
 		wg_peer_expire(n->wg, n->peers[f->slot].wg);
 		paths_doubt(n->paths, f->slot, now.boot);
 		node_emit(n, now.boot, EV_MEMBER_LEFT, f->slot, NULL, (int64_t)f->sequence);

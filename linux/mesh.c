@@ -174,7 +174,8 @@ static void on_udp(struct mesh *m, int fd)
 	wake(m);
 	int n = udp_receive(&m->udp, fd, &m->batch);
 
-	if (n < 0)
+	/* The system may be out of memory for a while. */
+	if (n < 0 && n != -ENOMEM && n != -ENOBUFS)
 		fail(m, "receiving on the UDP socket", n);
 	for (int i = 0; i < n; i++) {
 		const struct udp_datagram *d = &m->batch.items[i];

@@ -192,6 +192,19 @@ static void suspect(struct node *n, uint32_t slot, struct moment now)
 	paths_doubt(n->paths, slot, now.boot);
 }
 
+/* By its own word that process is going, and its sessions with it; but not those of its
+ * successor, of whom we may have heard first. */
+static void left(struct node *n, uint32_t slot, struct moment now)
+{
+	struct wg_peer_info info;
+
+	wg_peer_info(n->wg, n->peers[slot].wg, &info);
+	wipe(&info.preshared, sizeof(info.preshared));
+	if (instant_since(now.boot, info.last_handshake_at).ns >= span_s(5).ns)
+		wg_peer_expire(n->wg, n->peers[slot].wg);
+	paths_doubt(n->paths, slot, now.boot);
+}
+
 static void swim_fact(struct node *n, const struct swim_fact *f, struct moment now)
 {
 	struct endpoint best;
@@ -214,9 +227,7 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 		node_emit(n, now.boot, EV_MEMBER_DEAD, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_LEFT:
-		/* By its own word: that process is going, and its sessions with it. */
-		wg_peer_expire(n->wg, n->peers[f->slot].wg);
-		paths_doubt(n->paths, f->slot, now.boot);
+		left(n, f->slot, now);
 		node_emit(n, now.boot, EV_MEMBER_LEFT, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_CONFLICT:

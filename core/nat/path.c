@@ -10,6 +10,9 @@
  * after four the path is lost, and all addresses are probed, three times fast, then with doubling
  * intervals up to ten minutes.
  *
+ * A path that nothing was sent or heard by for three minutes is not probed any more, nor are the other
+ * addresses: a big mesh knows many that it does not use. The next use asks first whether it stands.
+ *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight
  * addresses for a new record.
@@ -301,6 +304,18 @@ static void heard_from_best(struct address *best, struct instant now)
 		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
 }
 
+void paths_used(struct paths *p, uint32_t slot, struct instant now)
+{
+	struct path *path = &p->list[slot];
+
+	path->used = now;
+	if (path->best == NO_ADDRESS || path->list[path->best].next.ns != UINT64_MAX)
+		return;
+	struct address *best = &path->list[path->best];
+	best->next = instant_add(best->answered, PATH_KEEP);
+	path_reschedule(p, slot);
+}
+
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
 {
 	struct path *path = &p->list[slot];
@@ -310,6 +325,7 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 	if (!path->admitted)
 		return;
 	if (path->best != NO_ADDRESS && endpoint_equal(&path->list[path->best].to, from)) {
+		paths_used(p, slot, now);
 		heard_from_best(&path->list[path->best], now);
 		return;
 	}
@@ -410,6 +426,17 @@ static void take_path(struct paths *p, uint32_t slot, unsigned index, struct ins
 		      (int64_t)(path->list[index].rtt.ns / 1000));
 }
 
+static bool is_used(const struct path *path, struct instant now)
+{
+	return instant_is_set(path->used) && instant_since(now, path->used).ns < PATH_IDLE.ns;
+}
+
+/* When the path in use is probed without a reason. */
+static struct instant keep_at(const struct path *path, struct instant now)
+{
+	return is_used(path, now) ? instant_add(now, PATH_KEEP) : INSTANT_NEVER;
+}
+
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
 		   struct instant now)
 {
@@ -422,8 +449,10 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 	a->heard = now;
 	a->tries = 0;
 	a->waiting = false;
-	a->next = instant_add(now, index == path->best || path->best == NO_ADDRESS ? PATH_KEEP :
-			      backoff(p, a, true));
+	a->next = index == path->best || path->best == NO_ADDRESS ? keep_at(path, now) :
+		  instant_add(now, backoff(p, a, true));
+	if (!is_used(path, now))
+		a->next = INSTANT_NEVER;
 	if (path->best == NO_ADDRESS) {
 		take_path(p, slot, index, now);
 	} else if (index != path->best) {
@@ -433,7 +462,7 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 		 * millisecond faster. */
 		if (best->tries >= PATH_TRIES_SWITCH ||
 		    a->rtt.ns + a->rtt.ns / 4 + span_ms(1).ns < best->rtt.ns) {
-			a->next = instant_add(now, PATH_KEEP);
+			a->next = keep_at(path, now);
 			take_path(p, slot, index, now);
 		}
 	}
@@ -478,7 +507,7 @@ static void best_unanswered(struct paths *p, uint32_t slot, struct instant now)
 
 	if (best->tries >= PATH_TRIES_SWITCH && other != NO_ADDRESS) {
 		best->next = instant_add(now, span_s(1));
-		path->list[other].next = instant_add(now, PATH_KEEP);
+		path->list[other].next = keep_at(path, now);
 		take_path(p, slot, other, now);
 		return;
 	}
@@ -507,6 +536,9 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 		else
 			a->next = instant_add(now, backoff(p, a, path->best != NO_ADDRESS &&
 							   a->tries >= ADDRESS_TRIES_FAST));
+		if (path->best != NO_ADDRESS && i != path->best &&
+		    a->tries >= ADDRESS_TRIES_FAST && !is_used(path, now))
+			a->next = INSTANT_NEVER;
 		return;
 	}
 	if (!probe_allowed(p, path, a, now)) {

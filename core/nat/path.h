@@ -59,6 +59,8 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 /* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now, at most
  * five times a second. */
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
+/* Something is sent to it by its path. Paths that are used are kept, others are left alone. */
+void paths_used(struct paths *p, uint32_t slot, struct instant now);
 /* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
  * notwithstanding, at most once a second. */
 void paths_wanted(struct paths *p, uint32_t slot, struct instant now);

@@ -20,6 +20,7 @@
 #define PROBE_TIMEOUT_MIN span_ms(100)
 #define PROBE_TIMEOUT_MAX span_s(1)
 #define PATH_KEEP span_s(25)        /* silence after which the path in use is probed */
+#define PATH_IDLE span_s(180)       /* without use, after which it is left alone */
 #define PATH_CONFIRM span_s(30)     /* traffic or not, it is probed after this */
 #define DOUBT_EVERY span_ms(200)    /* after an answer, before doubt probes again */
 #define PATH_TRIES_SWITCH 2u        /* unanswered probes before another answered address is taken */
@@ -50,6 +51,7 @@ struct path {
 	uint8_t count;
 	struct instant since;       /* up or down since */
 	struct instant wanted;      /* last paths_wanted */
+	struct instant used;        /* last paths_used */
 	struct instant claimed;     /* when silent claims were last probed for a new record */
 	/* buckets: the instant at which each is full again */
 	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */

@@ -64,7 +64,7 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	};
 	struct swim_config swim = {
 		.members = l->members, .seed = random_u64(&n->random), .self = n->config.public,
-		.profile = n->config.profile,
+		.profile = n->config.profile, .secret = &n->config.secret,
 	};
 	struct paths_config paths = {
 		.members = l->members, .seed = random_u64(&n->random), .random = &n->random,
@@ -228,8 +228,12 @@ static void input_packet(struct node *n, struct moment now, const struct node_ev
 		return;
 	}
 	wg_send(n->wg, now, wg, bytes_of(e->data.data, ip.total_len), out);
-	if (!paths_best(n->paths, wg_peer_slot(n->wg, wg), &to))
-		paths_wanted(n->paths, wg_peer_slot(n->wg, wg), now.boot);
+	uint32_t slot = wg_peer_slot(n->wg, wg);
+
+	if (paths_best(n->paths, slot, &to))
+		paths_used(n->paths, slot, now.boot);
+	else
+		paths_wanted(n->paths, slot, now.boot);
 }
 
 static void tick_room(struct node *n, unsigned room, struct moment now, struct outbox *out)
@@ -248,7 +252,7 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 			wg_tick(n->wg, now, out);
 		break;
 	}
-	reach_flush(n, out);
+	reach_flush(n, now.boot, out);
 }
 
 /* Each room that is due, in turn, as long as there is room for all that one may send: who
@@ -325,7 +329,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	if (e->kind == NODE_TIME)
 		tick(n, now, out);
 	reach_facts(n, now, out);
-	reach_flush(n, out);
+	reach_flush(n, now.boot, out);
 	records_clock(n, now, actions);
 	tell_address(n, actions);
 	if (instant_reached(n->cache_due, now.boot) ||

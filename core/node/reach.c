@@ -85,16 +85,19 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 }
 
 /* Seals what swim and nat wish to send. */
-void reach_flush(struct node *n, struct outbox *out)
+void reach_flush(struct node *n, struct instant now, struct outbox *out)
 {
 	for (uint32_t i = 0; i < n->inner.count; i++) {
 		const struct out *item = &n->inner.items[i];
 		struct endpoint to = item->to;
 
 		BUG_ON(item->kind != OUT_MESSAGE);
-		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
-			n->counters.drop_no_path++;
-			continue;
+		if (!endpoint_is_set(&to)) {
+			if (!paths_best(n->paths, item->slot, &to)) {
+				n->counters.drop_no_path++;
+				continue;
+			}
+			paths_used(n->paths, item->slot, now);
 		}
 		uint8_t *data = outbox_reserve(out, CHANNEL_OVERHEAD + item->len);
 		if (!data)

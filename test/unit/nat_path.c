@@ -269,6 +269,7 @@ static void a_path_in_use_that_dies_is_lost_and_found_elsewhere(void)
 	run_ms(1000);
 	ok(best_is(3, 10));
 	alive[0] = at(11);
+	paths_used(p, 3, now);
 	run_ms(40000);
 	ok(best_is(3, 11));
 	alive_count = 0;
@@ -850,16 +851,35 @@ static void a_forgotten_member_gets_nothing_any_more(void)
 	ok(best_is(3, 10));
 }
 
-static void an_idle_path_costs_a_probe_each_25_seconds(void)
+static void a_path_in_use_costs_a_probe_each_25_seconds_and_an_idle_one_none(void)
 {
+	unsigned before;
+
 	begin();
 	paths_admit(p, 3, now);
 	answers_at(3, 10);
-	claim(3, 10, 1);
-	run_ms(1000);
-	unsigned before = probes_to[10];
-	run_ms(250000);
+	claim(3, 10, 2);
+	run_ms(60000);
+	before = probes_to[10] + probes_to[11];
+	run_ms(3600000);
+	eq_int(probes_to[10] + probes_to[11], before);
+	ok(best_is(3, 10));
+	/* In use again, it is asked first. */
+	paths_used(p, 3, now);
+	run_ms(100);
+	eq_int(probes_to[10], before - probes_to[11] + 1);
+	before = probes_to[10];
+	for (unsigned i = 0; i < 25; i++) {
+		paths_used(p, 3, now);
+		run_ms(10000);
+	}
 	ok(probes_to[10] - before >= 9 && probes_to[10] - before <= 11);
+	/* An idle one that died is found out by its next use. */
+	run_ms(600000);
+	alive_count = 0;
+	paths_used(p, 3, now);
+	run_ms(2000);
+	eq_int(facts_of(PATH_FACT_LOST), 1);
 }
 
 static void a_change_of_our_network_probes_everything_at_once(void)
@@ -902,5 +922,5 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(the_source_address_is_told_and_forgotten), T(facts_of_a_forgotten_member_are_not_told),
 	  T(only_a_seed_that_was_asked_is_told_unanswered),
 	  T(a_forgotten_member_gets_nothing_any_more),
-	  T(an_idle_path_costs_a_probe_each_25_seconds),
+	  T(a_path_in_use_costs_a_probe_each_25_seconds_and_an_idle_one_none),
 	  T(a_change_of_our_network_probes_everything_at_once))

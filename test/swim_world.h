@@ -10,12 +10,13 @@
 #include "tap.h"
 #include "contexts.h"
 
+#include "base/heap.h"
 #include "base/rng.h"
 #include "crypto/curve.h"
 #include "swim/swim.h"
 #include "swim/wire.h"
 
-#define WORLD_EVENTS (1u << 20)
+#define WORLD_EVENTS (1u << 23)
 #define WORLD_ITEMS 1024u
 
 enum world_kind { WORLD_MESSAGE, WORLD_PATH };
@@ -56,6 +57,8 @@ struct world {
 	enum swim_profile profile;
 	struct world_event *heap;
 	uint32_t count;
+	struct heap timers;    /* by node; brought up to date by what happens to it */
+	void *timers_memory;
 	struct outbox out;
 	struct out items[WORLD_ITEMS];
 	uint8_t *arena;
@@ -215,6 +218,21 @@ static inline void world_event(struct world *w, const struct world_event *e)
 	free(e->data);
 }
 
+static inline void world_timer(struct world *w, uint32_t i)
+{
+	struct world_node *node = &w->nodes[i];
+	bool runs = node->up && !node->paused;
+
+	heap_set(&w->timers, i, runs ? swim_deadline(node->swim) : INSTANT_NEVER);
+}
+
+/* A test may have called a node between two runs. */
+static inline void world_timers(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		world_timer(w, i);
+}
+
 static inline void world_tick(struct world *w, uint32_t i)
 {
 	w->nodes[i].wakes++;
@@ -225,29 +243,24 @@ static inline void world_tick(struct world *w, uint32_t i)
 /* The next thing that happens, if it does before `until`. */
 static inline bool world_step(struct world *w, uint64_t until)
 {
-	uint64_t first = w->count ? w->heap[0].at : UINT64_MAX;
-	uint32_t who = UINT32_MAX;
+	uint64_t message = w->count ? w->heap[0].at : UINT64_MAX;
+	uint64_t timer = heap_first(&w->timers).ns;
+	uint64_t first = message < timer ? message : timer;
+	uint32_t who;
 
-	for (uint32_t i = 0; i < w->n; i++) {
-		uint64_t at = UINT64_MAX;
-
-		if (w->nodes[i].up && !w->nodes[i].paused)
-			at = swim_deadline(w->nodes[i].swim).ns;
-		if (at < first) {
-			first = at;
-			who = i;
-		}
-	}
 	if (first > until)
 		return false;
 	w->now = first > w->now ? first : w->now;
-	if (who == UINT32_MAX) {
+	if (message <= timer) {
 		struct world_event e = world_pop(w);
 
+		who = e.to;
 		world_event(w, &e);
 	} else {
+		who = heap_pop(&w->timers, world_time(w));
 		world_tick(w, who);
 	}
+	world_timer(w, who);
 	return true;
 }
 
@@ -255,6 +268,7 @@ static inline void world_run(struct world *w, uint64_t time)
 {
 	uint64_t until = w->now + time;
 
+	world_timers(w);
 	while (world_step(w, until))
 		;
 	w->now = until;
@@ -267,6 +281,7 @@ static inline uint64_t world_until(struct world *w, bool (*claim)(const struct w
 {
 	uint64_t start = w->now;
 
+	world_timers(w);
 	for (unsigned steps = 0; !claim(w); steps++)
 		if (w->now - start > limit || !world_step(w, start + limit))
 			return claim(w) ? w->now - start : UINT64_MAX;
@@ -281,8 +296,23 @@ static inline enum swim_state world_state(const struct world *w, uint32_t of, ui
 	return info.state;
 }
 
+static inline uint64_t world_sequence(const struct world *w, uint32_t of, uint32_t slot)
+{
+	struct swim_info info;
+
+	swim_info(w->nodes[of].swim, slot, &info);
+	return info.sequence;
+}
+
 static inline bool world_full(const struct world *w)
 {
+	uint32_t up = 0;
+
+	for (uint32_t i = 0; i < w->n; i++)
+		up += w->nodes[i].up;
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->nodes[i].up && swim_counters(w->nodes[i].swim)->alive + 1 < up)
+			return false;
 	for (uint32_t i = 0; i < w->n; i++)
 		for (uint32_t j = 0; w->nodes[i].up && j < w->n; j++)
 			if (i != j && w->nodes[j].up && world_state(w, i, j) != SWIM_ALIVE)
@@ -326,6 +356,8 @@ static inline void world_init(struct world *w, uint32_t n, uint64_t seed)
 	w->arena = malloc(WORLD_ITEMS * 2048);
 	w->now = 1000 * S;
 	rng_init(&w->rng, seed);
+	w->timers_memory = calloc(1, heap_size(n));
+	heap_init(&w->timers, w->timers_memory, n);
 	outbox_init(&w->out, w->items, WORLD_ITEMS, w->arena, WORLD_ITEMS * 2048);
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t bytes[32];
@@ -355,6 +387,7 @@ static inline void world_free(struct world *w)
 	}
 	free(w->nodes);
 	free(w->heap);
+	free(w->timers_memory);
 	free(w->arena);
 }
 

@@ -16,6 +16,7 @@
 #define BURST_MS 120u
 #define BURST_MEMBERS 3u
 #define BURST_TRIES 12u
+#define QUEUE_LONG 64u /* items that will take longer than a synchronisation */
 #define MISSES 8u /* items that did not fit, before a message counts as full */
 /* Bytes a second, each for what is spread and for synchronisation; 256 KB and 2 MB at once. What
  * answers or asks a single question, our own record and accusations of the receiver are bounded
@@ -156,9 +157,14 @@ static void spend(const struct swim *s, struct instant *full, size_t bytes)
 	*full = instant_add(*full, cost);
 }
 
+bool gossip_settles(const struct swim *s)
+{
+	return s->queue_pool.count <= QUEUE_LONG && !gossip_idle(s);
+}
+
 static bool is_quiet(const struct swim *s)
 {
-	return gossip_idle(s) && !s->suspicion_pool.count && !s->job_count;
+	return !gossip_settles(s) && !s->suspicion_pool.count && !s->job_count;
 }
 
 void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type type, uint8_t flags,
@@ -176,7 +182,7 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 	if (s->members[to].digest == s->digest)
 		h.flags |= WIRE_BRIEF;
 	*d = (struct draft){ .to = to, .ok = memory != NULL };
-	d->bulk = type == WIRE_LIST || (flags & WIRE_BULK);
+	d->bulk = type == WIRE_LIST || type == WIRE_BUCKETS || (flags & WIRE_BULK);
 	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
 	wire_put_header(&d->w, &h);
 }

@@ -12,6 +12,8 @@ void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser);
 void gossip_forget(struct swim *s, uint32_t slot);
 /* Bursts: due is now; the next one 120 ms later. */
 void gossip_burst(struct swim *s);
+/* Something is being spread, and will soon have reached everybody. */
+bool gossip_settles(const struct swim *s);
 static inline bool gossip_idle(const struct swim *s)
 {
 	return s->queue_pool.count == 0;

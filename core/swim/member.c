@@ -13,6 +13,8 @@
  * for want of room; what happens to a member between two questions is told as its outcome. */
 #include "swim/member.h"
 
+#include "swim/rings.h"
+
 #include "crypto/hash.h"
 
 #include <string.h>
@@ -38,6 +40,15 @@ static uint64_t view_hash(const struct member *m)
 	store_be64(view + 8, m->sequence);
 	view[16] = m->state == SWIM_DEAD && !m->lost;
 	return siphash(view_key, view, sizeof(view));
+}
+
+/* Its share comes into the sums, or out of them (sign -1). */
+static void count_view(struct swim *s, const struct member *m, int sign)
+{
+	uint64_t share = view_hash(m) * (uint64_t)(int64_t)sign;
+
+	s->digest += share;
+	s->bucket[m->id >> 56] += share;
 }
 
 uint32_t member_from(const struct swim *s, uint64_t id)
@@ -138,12 +149,12 @@ static void change(struct swim *s, uint32_t slot, enum swim_state state, bool lo
 	struct member *m = &s->members[slot];
 	bool lived = member_lives(m);
 
-	s->digest -= view_hash(m);
+	count_view(s, m, -1);
 	s->lost += (lost ? 1u : 0u) - (m->lost ? 1u : 0u);
 	m->lost = lost;
 	m->state = (uint8_t)state;
 	m->since = s->now;
-	s->digest += view_hash(m);
+	count_view(s, m, 1);
 	s->counters.alive += (member_lives(m) ? 1u : 0u) - (lived ? 1u : 0u);
 	if (lived != member_lives(m))
 		s->targets_stale = true;
@@ -176,11 +187,14 @@ void member_store(struct swim *s, uint32_t slot, const struct record *record)
 	struct member *m = &s->members[slot];
 
 	BUG_ON(record->body.sequence < m->sequence || !record->body.sequence);
-	s->digest -= view_hash(m);
-	s->records_held += !m->sequence;
+	count_view(s, m, -1);
+	if (!m->sequence)
+		s->records_held++;
+	if (!m->sequence && slot != s->cap)
+		rings_add(s, slot);
 	m->sequence = record->body.sequence;
 	s->records[slot] = *record;
-	s->digest += view_hash(m);
+	count_view(s, m, 1);
 	if (slot != s->cap)
 		member_fact(s, slot, FACT_RECORD);
 }
@@ -197,6 +211,8 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 	memmove(s->by_id + at + 1, s->by_id + at, (s->known - at) * sizeof(*s->by_id));
 	s->by_id[at] = slot;
 	s->known++;
+	if (slot == s->cap)
+		rings_add(s, slot);
 }
 
 void member_remove(struct swim *s, uint32_t slot)
@@ -208,8 +224,11 @@ void member_remove(struct swim *s, uint32_t slot)
 	member_set_reachable(s, slot, false);
 	if (m->state != SWIM_UNKNOWN)
 		change(s, slot, SWIM_UNKNOWN, false);
-	s->digest -= view_hash(m);
-	s->records_held -= m->sequence != 0;
+	count_view(s, m, -1);
+	if (m->sequence) {
+		s->records_held--;
+		rings_remove(s, slot);
+	}
 	s->lists_due -= m->list_due;
 	unlink_fact(s, slot);
 	while (s->by_id[at] != slot)

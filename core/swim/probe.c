@@ -17,53 +17,20 @@
 
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/rings.h"
 #include "swim/suspicion.h"
-
-#include "crypto/hash.h"
 
 #define ERRANDS_PER_ORIGIN 16u
 
-static const uint8_t ring_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
-				      'r', 'i', 'n', 'g', ' ', '1' };
-
 /* --- whom */
-
-static uint64_t ring_place(uint64_t id, uint8_t ring)
-{
-	uint8_t in[9];
-
-	store_be64(in, id);
-	in[8] = ring;
-	return siphash(ring_key, in, sizeof(in));
-}
-
-static uint32_t successor(const struct swim *s, uint8_t ring)
-{
-	uint64_t self = ring_place(s->members[s->cap].id, ring), best = UINT64_MAX;
-	uint32_t found = NONE;
-
-	for (uint32_t i = 0; i < s->known; i++) {
-		uint32_t slot = s->by_id[i];
-		uint64_t far;
-
-		if (slot == s->cap || !member_lives(&s->members[slot]))
-			continue;
-		far = ring_place(s->members[slot].id, ring) - self;
-		if (far <= best) {
-			best = far;
-			found = slot;
-		}
-	}
-	return found;
-}
 
 static void choose_targets(struct swim *s)
 {
 	s->targets_stale = false;
 	s->target_count = 0;
 	if (s->counters.alive > TARGETS_ALL) {
-		for (uint8_t ring = 0; ring < RINGS; ring++)
-			s->targets[s->target_count++] = successor(s, ring);
+		for (unsigned ring = 0; ring < RINGS; ring++)
+			s->targets[s->target_count++] = rings_successor(s, ring);
 		return;
 	}
 	for (uint32_t i = 0; i < s->known; i++)

@@ -27,7 +27,7 @@
 #define ACCEPT_BURST 16u
 #define OWN_EACH_S 5u
 #define OWN_BURST 4u
-#define JOINING_MS 2000u
+#define JOINING_MS 6000u
 
 static struct span per_second(unsigned n)
 {
@@ -103,6 +103,7 @@ static void settle_state(struct swim *s, uint32_t slot)
 	}
 	s->counters.refutations += m->state == SWIM_SUSPECT;
 	m->by = NONE;
+	m->was_dead = false; /* it has refuted: no need to tell it */
 	member_set_state(s, slot, SWIM_ALIVE);
 }
 

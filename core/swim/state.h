@@ -124,7 +124,7 @@ struct gossip_item {
 	uint8_t left;               /* sends */
 };
 
-enum job_kind { JOB_NONE, JOB_LIST, JOB_NEWER, JOB_WANTED };
+enum job_kind { JOB_NONE, JOB_BUCKETS, JOB_LIST, JOB_NEWER, JOB_WANTED };
 
 /* A part of a synchronisation that goes out as pace and budget allow. */
 struct job {
@@ -132,6 +132,7 @@ struct job {
 	uint32_t peer;
 	bool more;                  /* next..last is not done */
 	uint64_t next, last;        /* ids */
+	uint64_t mask[WIRE_BUCKETS_COUNT / 64]; /* LIST: buckets that differ */
 	unsigned entries;           /* NEWER: what the peer listed; WANTED: what it wants */
 	struct wire_entry entry[WIRE_ENTRIES_MAX];
 };
@@ -150,11 +151,14 @@ struct swim {
 	struct record *records;     /* cap + 1; valid where member.sequence is not 0 */
 	uint32_t *by_id;            /* slots, this node's with them, by rising id (and slot) */
 	uint32_t known;             /* entries of by_id */
+	uint32_t *rings;            /* RINGS times cap + 1 slots, sorted by place */
+	uint32_t ringed;            /* on each ring: this node and who has a record */
 	uint32_t *near;             /* slots reachable and neither dead nor left */
 	uint32_t near_count;
 	uint32_t strangers;
 	uint32_t records_held;
 	uint64_t digest;            /* sum of view hashes */
+	uint64_t bucket[WIRE_BUCKETS_COUNT]; /* the same, by the first byte of the id */
 	uint32_t lost;              /* members with that flag */
 	uint32_t facts_first, facts_last; /* slot plus 1 */
 	struct instant heard;       /* from anybody */

@@ -59,7 +59,7 @@ static uint32_t suspicion_cap(uint32_t members)
 }
 
 struct layout {
-	size_t members, records, by_id, near, queue, queue_pool, suspicions, suspicion_pool,
+	size_t members, records, by_id, near, rings, queue, queue_pool, suspicions, suspicion_pool,
 		suspicion_heap, end;
 };
 
@@ -83,6 +83,7 @@ static struct layout layout_of(uint32_t members)
 	l.records = take(&at, all * sizeof(struct record));
 	l.by_id = take(&at, all * sizeof(uint32_t));
 	l.near = take(&at, all * sizeof(uint32_t));
+	l.rings = take(&at, RINGS * all * sizeof(uint32_t));
 	l.queue = take(&at, QUEUE_MAX * sizeof(struct gossip_item));
 	l.queue_pool = take(&at, pool_size(QUEUE_MAX));
 	l.suspicions = take(&at, suspicions * sizeof(struct suspicion));
@@ -113,6 +114,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->records = (struct record *)(base + l.records);
 	s->by_id = (uint32_t *)(base + l.by_id);
 	s->near = (uint32_t *)(base + l.near);
+	s->rings = (uint32_t *)(base + l.rings);
 	s->queue = (struct gossip_item *)(base + l.queue);
 	pool_init(&s->queue_pool, base + l.queue_pool, QUEUE_MAX);
 	s->suspicions = (struct suspicion *)(base + l.suspicions);
@@ -312,6 +314,9 @@ static void input_body(struct swim *s, uint32_t from, const struct wire_message 
 		break;
 	case WIRE_WANT:
 		sync_want(s, from, m);
+		break;
+	case WIRE_BUCKETS:
+		sync_buckets(s, from, m);
 		break;
 	case WIRE_ITEMS:
 		break;

@@ -6,6 +6,9 @@
  * makes both views equal, and each datagram of it stands alone: one that is lost costs its range
  * only.
  *
+ * Who holds more than BUCKETS_ABOVE records sends BUCKETS first: digests of its view, cut by the
+ * first byte of the ids. The answer is a LIST of the ranges that differ, nothing if none does.
+ *
  * When: on first contact; and when an answer shows another view digest, if both ends have nothing
  * else to spread (or the counts differ by more than a tenth), and then less and less often while
  * it does not help, since two nodes that admit different keys never get equal digests.
@@ -20,6 +23,9 @@
 #include "swim/member.h"
 #include "swim/records.h"
 
+#include <string.h>
+
+#define BUCKETS_ABOVE (2 * WIRE_ENTRIES_MAX)
 #define PUMP_MS 40u
 #define PUMP_DATAGRAMS 8u
 #define FIRST_WAIT_MS 300u
@@ -49,6 +55,7 @@ static struct job *new_job(struct swim *s, enum job_kind kind, uint32_t peer)
 	place->next = 0;
 	place->last = UINT64_MAX;
 	place->entries = 0;
+	memset(place->mask, 0xff, sizeof(place->mask));
 	s->job_count++;
 	return place;
 }
@@ -85,7 +92,8 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 	struct member *m = &s->members[from];
 	uint32_t more = h->count > s->records_held ? h->count : s->records_held;
 	uint32_t less = h->count < s->records_held ? h->count : s->records_held;
-	bool quiet = (h->flags & WIRE_QUIET) && gossip_idle(s) && !s->suspicion_pool.count;
+	bool quiet = (h->flags & WIRE_QUIET) && !gossip_settles(s)
+		     && !s->suspicion_pool.count;
 
 	m->digest = h->digest;
 	m->count = h->count;
@@ -117,18 +125,62 @@ static struct wire_entry entry_of(const struct member *m)
 	};
 }
 
+static void send_buckets(struct swim *s, struct job *j)
+{
+	struct draft d;
+
+	draft_begin(s, &d, j->peer, WIRE_BUCKETS, 0, 0);
+	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT; i++)
+		wr_be32(&d.w, (uint32_t)s->bucket[i]);
+	draft_items(&d);
+	draft_piggyback(s, &d);
+	draft_send(s, &d);
+	end_job(s, j);
+}
+
+static bool differs(const struct job *j, uint64_t id)
+{
+	unsigned bucket = (unsigned)(id >> 56);
+
+	return j->mask[bucket / 64] >> bucket % 64 & 1;
+}
+
+/* The first id at or after this one that lies in a bucket that differs; false: none. */
+static bool seek(const struct job *j, uint64_t *id)
+{
+	for (unsigned bucket = (unsigned)(*id >> 56); bucket < WIRE_BUCKETS_COUNT; bucket++) {
+		uint64_t start = (uint64_t)bucket << 56;
+
+		if (!differs(j, start))
+			continue;
+		*id = start > *id ? start : *id;
+		return true;
+	}
+	return false;
+}
+
+/* One LIST, from the next bucket that differs on; what lies between two such goes along. */
 static void send_list(struct swim *s, struct job *j)
 {
 	struct wire_entry entry[WIRE_ENTRIES_MAX];
 	struct draft d;
-	uint64_t first = j->next, last = UINT64_MAX;
+	uint64_t first = j->next, last = UINT64_MAX, rest;
 	unsigned n = 0;
 
-	for (uint32_t i = member_from(s, j->next); i < s->known; i++) {
+	if (!seek(j, &first)) {
+		end_job(s, j);
+		return;
+	}
+	for (uint32_t i = member_from(s, first); i < s->known; i++) {
 		const struct member *m = &s->members[s->by_id[i]];
 
 		if (!m->sequence || (n && entry[n - 1].id == m->id))
 			continue;
+		rest = m->id;
+		if (!seek(j, &rest)) {
+			last = m->id - 1;
+			break;
+		}
 		if (n == WIRE_ENTRIES_MAX) {
 			last = entry[n - 1].id;
 			break;
@@ -144,10 +196,9 @@ static void send_list(struct swim *s, struct job *j)
 	draft_items(&d);
 	draft_piggyback(s, &d);
 	draft_send(s, &d);
-	if (last == UINT64_MAX)
+	j->next = last + 1;
+	if (last == UINT64_MAX || !seek(j, &j->next))
 		end_job(s, j);
-	else
-		j->next = last + 1;
 }
 
 /* --- records out */
@@ -228,10 +279,11 @@ static bool send_records(struct swim *s, struct job *j)
 
 static void start_due_lists(struct swim *s)
 {
+	enum job_kind kind = s->records_held > BUCKETS_ABOVE ? JOB_BUCKETS : JOB_LIST;
 	unsigned running = 0;
 
 	for (uint32_t i = 0; i < JOB_MAX; i++)
-		running += s->jobs[i].kind == JOB_LIST;
+		running += s->jobs[i].kind == JOB_LIST || s->jobs[i].kind == JOB_BUCKETS;
 	for (uint32_t i = 0; s->lists_due && i < s->known && running < LISTS_AT_ONCE; i++) {
 		uint32_t slot = s->by_id[i];
 		struct member *m = &s->members[slot];
@@ -239,7 +291,7 @@ static void start_due_lists(struct swim *s)
 		if (slot == s->cap || !m->list_due)
 			continue;
 		not_due(s, slot);
-		if (!m->reachable || m->digest == s->digest || !new_job(s, JOB_LIST, slot))
+		if (!m->reachable || m->digest == s->digest || !new_job(s, kind, slot))
 			continue;
 		m->listed = s->now;
 		s->counters.syncs++;
@@ -253,6 +305,10 @@ static bool turn(struct swim *s, struct job *j)
 	if (j->kind == JOB_NEWER && s->members[j->peer].digest == s->digest) {
 		end_job(s, j); /* it has all that from others by now */
 		return false;
+	}
+	if (j->kind == JOB_BUCKETS) {
+		send_buckets(s, j);
+		return true;
 	}
 	if (j->kind == JOB_LIST) {
 		send_list(s, j);
@@ -351,6 +407,21 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 		return;
 	j->next = m->first;
 	j->last = m->last;
+}
+
+void sync_buckets(struct swim *s, uint32_t from, const struct wire_message *m)
+{
+	uint64_t mask[WIRE_BUCKETS_COUNT / 64] = { 0 }, any = 0;
+	struct job *j;
+
+	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT; i++)
+		if (load_be32(m->buckets.data + i * WIRE_BUCKET) != (uint32_t)s->bucket[i])
+			mask[i / 64] |= UINT64_C(1) << i % 64;
+	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT / 64; i++)
+		any |= mask[i];
+	j = any ? new_job(s, JOB_LIST, from) : NULL;
+	if (j)
+		memcpy(j->mask, mask, sizeof(mask));
 }
 
 void sync_want(struct swim *s, uint32_t from, const struct wire_message *m)

@@ -11,6 +11,7 @@ void sync_due(struct swim *s, uint32_t slot);
 void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer);
 void sync_list(struct swim *s, uint32_t from, const struct wire_message *m);
 void sync_want(struct swim *s, uint32_t from, const struct wire_message *m);
+void sync_buckets(struct swim *s, uint32_t from, const struct wire_message *m);
 /* Its record (s->cap: ours) goes to `to`, or a WANT for one id; both within a limit per receiver.
  */
 void sync_give(struct swim *s, uint32_t to, uint32_t slot);

@@ -91,6 +91,9 @@ static void get_body(struct cursor *c, struct wire_message *m)
 		if (!m->entries)
 			cur_fail(c);
 		break;
+	case WIRE_BUCKETS:
+		m->buckets = cur_span(c, WIRE_BUCKETS_COUNT * WIRE_BUCKET);
+		break;
 	default:
 		cur_fail(c);
 	}

@@ -22,6 +22,8 @@
 /* What fits into a datagram; the count of entries also bounds an answer to them. */
 #define WIRE_ENTRIES_MAX 65u
 #define WIRE_ITEMS_MAX 45u
+#define WIRE_BUCKETS_COUNT 256u
+#define WIRE_BUCKET 4u
 
 enum wire_type {
 	WIRE_PING = 0x10,      /* answered by ACK with the same id */
@@ -32,10 +34,11 @@ enum wire_type {
 	WIRE_ITEMS = 0x15,     /* nothing but items */
 	WIRE_LIST = 0x16,      /* first 8 | last 8 | n 1 | n times (id 8 | sequence 8 | dead 1) */
 	WIRE_WANT = 0x17,      /* n 1 | n times id 8: their records are asked for */
+	WIRE_BUCKETS = 0x18,   /* 256 times 4: digests by first byte of the id; answered by LISTs */
 };
 
 enum wire_flags {
-	WIRE_QUIET = 1, /* the sender has nothing queued and suspects nobody */
+	WIRE_QUIET = 1, /* the sender has nothing queued, or too much, and suspects nobody */
 	WIRE_BULK = 2,  /* ITEMS: records that answer a LIST or a WANT */
 	WIRE_BRIEF = 4, /* no known, no count: the digest says that the views are equal */
 	WIRE_BARE = 8,  /* no items */
@@ -78,6 +81,7 @@ struct wire_message {
 	struct public_key target;     /* PING_REQ */
 	enum wire_nack reason;        /* NACK */
 	uint64_t first, last;         /* LIST */
+	struct bytes buckets;         /* BUCKETS */
 	unsigned entries;             /* LIST, WANT (ids only) */
 	struct wire_entry entry[WIRE_ENTRIES_MAX];
 	unsigned items;

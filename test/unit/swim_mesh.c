@@ -339,6 +339,68 @@ static void ten_percent_killed_at_once_are_known_soon(void)
 	world_free(&w);
 }
 
+/* Attack of one's own making: each node that had held it dead told it so once more, and each time
+ * it signed a new record, for a minute after its return. */
+static void who_came_back_refutes_once_and_not_for_each_that_had_given_it_up(void)
+{
+	struct world w;
+	uint64_t sequence;
+
+	world_init(&w, 60, 4);
+	world_join_all(&w);
+	world_run(&w, 10 * S);
+	world_kill(&w, 5);
+	world_run(&w, 20 * S);
+	world_start(&w, 5, 5000);
+	world_path(&w, 5, 0, MS);
+	world_run(&w, 5 * S);
+	sequence = w.nodes[5].body.sequence;
+	ok(sequence <= 5001);
+	world_run(&w, 120 * S);
+	ok(w.nodes[5].body.sequence == sequence);
+	world_free(&w);
+}
+
+static unsigned entries_listed;
+
+static bool count_entries(struct world *w, uint32_t from, uint32_t to, struct bytes message)
+{
+	static struct wire_message m;
+
+	(void)w;
+	(void)from;
+	(void)to;
+	if (wire_decode(message, &m) && m.h.type == WIRE_LIST)
+		entries_listed += m.entries;
+	return true;
+}
+
+/* A difference among many costs datagrams of digests and short lists, not all ids. */
+static void one_difference_among_many_is_found_by_buckets(void)
+{
+	struct world w;
+
+	world_init(&w, 200, 12);
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 60 * S);
+	w.nodes[9].group = 1;
+	world_run(&w, S / 2);
+	world_sign(&w, 3, 3000, 0);
+	world_flush(&w, 3);
+	world_run(&w, S);
+	w.nodes[9].group = 0;
+	entries_listed = 0;
+	w.watch = count_entries;
+	for (uint32_t i = 0; i < w.n; i++)
+		ok(world_sequence(&w, i, 3) == (i == 9 ? 1000 : 3000) || i == 3);
+	world_run(&w, 4 * S);
+	eq_int(world_sequence(&w, 9, 3), 3000);
+	printf("# found by lists of %u entries\n", entries_listed);
+	ok(entries_listed > 0 && entries_listed < 200);
+	world_free(&w);
+}
+
 static void the_same_seed_gives_the_same_run(void)
 {
 	uint64_t bytes[2], messages[2];
@@ -379,4 +441,6 @@ TAP_TESTS(
 	T(idle_bytes_keep_to_the_budget_of_the_profile),
 	T(longer_periods_find_the_dead_later),
 	T(a_node_alone_has_no_deadline),
+	T(who_came_back_refutes_once_and_not_for_each_that_had_given_it_up),
+	T(one_difference_among_many_is_found_by_buckets),
 	T(the_same_seed_gives_the_same_run))

@@ -228,6 +228,24 @@ static void lists_rise_strictly_within_their_range(void)
 	}
 }
 
+static void bucket_digests_come_whole(void)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct writer w = begin(memory, WIRE_BUCKETS);
+	struct wire_message m;
+
+	ok(WIRE_HEADER + WIRE_BUCKETS_COUNT * WIRE_BUCKET + 1 <= CHANNEL_PAYLOAD_MAX);
+	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT; i++)
+		wr_be32(&w, i * 3);
+	wr_u8(&w, 0);
+	ok(wire_decode(bytes_of(memory, wr_len(&w)), &m));
+	eq_int(m.buckets.len, WIRE_BUCKETS_COUNT * WIRE_BUCKET);
+	eq_int(load_be32(m.buckets.data + 255 * WIRE_BUCKET), 765);
+	eq_int(m.entries, 0);
+	for (size_t len = 0; len < wr_len(&w); len++)
+		ok(!decodes(memory, len));
+}
+
 static void a_list_may_declare_no_entry_that_is_not_there(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
@@ -321,7 +339,7 @@ static void random_bytes_are_read_within_their_bounds(void)
 		for (size_t k = 0; k < len; k++)
 			data[k] = (uint8_t)(rng_below(&rng, 4) ? 0 : rng_u64(&rng));
 		if (len)
-			data[0] = (uint8_t)(0x10 + rng_below(&rng, 8));
+			data[0] = (uint8_t)(0x10 + rng_below(&rng, 9));
 		good += decodes(data, len);
 	}
 	ok(good > 0);
@@ -334,6 +352,7 @@ TAP_TESTS(
 	T(a_count_that_is_not_the_number_of_items_refuses_the_whole_message),
 	T(the_largest_messages_fit_and_one_more_does_not),
 	T(lists_rise_strictly_within_their_range),
+	T(bucket_digests_come_whole),
 	T(a_list_may_declare_no_entry_that_is_not_there),
 	T(unknown_types_kinds_reasons_and_verdicts_are_refused),
 	T(a_record_that_does_not_decode_refuses_the_whole_message),

@@ -1,0 +1,13 @@
+/* rings.h - who watches whom: circles on which members are ordered by a hash of their id. */
+#ifndef SWIM_RINGS_H
+#define SWIM_RINGS_H
+
+#include "swim/state.h"
+
+/* A member with a record, or this node, comes and goes. */
+void rings_add(struct swim *s, uint32_t slot);
+void rings_remove(struct swim *s, uint32_t slot);
+/* The next living member after us on this ring; NONE: there is none. */
+uint32_t rings_successor(const struct swim *s, unsigned ring);
+
+#endif

@@ -73,6 +73,7 @@ stop A B C
 # A name for a seed.
 echo "fd00::1 first.example" >/run/hosts
 chmod 644 /run/hosts
+[ -e /etc/hosts ] || : >/etc/hosts # a minimal system has none
 on B mount --bind /run/hosts /etc/hosts
 up A
 up B --seed first.example:51821

@@ -27,6 +27,7 @@ struct swim_config {
 	uint64_t seed;               /* of its rng */
 	uint8_t hash_key[16];
 	struct public_key self;
+	const struct secret_key *secret; /* of self; the caller's, for as long as the room */
 	enum swim_profile profile;
 	struct span period;          /* probe period; 0: the profile's */
 };

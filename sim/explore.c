@@ -58,7 +58,7 @@ static void odd_fault(FILE *f, struct rng *r, uint32_t n)
 {
 	static const char *const clocks[] = { "+1h", "-1h", "+30d", "-30d", "+3650d", "-3650d" };
 
-	switch (below(r, 5)) {
+	switch (below(r, 6)) {
 	case 0:
 		fprintf(f, "reboot %u\n", below(r, n));
 		break;
@@ -70,6 +70,9 @@ static void odd_fault(FILE *f, struct rng *r, uint32_t n)
 		break;
 	case 3:
 		fprintf(f, "move %u%s\n", 1 + below(r, n - 1), below(r, 2) ? " silent" : "");
+		break;
+	case 4:
+		fprintf(f, "natboot %u\n", below(r, n));
 		break;
 	default:
 		fprintf(f, "send all all\n");
@@ -129,7 +132,9 @@ static void fault(FILE *f, struct rng *r, uint32_t n, bool gentle)
 
 static void introduce(FILE *f, struct rng *r, uint32_t n, bool gentle)
 {
-	fprintf(f, "nodes %u\n", n);
+	bool ipv6 = !below(r, 6);
+
+	fprintf(f, "%snodes %u\n", ipv6 ? "underlay ipv6\n" : "", n);
 	if (below(r, 4)) {
 		fprintf(f, "trust all\n");
 	} else {
@@ -141,6 +146,13 @@ static void introduce(FILE *f, struct rng *r, uint32_t n, bool gentle)
 					fprintf(f, ",%u", b);
 			fprintf(f, "\n");
 		}
+	}
+	if (n > 2 && !ipv6 && !below(r, 3)) {
+		uint32_t first = 1 + below(r, n - 1);
+
+		/* Without relays nothing stricter is sure to be passed. */
+		fprintf(f, "nat %u-%u any any%s\n", first, first + below(r, n - first),
+			below(r, 2) ? " hairpin" : "");
 	}
 	fprintf(f, "seed all 0\n");
 	if (!below(r, 3))
@@ -244,7 +256,7 @@ static char *without(const char *text, const char *from, size_t len)
 
 static bool can_go(const char *line)
 {
-	static const char *const keep[] = { "nodes", "seed", "trust all", "trust 0", "expect" };
+	static const char *const keep[] = { "underlay", "nodes", "seed", "trust all", "trust 0", "expect" };
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(*keep); i++)
 		if (!strncmp(line, keep[i], strlen(keep[i])))

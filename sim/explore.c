@@ -256,7 +256,9 @@ static char *without(const char *text, const char *from, size_t len)
 
 static bool can_go(const char *line)
 {
-	static const char *const keep[] = { "underlay", "nodes", "seed", "trust all", "trust 0", "expect" };
+	static const char *const keep[] = {
+		"underlay", "nodes", "seed", "trust all", "trust 0", "expect",
+	};
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(*keep); i++)
 		if (!strncmp(line, keep[i], strlen(keep[i])))

@@ -34,8 +34,8 @@ static int usage(void)
 	      "       mgsim --seed N [--trace | --datagrams | --print]\n"
 	      "       mgsim --explore N [--seed FIRST] [--commit ID]\n"
 	      "       mgsim --golden FILE.scn\n"
-	      "Runs a scenario, the random world of a seed, or N random worlds; writes FILE.trace,\n"
-	      "with which runs of FILE.scn are compared where it exists.\n"
+	      "Runs a scenario, the random world of a seed, or N random worlds; writes\n"
+	      "FILE.trace, with which runs of FILE.scn are compared where it exists.\n"
 	      "Output is TAP; a trace goes to standard error.\n", stderr);
 	return 2;
 }

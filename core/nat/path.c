@@ -10,8 +10,9 @@
  * after four the path is lost, and all addresses are probed, three times fast, then with doubling
  * intervals up to ten minutes.
  *
- * A path that nothing was sent or heard by for three minutes is not probed any more, nor are the other
- * addresses: a big mesh knows many that it does not use. The next use asks first whether it stands.
+ * A path that nothing was sent or heard by for three minutes is not probed any more, nor are the
+ * other addresses: a big mesh knows many that it does not use. The next use asks first whether it
+ * stands.
  *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight

@@ -305,6 +305,12 @@ static void heard_from_best(struct address *best, struct instant now)
 		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
 }
 
+static bool path_is_best(const struct path *path, const struct endpoint *from)
+{
+	return path->admitted && path->best != NO_ADDRESS &&
+	       endpoint_equal(&path->list[path->best].to, from);
+}
+
 void paths_used(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
@@ -317,7 +323,15 @@ void paths_used(struct paths *p, uint32_t slot, struct instant now)
 	path_reschedule(p, slot);
 }
 
+/* Two ends that only probe each other do not use the path. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
+{
+	if (path_is_best(&p->list[slot], from))
+		paths_used(p, slot, now);
+	path_heard(p, slot, from, now);
+}
+
+void path_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
 {
 	struct path *path = &p->list[slot];
 	struct address *a;
@@ -325,8 +339,7 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 
 	if (!path->admitted)
 		return;
-	if (path->best != NO_ADDRESS && endpoint_equal(&path->list[path->best].to, from)) {
-		paths_used(p, slot, now);
+	if (path_is_best(path, from)) {
 		heard_from_best(&path->list[path->best], now);
 		return;
 	}

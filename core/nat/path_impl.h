@@ -125,6 +125,7 @@ struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint 
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
 		   struct instant now);
+void path_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 

@@ -232,7 +232,7 @@ for i in 2 3 4 5 6 7 8; do
 done
 wait $pinging
 pause 2000
-ok "row 44: seven keys of small order: no packet leaves in two seconds" same "$(watched)" 0
+ok "row 44, attack_38: seven keys of small order: no packet leaves in two seconds" same "$(watched)" 0
 wg set wg1 peer "$pub_k2" persistent-keepalive 1 endpoint 10.8.0.2:1111
 ok "row 44: but for a good key one does" within 5 eval '[ "$(watched)" != 0 ]'
 

@@ -49,7 +49,8 @@ static void start(void)
 	static uint64_t memory[1u << 16];
 	static struct out items[ITEMS];
 	static uint8_t arena[ITEMS * 2048];
-	struct swim_config config = { .members = PEERS, .seed = 7, .self = keys[PEERS] };
+	struct swim_config config = { .members = PEERS, .seed = 7, .self = keys[PEERS],
+				      .secret = &secrets[PEERS] };
 
 	BUG_ON(swim_size(PEERS) > sizeof(memory));
 	memset(memory, 0, sizeof(memory));

@@ -13,6 +13,7 @@
 #include "base/heap.h"
 #include "base/rng.h"
 #include "crypto/curve.h"
+#include "crypto/hash.h"
 #include "swim/swim.h"
 #include "swim/wire.h"
 
@@ -296,6 +297,27 @@ static inline enum swim_state world_state(const struct world *w, uint32_t of, ui
 	return info.state;
 }
 
+/* What the accuser would sign. */
+static inline struct accusation world_accusation(const struct world *w, uint32_t subject,
+						 uint64_t sequence, uint32_t accuser)
+{
+	static const char context[] = "meshguard accusation v1";
+	uint8_t words[sizeof(context) - 1 + 8 + 8 + 32];
+	struct accusation a = { .sequence = sequence };
+	struct hash h;
+
+	blake3(&h, w->nodes[subject].key.b, 32);
+	a.subject = load_be64(h.b);
+	blake3(&h, w->nodes[accuser].key.b, 32);
+	a.accuser = load_be64(h.b);
+	memcpy(words, context, sizeof(context) - 1);
+	store_be64(words + sizeof(context) - 1, a.subject);
+	store_be64(words + sizeof(context) - 1 + 8, sequence);
+	memcpy(words + sizeof(context) - 1 + 16, w->nodes[accuser].key.b, 32);
+	ed25519_sign(&a.signature, words, sizeof(words), &w->nodes[accuser].secret);
+	return a;
+}
+
 static inline uint64_t world_sequence(const struct world *w, uint32_t of, uint32_t slot)
 {
 	struct swim_info info;
@@ -324,7 +346,8 @@ static inline bool world_full(const struct world *w)
 static inline void world_start(struct world *w, uint32_t i, uint64_t sequence)
 {
 	struct world_node *node = &w->nodes[i];
-	struct swim_config config = { .members = w->cap, .self = node->key };
+	struct swim_config config = { .members = w->cap, .self = node->key,
+				      .secret = &node->secret };
 
 	config.seed = rng_u64(&w->rng);
 	config.profile = w->profile;

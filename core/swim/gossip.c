@@ -11,7 +11,9 @@
  * in is dropped: the view digest finds the difference later. */
 #include "swim/gossip.h"
 
+#include "swim/accuse.h"
 #include "swim/member.h"
+#include "swim/suspicion.h"
 
 #define BURST_MS 120u
 #define BURST_MEMBERS 3u
@@ -159,12 +161,17 @@ static void spend(const struct swim *s, struct instant *full, size_t bytes)
 
 bool gossip_settles(const struct swim *s)
 {
-	return s->queue_pool.count <= QUEUE_LONG && !gossip_idle(s);
+	uint64_t verdict_ns = 2 * span_ms(s->profile->suspicion_ms).ns;
+
+	if (s->queue_pool.count > QUEUE_LONG)
+		return false;
+	return !gossip_idle(s)
+	       || (s->suspected && instant_since(s->now, s->suspected_since).ns < verdict_ns);
 }
 
 static bool is_quiet(const struct swim *s)
 {
-	return !gossip_settles(s) && !s->suspicion_pool.count && !s->job_count;
+	return !gossip_settles(s) && !s->job_count;
 }
 
 void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type type, uint8_t flags,
@@ -224,6 +231,11 @@ bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 	return true;
 }
 
+size_t draft_room(const struct draft *d)
+{
+	return d->items == WIRE_ITEMS_MAX ? 0 : room(d);
+}
+
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser)
 {
 	struct accusation a = {
@@ -232,8 +244,13 @@ bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_
 		.accuser = s->members[accuser].id,
 	};
 
-	if (room(d) < WIRE_ACCUSATION || d->items == WIRE_ITEMS_MAX)
+	if (draft_room(d) < WIRE_ACCUSATION)
 		return false;
+	if (!suspicion_proof(s, subject, accuser, &a.signature)) {
+		if (accuser != s->cap)
+			return false;
+		accuse_sign(s, subject, &a.signature);
+	}
 	count_item(d);
 	wire_put_accusation(&d->w, &a);
 	return true;
@@ -243,11 +260,12 @@ bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_
 static bool is_void(const struct swim *s, const struct gossip_item *item)
 {
 	const struct member *m = &s->members[item->slot];
+	struct signature signature;
 
 	if (item->class != GOSSIP_ACCUSATION)
 		return false;
 	return m->sequence != item->sequence || m->state == SWIM_LEFT || m->lost
-	       || (m->state == SWIM_ALIVE && !m->suspicion);
+	       || !suspicion_proof(s, item->slot, item->accuser, &signature);
 }
 
 /* Whether the receiver has it already. That counts as a send: else an item that all who are near
@@ -332,8 +350,10 @@ unsigned draft_piggyback(struct swim *s, struct draft *d)
 	    && (!instant_is_set(to->own_sent) || instant_reached(again, s->now)))
 		draft_record(s, d, s->cap);
 	/* Who is accused, or was dead until now, hears it first, and can refute. */
-	if (to->suspicion || to->was_dead || (to->state == SWIM_DEAD && !to->lost))
-		draft_accusation(s, d, d->to, to->by == NONE ? s->cap : to->by);
+	if (to->was_dead || (to->state == SWIM_DEAD && !to->lost))
+		draft_accusation(s, d, d->to, s->cap);
+	else if (to->suspicion)
+		draft_accusation(s, d, d->to, suspicion_accuser(s, d->to));
 	to->was_dead = false;
 	if (!gossip_idle(s) && gossip_budget_left(s))
 		take_queue(s, d);

@@ -12,7 +12,7 @@ void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser);
 void gossip_forget(struct swim *s, uint32_t slot);
 /* Bursts: due is now; the next one 120 ms later. */
 void gossip_burst(struct swim *s);
-/* Something is being spread, and will soon have reached everybody. */
+/* Something is being spread or judged, and everybody will soon know without being asked. */
 bool gossip_settles(const struct swim *s);
 static inline bool gossip_idle(const struct swim *s)
 {
@@ -41,6 +41,9 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 void draft_items(struct draft *d);
 /* False when it does not fit. */
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot);
+/* Bytes of items that still fit. */
+size_t draft_room(const struct draft *d);
+/* False, too, when we do not hold that accusation. Ours is signed if need be. */
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser);
 /* Adds what it must know (our record, that we suspect it) and, if the budget allows, what is
  * being spread. Returns the number of items that the message has then. */

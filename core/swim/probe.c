@@ -112,7 +112,16 @@ static void send_ping_req(struct swim *s, uint32_t to, const struct probe *p)
 	s->counters.ping_reqs++;
 }
 
-static void ask_helpers(struct swim *s, const struct probe *p)
+static void note_helper(struct probe *p, uint32_t slot)
+{
+	for (unsigned i = 0; i < p->helps; i++)
+		if (p->help[i].slot == slot)
+			return;
+	if (p->helps < HELP_MAX)
+		p->help[p->helps++] = (struct help){ .slot = slot };
+}
+
+static void ask_helpers(struct swim *s, struct probe *p)
 {
 	uint32_t chosen[HELPERS];
 	unsigned n = 0;
@@ -126,8 +135,10 @@ static void ask_helpers(struct swim *s, const struct probe *p)
 		if (!unfit)
 			chosen[n++] = slot;
 	}
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		note_helper(p, chosen[i]);
 		send_ping_req(s, chosen[i], p);
+	}
 }
 
 /* Longer while we are not well. */
@@ -181,11 +192,38 @@ void probe_success(struct swim *s, uint32_t slot)
 		s->health--;
 }
 
+/* One helper's word is taken where nobody contradicts, or as many agree: a liar among many cannot
+ * keep a dead member alive. */
+static bool is_vouched_for(const struct probe *p, bool at_the_end)
+{
+	unsigned yes = 0, no = 0;
+
+	for (unsigned i = 0; i < p->helps; i++) {
+		yes += p->help[i].forwarded;
+		no += p->help[i].nacked && !p->help[i].forwarded;
+	}
+	return at_the_end ? yes && yes >= no : yes > 1 || (yes && p->helps == 1);
+}
+
+static void vouched_for(struct swim *s, uint32_t slot)
+{
+	probe_success(s, slot);
+	suspicion_clear(s, slot);
+	if (s->members[slot].state == SWIM_SUSPECT) {
+		s->counters.refutations++;
+		member_set_state(s, slot, SWIM_ALIVE);
+	}
+}
+
 static void fail(struct swim *s, struct probe *p)
 {
 	uint32_t slot = p->slot;
 	struct instant started = p->started;
 
+	if (is_vouched_for(p, true)) {
+		vouched_for(s, slot);
+		return;
+	}
 	end(s, p);
 	if (!member_lives(&s->members[slot]))
 		return;
@@ -196,6 +234,14 @@ static void fail(struct swim *s, struct probe *p)
 		return;
 	}
 	suspicion_own(s, slot);
+}
+
+void probe_drop(struct swim *s, uint32_t slot)
+{
+	struct probe *p = find(s, slot);
+
+	if (p)
+		end(s, p);
 }
 
 void probe_drop_all(struct swim *s)
@@ -296,19 +342,17 @@ static void errand_tick(struct swim *s)
 
 /* --- time */
 
-void probe_forwarded(struct swim *s, uint32_t id)
+void probe_helped(struct swim *s, uint32_t from, uint32_t id, bool forwarded)
 {
-	for (struct probe *p = s->probes; p < s->probes + PROBE_MAX; p++) {
-		uint32_t slot = p->slot;
-
+	for (struct probe *p = s->probes; s->probe_count && p < s->probes + PROBE_MAX; p++) {
 		if (!p->used || p->id != id)
 			continue;
-		probe_success(s, slot);
-		suspicion_clear(s, slot);
-		if (s->members[slot].state == SWIM_SUSPECT) {
-			s->counters.refutations++;
-			member_set_state(s, slot, SWIM_ALIVE);
+		for (unsigned i = 0; i < p->helps; i++) {
+			p->help[i].forwarded |= forwarded && p->help[i].slot == from;
+			p->help[i].nacked |= !forwarded && p->help[i].slot == from;
 		}
+		if (is_vouched_for(p, false))
+			vouched_for(s, p->slot);
 	}
 }
 

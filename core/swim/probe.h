@@ -11,8 +11,10 @@ bool probe_running(const struct swim *s, uint32_t slot);
 void probe_ping(struct swim *s, uint32_t to, uint32_t id);
 /* A sign of life, from itself or by a helper: what runs has succeeded. */
 void probe_success(struct swim *s, uint32_t slot);
-/* An answer came. FORWARDED counts only for a probe of ours with this id. */
-void probe_forwarded(struct swim *s, uint32_t id);
+/* `from` says of the target of our probe with this id that it answered him, or did not. */
+void probe_helped(struct swim *s, uint32_t from, uint32_t id, bool forwarded);
+/* Whatever runs to it is of no interest any more. */
+void probe_drop(struct swim *s, uint32_t slot);
 void probe_tick(struct swim *s);
 /* No probe's failure counts: we slept. */
 void probe_drop_all(struct swim *s);

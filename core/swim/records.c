@@ -13,6 +13,7 @@
  * mesh. */
 #include "swim/records.h"
 
+#include "swim/accuse.h"
 #include "swim/gossip.h"
 #include "swim/member.h"
 #include "swim/probe.h"
@@ -96,6 +97,8 @@ static void settle_state(struct swim *s, uint32_t slot)
 	const struct record_body *b = &s->records[slot].body;
 	struct member *m = &s->members[slot];
 
+	if ((b->flags & RECORD_LEAVING) || m->state == SWIM_DEAD)
+		suspicion_drop(s, slot);
 	suspicion_clear(s, slot);
 	if ((b->flags & RECORD_LEAVING) || b->sequence == RECORD_SEQUENCE_DEAD) {
 		member_set_state(s, slot, SWIM_LEFT);
@@ -176,6 +179,20 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 	accept(s, slot, &record, from, bulk);
 }
 
+/* Whether the accuser signed it; the work that a sender causes is bounded. */
+static bool is_signed(struct swim *s, uint32_t from, uint32_t accuser, const struct accusation *a)
+{
+	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+			 VERIFY_BURST)) {
+		s->counters.drop_rate++;
+		return false;
+	}
+	if (accuse_verify(s, accuser, a))
+		return true;
+	s->counters.drop_signature++;
+	return false;
+}
+
 void records_accused(struct swim *s, uint32_t from, const struct accusation *a)
 {
 	uint32_t slot = member_find_id(s, a->subject), accuser = member_find_id(s, a->accuser);
@@ -187,19 +204,27 @@ void records_accused(struct swim *s, uint32_t from, const struct accusation *a)
 		sync_give(s, from, slot);
 	} else if (a->sequence > s->members[slot].sequence) {
 		sync_ask(s, from, a->subject);
+	} else if (accuser == s->cap || accuser == slot) {
+		return;
 	} else if (slot == s->cap) {
-		refute(s, accuser == s->cap ? NONE : accuser);
-	} else if (accuser != s->cap) {
-		suspicion_heard(s, slot, accuser, from);
+		if (is_signed(s, from, accuser, a))
+			refute(s, accuser);
+	} else if (suspicion_cares(s, slot, accuser, from)
+		   && is_signed(s, from, accuser, a)) {
+		suspicion_heard(s, slot, accuser, &a->signature);
 	}
 }
 
-void records_said_dead(struct swim *s, uint32_t slot, uint32_t from)
+bool records_said_dead(struct swim *s, uint32_t slot, uint32_t from)
 {
-	if (slot == s->cap)
+	if (slot == s->cap) {
 		refute(s, from);
-	else if (member_lives(&s->members[slot]))
-		suspicion_heard(s, slot, from, from);
+		return false;
+	}
+	if (!member_lives(&s->members[slot]))
+		return false;
+	suspicion_look(s, slot, from);
+	return true;
 }
 
 /* --- signs of life */
@@ -218,6 +243,8 @@ void records_heard(struct swim *s, uint32_t slot)
 	m->heard = s->heard = s->quiet_since = s->now;
 	take_back_lost(s);
 	probe_success(s, slot);
+	if (m->state == SWIM_DEAD)
+		suspicion_drop(s, slot);
 	suspicion_clear(s, slot);
 	if (!instant_is_set(s->joined))
 		s->joined = s->now;

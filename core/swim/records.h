@@ -7,8 +7,9 @@
 /* A record that came from `from`, well formed. bulk: as the answer to a list. */
 void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk);
 void records_accused(struct swim *s, uint32_t from, const struct accusation *a);
-/* `from` holds this member (s->cap: us) dead with the sequence that we hold. */
-void records_said_dead(struct swim *s, uint32_t slot, uint32_t from);
+/* `from` holds this member (s->cap: us) dead with the sequence that we hold. True: the proof is
+ * of interest. */
+bool records_said_dead(struct swim *s, uint32_t slot, uint32_t from);
 /* The member itself was heard. */
 void records_heard(struct swim *s, uint32_t slot);
 /* A wish for a higher sequence that had to wait. */

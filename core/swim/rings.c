@@ -84,3 +84,46 @@ uint32_t rings_successor(const struct swim *s, unsigned ring)
 	}
 	return NONE;
 }
+
+/* Whether a member between a watcher and his subject is taken for living. What the watcher alone
+ * says against it is not heard: else each lie would make room for the next. */
+static bool counts(const struct swim *s, uint32_t slot, uint32_t watcher)
+{
+	const struct member *m = &s->members[slot];
+	const struct suspicion *x = m->suspicion ? &s->suspicions[m->suspicion - 1] : NULL;
+
+	if (slot == s->cap)
+		return true;
+	return m->state == SWIM_ALIVE
+	       && (!x || (!x->own && x->accusers == 1 && x->accuser[0] == watcher));
+}
+
+static unsigned rank_on(const struct swim *s, unsigned ring, uint32_t watcher, uint32_t subject,
+			unsigned most)
+{
+	const uint32_t *r = ring_of(s, ring);
+	uint32_t at = search(s, ring, place(s, subject, ring), subject);
+	unsigned rank = 1;
+
+	for (uint32_t i = 1; i < s->ringed && rank <= most; i++) {
+		uint32_t slot = r[(at + s->ringed - i) % s->ringed];
+
+		if (slot == watcher)
+			return rank;
+		rank += counts(s, slot, watcher);
+	}
+	return 0;
+}
+
+unsigned rings_rank(const struct swim *s, uint32_t watcher, uint32_t subject, unsigned most)
+{
+	unsigned best = 0;
+
+	for (unsigned ring = 0; ring < RINGS && best != 1; ring++) {
+		unsigned rank = rank_on(s, ring, watcher, subject, most);
+
+		if (rank && (!best || rank < best))
+			best = rank;
+	}
+	return best;
+}

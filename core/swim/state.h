@@ -34,13 +34,16 @@ struct profile {
 
 #define PROBE_MAX 32u            /* at once */
 #define HELPERS 3u
+#define HELP_MAX 9u              /* of three rounds */
 #define ERRAND_MAX 64u           /* pings for others, at once */
 #define HEALTH_MAX 4u
 #define CONFIRMERS 3u            /* K: further accusers that shorten a suspicion all the way */
-#define ACCUSERS 4u              /* remembered for each subject, and relayed */
+#define ACCUSERS 4u              /* K + 1: remembered for each subject, and relayed */
 #define SUSPICION_MAX 1024u
 #define TARGETS_ALL 32u          /* up to so many others everybody probes everybody */
-#define RINGS 8u                 /* beyond it, the successor on each of these rings */
+#define RINGS 4u                 /* beyond it, the successor on each of these rings */
+#define LOOKERS 2u               /* so many before a member on each ring look at once */
+#define WATCHERS 4u              /* and so many may accuse it */
 #define QUEUE_MAX 4096u
 #define SENDS_MAX 16u
 #define JOB_MAX 64u
@@ -61,16 +64,19 @@ struct member {
 	struct instant probed;      /* last probe of ours began */
 	struct instant listed;      /* last LIST of ours to it began */
 	struct instant own_sent;    /* our record went to it */
+	struct instant credit_since;
 	/* token buckets: the instant at which each is full again */
 	struct instant verify_full; /* signatures checked for it as a sender */
 	struct instant accept_full; /* records accepted about it */
 	struct instant answer_full; /* records and wants sent to it unasked */
-	struct instant accuse_full; /* accusations heeded from it as a sender */
+	struct instant accuse_full; /* members that its lists make us look at */
+	struct instant heed_full;   /* accusations heeded of it as an accuser */
 	uint32_t near;              /* index in s->near plus 1 */
 	uint32_t suspicion;         /* index in s->suspicions plus 1 */
 	uint32_t item;              /* of its record in the queue plus 1 */
 	uint32_t fact_next;         /* list of members with facts; slot plus 1 */
 	uint8_t facts;              /* bits FACT_* */
+	uint8_t was_right, was_wrong; /* accusations of others, since credit_since */
 	uint8_t state;              /* enum swim_state */
 	uint8_t reported;           /* the state that the last fact told */
 	uint8_t list_wait;          /* exponent of the wait before the next LIST */
@@ -86,8 +92,16 @@ struct member {
 
 enum { FACT_RECORD = 1, FACT_CONFLICT = 2, FACT_STATE = 4, FACT_OWN = 8 };
 
+/* What helpers said of the target. */
+struct help {
+	uint32_t slot;
+	bool forwarded, nacked;
+};
+
 struct probe {
 	bool used;
+	unsigned helps;
+	struct help help[HELP_MAX];
 	uint32_t slot;
 	uint32_t id;
 	unsigned tries;
@@ -107,9 +121,13 @@ struct suspicion {
 	bool own;                   /* our own probes failed: the member is SUSPECT */
 	bool looked;                /* a probe was started for it */
 	bool relayed;               /* accusations are passed on */
+	bool dead;                  /* a verdict was taken: its proof, while there is room */
 	unsigned accusers;
 	uint32_t accuser[ACCUSERS]; /* others than us */
-	struct instant since;       /* of the suspicion; it counts when it is our own */
+	struct signature proof[ACCUSERS];
+	struct signature own_proof; /* where own */
+	struct instant heard;       /* of it for the first time */
+	struct instant since;       /* of our own suspicion */
 	struct instant verdict_at;  /* own */
 };
 
@@ -144,6 +162,7 @@ struct swim {
 	uint32_t cap;               /* members; the slot of this node in the next two */
 	const struct profile *profile;
 	struct span period;
+	const struct secret_key *secret;
 	struct rng rng;
 	struct swim_counters counters;
 
@@ -188,6 +207,9 @@ struct swim {
 	struct pool suspicion_pool;
 	struct heap suspicion_heap;
 	struct suspicion *suspicions;
+	uint32_t suspected;         /* of these, without a verdict */
+	struct instant suspected_since; /* there are any */
+	uint32_t proof_turn;        /* where to look for a proof to give up */
 	uint32_t suspicion_cap;
 	struct instant no_verdict_before;
 	struct instant verify_full; /* bucket: probes that accusations cause */

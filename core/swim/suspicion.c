@@ -1,33 +1,48 @@
 /* suspicion.c - accusations, suspicions, verdicts.
  *
- * An accusation is hearsay: all that it does is that we probe its subject at once (the ping tells
- * it, so that it can refute), and pass it on if the subject does not answer within a tenth of a
- * second. Only our own failed probes make a member SUSPECT here, and only after a time without
- * any sign of it is it DEAD. Further accusers shorten that time (Lifeguard): with C of them
+ * Two ways lead to a verdict.
+ *
+ * Our own eyes: a probe of ours failed, the member is SUSPECT here, and for some time there is no
+ * sign of it. Further accusers shorten that time (Lifeguard): with C of them
  *
  *     S(C) = MAX - (MAX - MIN) * ln(C + 1) / ln(K + 1)
- *     MIN = 2 periods, MAX = 6 MIN, K = min(3, others that could)
+ *     MIN by the profile, MAX = 6 MIN, K = min(3, others that could)
  *
  * from the failure of our probe on; from its start if an accusation caused it, for others have
- * waited already. So liars can make us look, and can make us decide sooner about a member that
- * does not answer us anyway; they cannot make us decide against one that does. Every sign of life
- * clears a suspicion.
+ * waited already. In a small mesh this is the only way: an accusation only makes us look.
+ *
+ * The eyes of others, in a large mesh, for members that we do not watch: K + 1 = 4 signed
+ * accusations by admissible accusers, and MIN without a sign of the member since the first of
+ * them. Who watches it looks at once when the first accusation comes; who would be next looks a
+ * while later, if there are not enough by then. So an accusation costs its subject some 8
+ * probes, whatever the size of the mesh, and one liar is heard about 16 subjects and convicts
+ * none.
+ *
+ * After a verdict the accusations stay as its proof, for who asks, until the member shows a
+ * higher sequence or the room is needed. Every sign of life clears a suspicion.
  *
  * No verdict is taken while we hear nobody at all (unless there is only one other member: then
  * the two cases cannot be told apart), nor within a second after we ourselves slept. */
 #include "swim/suspicion.h"
 
+#include "swim/accuse.h"
 #include "swim/gossip.h"
 #include "swim/member.h"
 #include "swim/probe.h"
+#include "swim/rings.h"
+
+#include <string.h>
 
 #define LOOK_AGAIN_MS 100u  /* when all probes are busy */
 #define STALL_EXTRA_MS 1000u
-/* Probes that accusations may cause, in all; accusations heeded from one sender. */
+/* Probes that accusations may cause, in all; accusations heeded of one accuser; what one sender's
+ * lists make us look at. */
 #define LOOKS_PER_SECOND 16u
 #define LOOKS_BURST 64u
-#define HEED_PER_SECOND 16u
-#define HEED_BURST 64u
+#define HEED_EACH_MS 1000u
+#define HEED_BURST 40u
+#define HINT_EACH_MS 100u
+#define HINT_BURST 40u
 #define AGREE_PER_SECOND 20u
 #define AGREE_BURST 40u
 
@@ -51,16 +66,43 @@ static uint32_t index_of(const struct swim *s, const struct suspicion *x)
 	return (uint32_t)(x - s->suspicions);
 }
 
+static void drop(struct swim *s, struct suspicion *x)
+{
+	heap_set(&s->suspicion_heap, index_of(s, x), INSTANT_NEVER);
+	s->suspected -= !x->dead;
+	s->members[x->slot].suspicion = 0;
+	pool_put(&s->suspicion_pool, index_of(s, x));
+}
+
+/* What is past gives way: the proof of some verdict. */
+static bool give_up_proof(struct swim *s)
+{
+	for (uint32_t i = 0; i < s->suspicion_cap; i++) {
+		uint32_t index = s->proof_turn++ % s->suspicion_cap;
+
+		if (pool_used(&s->suspicion_pool, index) && s->suspicions[index].dead) {
+			drop(s, &s->suspicions[index]);
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct suspicion *make(struct swim *s, uint32_t slot)
 {
 	uint32_t index = pool_get(&s->suspicion_pool);
 
+	if (index == POOL_NONE && give_up_proof(s))
+		index = pool_get(&s->suspicion_pool);
 	if (index == POOL_NONE) {
 		s->counters.drop_rate++;
 		return NULL;
 	}
-	s->suspicions[index] = (struct suspicion){ .slot = slot, .since = s->now };
+	s->suspicions[index] = (struct suspicion){ .slot = slot };
+	s->suspicions[index].heard = s->suspicions[index].since = s->now;
 	s->members[slot].suspicion = index + 1;
+	if (!s->suspected++)
+		s->suspected_since = s->now;
 	return &s->suspicions[index];
 }
 
@@ -99,14 +141,54 @@ static void schedule(struct swim *s, struct suspicion *x)
 	heap_set(&s->suspicion_heap, index_of(s, x), instant_min(probe, x->verdict_at));
 }
 
-static bool add_accuser(struct suspicion *x, uint32_t accuser)
+static bool has_accuser(const struct suspicion *x, uint32_t accuser)
 {
 	for (unsigned i = 0; i < x->accusers; i++)
 		if (x->accuser[i] == accuser)
-			return false;
-	if (x->accusers == ACCUSERS)
+			return true;
+	return false;
+}
+
+bool suspicion_proof(const struct swim *s, uint32_t slot, uint32_t accuser, struct signature *out)
+{
+	uint32_t at = s->members[slot].suspicion;
+	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+
+	if (x && accuser == s->cap && x->own) {
+		*out = x->own_proof;
+		return true;
+	}
+	for (unsigned i = 0; x && i < x->accusers; i++) {
+		if (x->accuser[i] == accuser) {
+			*out = x->proof[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t suspicion_accuser(const struct swim *s, uint32_t slot)
+{
+	uint32_t at = s->members[slot].suspicion;
+	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+
+	return x && !x->own && x->accusers ? x->accuser[0] : s->cap;
+}
+
+bool suspicion_put_proof(struct swim *s, struct draft *d, uint32_t slot)
+{
+	uint32_t at = s->members[slot].suspicion;
+	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+	unsigned others = x ? x->accusers : 0;
+	bool own = !others || x->own;
+
+	if (draft_room(d) < (others + own) * WIRE_ACCUSATION
+	    || d->items + others + own > WIRE_ITEMS_MAX)
 		return false;
-	x->accuser[x->accusers++] = accuser;
+	for (unsigned i = 0; i < others; i++)
+		draft_accusation(s, d, slot, x->accuser[i]);
+	if (own)
+		draft_accusation(s, d, slot, s->cap);
 	return true;
 }
 
@@ -120,24 +202,54 @@ static void agree(struct swim *s, uint32_t slot, uint32_t accuser)
 		return;
 	draft_begin(s, &d, accuser, WIRE_ITEMS, 0, 0);
 	draft_items(&d);
-	if (draft_accusation(s, &d, slot, s->cap))
+	if (d.ok && suspicion_put_proof(s, &d, slot))
 		draft_send(s, &d);
 }
 
-void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t from)
+bool suspicion_cares(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t from)
 {
 	struct member *m = &s->members[slot];
 	struct suspicion *x = find(s, slot);
 
 	if (m->state == SWIM_DEAD && !m->lost && from == accuser)
 		agree(s, slot, from);
-	if (!member_lives(m) || accuser == slot)
+	return member_lives(m) && (!x || (!has_accuser(x, accuser) && x->accusers < ACCUSERS))
+	       && accuse_believed(s, accuser) && accuse_admissible(s, accuser, slot);
+}
+
+enum turn { NEVER, AT_ONCE, LATER };
+
+/* When this node looks at an accused member. */
+static enum turn our_turn(const struct swim *s, uint32_t slot)
+{
+	unsigned rank = accuse_small(s) ? 1 : rings_rank(s, s->cap, slot, WATCHERS);
+
+	if (!rank)
+		return NEVER;
+	return rank <= LOOKERS ? AT_ONCE : LATER;
+}
+
+void suspicion_look(struct swim *s, uint32_t slot, uint32_t from)
+{
+	struct suspicion *x = find(s, slot);
+
+	if (x || our_turn(s, slot) != AT_ONCE
+	    || !bucket_take(&s->members[from].accuse_full, s->now, span_ms(HINT_EACH_MS),
+			    HINT_BURST))
 		return;
-	for (unsigned i = 0; x && i < x->accusers; i++)
-		if (x->accuser[i] == accuser)
-			return;
-	if (!bucket_take(&s->members[from].accuse_full, s->now,
-			 (struct span){ 1000000000u / HEED_PER_SECOND }, HEED_BURST)) {
+	x = make(s, slot);
+	if (!x)
+		return;
+	s->members[slot].by = from;
+	heap_set(&s->suspicion_heap, index_of(s, x), s->now);
+}
+
+void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, const struct signature *proof)
+{
+	struct suspicion *x = find(s, slot);
+
+	if (!bucket_take(&s->members[accuser].heed_full, s->now, span_ms(HEED_EACH_MS),
+			 HEED_BURST)) {
 		s->counters.drop_rate++;
 		return;
 	}
@@ -145,16 +257,18 @@ void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t f
 		x = make(s, slot);
 		if (!x)
 			return;
-		m->by = accuser;
-		heap_set(&s->suspicion_heap, index_of(s, x), s->now);
+		s->members[slot].by = accuser;
 	}
-	if (!add_accuser(x, accuser))
-		return;
+	x->accuser[x->accusers] = accuser;
+	x->proof[x->accusers++] = *proof;
+	x->relayed |= our_turn(s, slot) == NEVER; /* who does not look passes it on at once */
 	if (x->relayed)
 		gossip_accusation(s, slot, accuser);
 	if (x->own) {
 		set_verdict(s, x);
 		schedule(s, x);
+	} else if (x->accusers == 1 || x->accusers == ACCUSERS) {
+		heap_set(&s->suspicion_heap, index_of(s, x), s->now);
 	}
 }
 
@@ -180,6 +294,7 @@ void suspicion_own(struct swim *s, uint32_t slot)
 	}
 	if (!x->own) {
 		x->own = true;
+		accuse_sign(s, slot, &x->own_proof);
 		if (!x->relayed)
 			relay(s, x);
 		x->since = x->accusers ? s->members[slot].probed : s->now;
@@ -198,10 +313,10 @@ void suspicion_untold(struct swim *s, uint32_t slot)
 {
 	struct suspicion *x = find(s, slot);
 
-	if (x && !x->own)
-		suspicion_clear(s, slot);
+	if (x && !x->own && accuse_small(s))
+		drop(s, x);
 	else if (x)
-		schedule(s, x);
+		heap_set(&s->suspicion_heap, index_of(s, x), instant_add(s->now, again(s)));
 }
 
 void suspicion_clear(struct swim *s, uint32_t slot)
@@ -210,9 +325,17 @@ void suspicion_clear(struct swim *s, uint32_t slot)
 
 	if (!x)
 		return;
-	heap_set(&s->suspicion_heap, index_of(s, x), INSTANT_NEVER);
-	pool_put(&s->suspicion_pool, index_of(s, x));
-	s->members[slot].suspicion = 0;
+	for (unsigned i = 0; i < x->accusers; i++)
+		accuse_was_right(s, x->accuser[i], false);
+	drop(s, x);
+}
+
+void suspicion_drop(struct swim *s, uint32_t slot)
+{
+	struct suspicion *x = find(s, slot);
+
+	if (x)
+		drop(s, x);
 }
 
 void suspicion_forget_accuser(struct swim *s, uint32_t slot)
@@ -221,68 +344,112 @@ void suspicion_forget_accuser(struct swim *s, uint32_t slot)
 		struct suspicion *x = &s->suspicions[i];
 
 		for (unsigned k = 0; pool_used(&s->suspicion_pool, i) && k < x->accusers; k++)
-			if (x->accuser[k] == slot)
+			if (x->accuser[k] == slot) {
 				x->accuser[k] = x->accuser[--x->accusers];
+				x->proof[k] = x->proof[x->accusers];
+			}
 	}
 }
 
 /* Whether we may judge: not just awake, and, if there is anybody else, we heard somebody since
  * the suspicion began, and just now. */
-static bool may_judge(const struct swim *s, const struct suspicion *x)
+static bool may_judge(const struct swim *s, struct instant since)
 {
 	if (instant_before(s->now, s->no_verdict_before))
 		return false;
 	return s->counters.alive == 1
-	       || (instant_before(x->since, s->heard)
+	       || (instant_before(since, s->heard)
 		   && instant_since(s->now, s->heard).ns <= 2 * again(s).ns * (s->health + 1));
 }
 
-static void look(struct swim *s, struct suspicion *x)
+static void judge(struct swim *s, struct suspicion *x)
 {
-	uint32_t index = index_of(s, x);
-	struct instant soon = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
-	struct span token = { 1000000000u / LOOKS_PER_SECOND };
+	for (unsigned i = 0; i < x->accusers; i++)
+		accuse_was_right(s, x->accuser[i], true);
+	s->counters.deaths++;
+	s->suspected--;
+	x->dead = true;
+	heap_set(&s->suspicion_heap, index_of(s, x), INSTANT_NEVER);
+	probe_drop(s, x->slot);
+	member_set_state(s, x->slot, SWIM_DEAD);
+}
 
-	if (x->own && instant_reached(x->verdict_at, s->now)) {
-		if (may_judge(s, x)) {
-			uint32_t slot = x->slot;
-
-			s->counters.deaths++;
-			suspicion_clear(s, slot);
-			member_set_state(s, slot, SWIM_DEAD);
+/* Our own suspicion: the verdict, or another probe. */
+static void look_own(struct swim *s, struct suspicion *x)
+{
+	if (instant_reached(x->verdict_at, s->now)) {
+		if (may_judge(s, x->since)) {
+			judge(s, x);
 			return;
 		}
 		x->verdict_at = instant_add(s->now, span_ms(STALL_EXTRA_MS));
 	}
-	if (x->own && instant_since(s->now, s->members[x->slot].probed).ns < again(s).ns) {
-		schedule(s, x);
+	if (instant_since(s->now, s->members[x->slot].probed).ns >= again(s).ns
+	    && !probe_running(s, x->slot) && probe_start(s, x->slot))
+		x->looked = true;
+	schedule(s, x);
+}
+
+/* What others said, about a member that we do not watch, or that we watch and that has not failed
+ * us: their verdict, its end, or a probe of ours. */
+static void look_accused(struct swim *s, struct suspicion *x)
+{
+	uint32_t index = index_of(s, x);
+	struct instant soon = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
+	struct instant least = instant_add(x->heard, span_ms(s->profile->suspicion_ms));
+	struct instant most = instant_add(x->heard, time_out(s, 0));
+	enum turn ours = our_turn(s, x->slot);
+
+	if (!accuse_small(s) && x->accusers == ACCUSERS && instant_reached(least, s->now)
+	    && may_judge(s, x->heard)) {
+		judge(s, x);
 		return;
 	}
-	if (x->looked && !x->own && probe_running(s, x->slot)) {
-		relay(s, x);
-		return; /* the end of the probe goes on */
+	if (instant_reached(most, s->now)) {
+		drop(s, x);
+		return;
 	}
-	/* An own suspicion probes once a period; what others accuse has a budget. */
+	if (x->looked && probe_running(s, x->slot)) {
+		if (!x->relayed)
+			relay(s, x);
+		heap_set(&s->suspicion_heap, index, instant_add(s->now, again(s)));
+		return; /* before that the end of the probe goes on */
+	}
+	if (ours == NEVER || (ours == LATER && x->accusers == ACCUSERS)) {
+		if (!x->relayed)
+			relay(s, x);
+		heap_set(&s->suspicion_heap, index,
+			 x->accusers == ACCUSERS && s->now.ns < least.ns ? least
+			 : instant_min(most, instant_add(s->now, again(s))));
+		return;
+	}
+	if (ours == LATER && instant_since(s->now, x->heard).ns < again(s).ns) {
+		heap_set(&s->suspicion_heap, index, instant_add(x->heard, again(s)));
+		return;
+	}
+	/* What others accuse has a budget. */
 	if (probe_running(s, x->slot)
-	    || (!x->own && !bucket_take(&s->verify_full, s->now, token, LOOKS_BURST))
+	    || !bucket_take(&s->verify_full, s->now, span_ms(1000u / LOOKS_PER_SECOND), LOOKS_BURST)
 	    || !probe_start(s, x->slot)) {
 		heap_set(&s->suspicion_heap, index, soon);
 		return;
 	}
-	if (x->own)
-		schedule(s, x);
-	else
-		heap_set(&s->suspicion_heap, index,
-			 instant_add(s->now, span_ms(s->profile->gap_ms)));
 	x->looked = true;
+	heap_set(&s->suspicion_heap, index, instant_add(s->now, span_ms(s->profile->gap_ms)));
 }
 
 void suspicion_tick(struct swim *s)
 {
 	uint32_t index;
 
-	while ((index = heap_pop(&s->suspicion_heap, s->now)) != HEAP_NONE)
-		look(s, &s->suspicions[index]);
+	while ((index = heap_pop(&s->suspicion_heap, s->now)) != HEAP_NONE) {
+		struct suspicion *x = &s->suspicions[index];
+
+		if (x->own)
+			look_own(s, x);
+		else
+			look_accused(s, x);
+	}
 }
 
 void suspicion_shift(struct swim *s, struct span by)
@@ -292,8 +459,9 @@ void suspicion_shift(struct swim *s, struct span by)
 	for (uint32_t i = 0; i < s->suspicion_pool.fresh; i++) {
 		struct suspicion *x = &s->suspicions[i];
 
-		if (!pool_used(&s->suspicion_pool, i))
+		if (!pool_used(&s->suspicion_pool, i) || x->dead)
 			continue;
+		x->heard = instant_add(x->heard, all);
 		if (x->own) {
 			x->verdict_at = instant_add(x->verdict_at, all);
 			schedule(s, x);

@@ -107,6 +107,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->now = now;
 	s->cap = config->members;
 	BUG_ON(config->profile >= SWIM_PROFILES);
+	s->secret = config->secret;
 	s->profile = &profiles[config->profile];
 	s->period = config->period.ns ? config->period : span_ms(s->profile->period_ms);
 	rng_init(&s->rng, config->seed);
@@ -117,6 +118,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->rings = (uint32_t *)(base + l.rings);
 	s->queue = (struct gossip_item *)(base + l.queue);
 	pool_init(&s->queue_pool, base + l.queue_pool, QUEUE_MAX);
+	s->suspicion_cap = suspicion_cap(s->cap);
 	s->suspicions = (struct suspicion *)(base + l.suspicions);
 	pool_init(&s->suspicion_pool, base + l.suspicion_pool, suspicion_cap(s->cap));
 	heap_init(&s->suspicion_heap, base + l.suspicion_heap, suspicion_cap(s->cap));
@@ -198,7 +200,7 @@ void swim_forget(struct swim *s, uint32_t slot, struct instant now)
 	BUG_ON(slot >= s->cap);
 	enter(s, now, NULL);
 	gossip_forget(s, slot);
-	suspicion_clear(s, slot);
+	suspicion_drop(s, slot);
 	suspicion_forget_accuser(s, slot);
 	probe_forget(s, slot);
 	sync_forget(s, slot);
@@ -304,10 +306,12 @@ static void input_body(struct swim *s, uint32_t from, const struct wire_message 
 		errand_start(s, from, m->h.id, &m->target);
 		break;
 	case WIRE_FORWARDED:
-		probe_forwarded(s, m->h.id);
+		probe_helped(s, from, m->h.id, true);
 		break;
 	case WIRE_NACK:
 		s->counters.nacks++;
+		if (m->reason == WIRE_NACK_SILENT)
+			probe_helped(s, from, m->h.id, false);
 		break;
 	case WIRE_LIST:
 		sync_list(s, from, m);
@@ -419,7 +423,7 @@ static void give_up(struct swim *s)
 
 		if (slot == s->cap || !member_lives(&s->members[slot]))
 			continue;
-		suspicion_clear(s, slot);
+		suspicion_drop(s, slot);
 		member_set_lost(s, slot);
 	}
 }

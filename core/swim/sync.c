@@ -22,6 +22,7 @@
 #include "swim/gossip.h"
 #include "swim/member.h"
 #include "swim/records.h"
+#include "swim/suspicion.h"
 
 #include <string.h>
 
@@ -30,7 +31,6 @@
 #define PUMP_DATAGRAMS 8u
 #define FIRST_WAIT_MS 300u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
-#define CALM_S 60u            /* views that were equal for so long start afresh */
 #define GIVE_PER_SECOND 20u
 #define GIVE_BURST 40u
 
@@ -92,13 +92,13 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 	struct member *m = &s->members[from];
 	uint32_t more = h->count > s->records_held ? h->count : s->records_held;
 	uint32_t less = h->count < s->records_held ? h->count : s->records_held;
-	bool quiet = (h->flags & WIRE_QUIET) && !gossip_settles(s)
-		     && !s->suspicion_pool.count;
+	bool quiet = (h->flags & WIRE_QUIET) && !gossip_settles(s);
 
 	m->digest = h->digest;
 	m->count = h->count;
 	if (h->digest == s->digest) {
 		m->estranged = false;
+		m->list_wait = 0;
 		not_due(s, from);
 		return;
 	}
@@ -107,9 +107,7 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 	if (instant_is_set(m->listed)) {
 		if (instant_since(s->now, m->listed).ns < list_wait(m).ns)
 			return;
-		if (instant_since(s->now, m->listed).ns > list_wait(m).ns + span_s(CALM_S).ns)
-			m->list_wait = 0;
-		else if (m->list_wait < WAIT_EXPONENT_MAX)
+		if (m->list_wait < WAIT_EXPONENT_MAX)
 			m->list_wait++;
 	}
 	sync_due(s, from);
@@ -247,9 +245,11 @@ static bool put_lack(struct swim *s, struct draft *d, const struct job *j, uint3
 	case LACKS_NOTHING:
 		return true;
 	case LACKS_RECORD:
+		if (j->kind == JOB_WANTED && m->state == SWIM_DEAD && !m->lost)
+			suspicion_put_proof(s, d, slot);
 		return draft_record(s, d, slot);
 	case LACKS_VERDICT:
-		return draft_accusation(s, d, slot, s->cap);
+		return suspicion_put_proof(s, d, slot);
 	}
 	return true;
 }
@@ -398,8 +398,9 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 			continue;
 		if (e->sequence > about->sequence)
 			want[wanted++] = e->id;
-		else if (e->dead && e->sequence == about->sequence)
-			records_said_dead(s, slot, from);
+		else if (e->dead && e->sequence == about->sequence
+			 && records_said_dead(s, slot, from))
+			want[wanted++] = e->id;
 	}
 	send_want(s, from, want, wanted);
 	j = new_job(s, JOB_NEWER, from);

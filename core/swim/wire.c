@@ -113,6 +113,7 @@ static void get_item(struct cursor *c, struct wire_item *item)
 		item->accusation.subject = cur_be64(c);
 		item->accusation.sequence = cur_be64(c);
 		item->accusation.accuser = cur_be64(c);
+		cur_bytes(c, item->accusation.signature.b, sizeof(item->accusation.signature.b));
 	} else {
 		cur_fail(c);
 	}
@@ -166,4 +167,5 @@ void wire_put_accusation(struct writer *w, const struct accusation *a)
 	wr_be64(w, a->subject);
 	wr_be64(w, a->sequence);
 	wr_be64(w, a->accuser);
+	wr_bytes(w, a->signature.b, sizeof(a->signature.b));
 }

@@ -17,11 +17,11 @@
 #define WIRE_HEADER 26u
 #define WIRE_BRIEF_LEN 12u /* by so much a header is shorter */
 #define WIRE_ENTRY 17u
-#define WIRE_ACCUSATION 25u
+#define WIRE_ACCUSATION 89u
 #define WIRE_RECORD_HEADER 1u
 /* What fits into a datagram; the count of entries also bounds an answer to them. */
 #define WIRE_ENTRIES_MAX 65u
-#define WIRE_ITEMS_MAX 45u
+#define WIRE_ITEMS_MAX 12u
 #define WIRE_BUCKETS_COUNT 256u
 #define WIRE_BUCKET 4u
 
@@ -63,11 +63,13 @@ struct wire_entry {
 	bool dead;       /* the sender's own verdict on this sequence */
 };
 
-/* accuser says: the subject does not answer; known to me with this sequence. */
+/* accuser says: the subject does not answer; known to me with this sequence. Whether he signed it
+ * is another question (accuse.h). */
 struct accusation {
 	uint64_t subject;
 	uint64_t sequence;
 	uint64_t accuser;
+	struct signature signature;
 };
 
 struct wire_item {

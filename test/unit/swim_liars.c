@@ -45,11 +45,11 @@ static void lie(struct world *w, uint32_t liar, uint32_t to)
 	wr_u8(&m, WIRE_ITEMS_MAX);
 	for (unsigned i = 0; i < WIRE_ITEMS_MAX; i++) {
 		uint32_t victim = (uint32_t)rng_below(&w->rng, w->n);
-		struct accusation a = { id_of(w, victim), sequence_of(w, victim), 0 };
-
 		uint32_t accuser = (uint32_t)rng_below(&w->rng, w->n);
+		struct accusation a = world_accusation(w, victim, sequence_of(w, victim), liar);
 
-		a.accuser = id_of(w, rng_below(&w->rng, 2) ? liar : accuser);
+		if (rng_below(&w->rng, 2))
+			a.accuser = id_of(w, accuser); /* whose signature he has not */
 		wire_put_accusation(&m, &a);
 	}
 	inject(w, liar, to, &m);

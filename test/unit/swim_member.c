@@ -56,8 +56,7 @@ static void accuse(uint32_t from, uint32_t subject, uint64_t sequence, uint32_t 
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct wire_header h = { .type = WIRE_ITEMS, .known = w.nodes[0].body.sequence };
-	struct accusation a = { member_id(&w.nodes[subject].key), sequence,
-				member_id(&w.nodes[accuser].key) };
+	struct accusation a = world_accusation(&w, subject, sequence, accuser);
 	struct writer m = begin(memory, &h);
 
 	wr_u8(&m, 1);

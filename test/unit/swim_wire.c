@@ -106,7 +106,7 @@ static void an_idle_ping_is_fourteen_bytes(void)
 static void records_and_accusations_come_back_as_they_went(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
-	struct accusation a = { 1, 2, UINT64_MAX };
+	struct accusation a = { 1, 2, UINT64_MAX, { { 5, [63] = 6 } } };
 	struct wire_message m;
 	struct writer w;
 
@@ -124,6 +124,7 @@ static void records_and_accusations_come_back_as_they_went(void)
 	eq_int(m.item[1].kind, WIRE_ITEM_ACCUSATION);
 	ok(m.item[1].accusation.subject == 1 && m.item[1].accusation.sequence == 2);
 	ok(m.item[1].accusation.accuser == UINT64_MAX);
+	eq_mem(m.item[1].accusation.signature.b, a.signature.b, sizeof(a.signature.b));
 	eq_mem(m.item[2].record.data, record_two.wire, record_two.len);
 	for (size_t len = 0; len < wr_len(&w); len++)
 		ok(!decodes(memory, len));
@@ -136,7 +137,7 @@ static void a_count_that_is_not_the_number_of_items_refuses_the_whole_message(vo
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct writer w;
-	struct accusation a = { 1, 2, 3 };
+	struct accusation a = { .subject = 1, .sequence = 2, .accuser = 3 };
 
 	prepare();
 	for (unsigned n = 0; n < 256; n++) {
@@ -178,7 +179,7 @@ static void the_largest_messages_fit_and_one_more_does_not(void)
 		wire_put_header(&w, &ping);
 		wr_u8(&w, (uint8_t)n);
 		for (unsigned i = 0; i < n; i++)
-			wire_put_accusation(&w, &(struct accusation){ i, i, i });
+			wire_put_accusation(&w, &(struct accusation){ .subject = i });
 		eq_int(wire_decode(bytes_of(memory, wr_len(&w)), &m), n == WIRE_ITEMS_MAX);
 	}
 }
@@ -297,7 +298,7 @@ static void unknown_types_kinds_reasons_and_verdicts_are_refused(void)
 		w = begin(memory, WIRE_PING);
 		wr_u8(&w, 1);
 		wr_u8(&w, (uint8_t)v);
-		wr_zero(&w, 24);
+		wr_zero(&w, WIRE_ACCUSATION - 1);
 		eq_int(decodes(memory, wr_len(&w)), v == WIRE_ITEM_ACCUSATION);
 	}
 }

@@ -1,0 +1,86 @@
+/* accuse.c - what makes an accusation count.
+ *
+ * Signed: context || be64(subject) || be64(sequence) || key of the accuser. The sequence binds it
+ * to one record of the subject, so that its next record voids all accusations that there are.
+ *
+ * Admissible: on each ring a member is watched by the living member before it. An accusation
+ * counts from the first WATCHERS living members before the subject on any ring, which is at most
+ * 16 watchers a subject, and 16 subjects that one liar can hurt. Members under suspicion are not
+ * counted as living: when many die at once, who watches next is already admitted. */
+#include "swim/accuse.h"
+
+#include "swim/member.h"
+#include "swim/rings.h"
+
+#include "crypto/curve.h"
+
+#include <string.h>
+
+#define SMALL (TARGETS_ALL + 8u) /* views differ about who has 32 others, too */
+#define CREDIT_S 600u
+#define LIES_ALLOWED 5u
+
+static const char context[] = "meshguard accusation v1";
+#define CONTEXT_LEN (sizeof(context) - 1)
+#define SIGNED_LEN (CONTEXT_LEN + 8 + 8 + 32)
+
+static void words(uint8_t out[SIGNED_LEN], uint64_t subject, uint64_t sequence,
+		  const struct public_key *accuser)
+{
+	memcpy(out, context, CONTEXT_LEN);
+	store_be64(out + CONTEXT_LEN, subject);
+	store_be64(out + CONTEXT_LEN + 8, sequence);
+	memcpy(out + CONTEXT_LEN + 16, accuser->b, sizeof(accuser->b));
+}
+
+void accuse_sign(const struct swim *s, uint32_t subject, struct signature *out)
+{
+	const struct member *m = &s->members[subject];
+	uint8_t message[SIGNED_LEN];
+
+	words(message, m->id, m->sequence, &s->members[s->cap].key);
+	ed25519_sign(out, message, sizeof(message), s->secret);
+}
+
+bool accuse_verify(const struct swim *s, uint32_t accuser, const struct accusation *a)
+{
+	uint8_t message[SIGNED_LEN];
+
+	words(message, a->subject, a->sequence, &s->members[accuser].key);
+	return ed25519_verify(&a->signature, message, sizeof(message), &s->members[accuser].key);
+}
+
+bool accuse_small(const struct swim *s)
+{
+	return s->counters.alive <= SMALL;
+}
+
+bool accuse_admissible(const struct swim *s, uint32_t accuser, uint32_t subject)
+{
+	return accuse_small(s) || rings_rank(s, accuser, subject, WATCHERS) != 0;
+}
+
+void accuse_was_right(struct swim *s, uint32_t accuser, bool right)
+{
+	struct member *m = &s->members[accuser];
+
+	if (accuser == s->cap)
+		return;
+	if (instant_since(s->now, m->credit_since).ns > span_s(CREDIT_S).ns) {
+		m->credit_since = s->now;
+		m->was_right = m->was_wrong = 0;
+	}
+	if (right && m->was_right < UINT8_MAX)
+		m->was_right++;
+	if (!right && m->was_wrong < UINT8_MAX)
+		m->was_wrong++;
+}
+
+bool accuse_believed(const struct swim *s, uint32_t accuser)
+{
+	const struct member *m = &s->members[accuser];
+	unsigned all = m->was_right + m->was_wrong;
+
+	return m->was_wrong <= LIES_ALLOWED || 5u * m->was_right >= all
+	       || instant_since(s->now, m->credit_since).ns > span_s(CREDIT_S).ns;
+}

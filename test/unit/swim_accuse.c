@@ -1,0 +1,334 @@
+/* Accusations: who may make them, how many it takes, and what a liar gets out of his. */
+#include "swim_world.h"
+
+#include "swim/accuse.h"
+#include "swim/member.h"
+#include "swim/rings.h"
+
+#include <stdlib.h>
+
+#define MANY 60u
+
+static struct world w;
+
+static struct swim *room(void)
+{
+	return w.nodes[0].swim;
+}
+
+/* Node 0 is real and knows the records of all others, who speak only as the test lets them. */
+static void one_room_of_many(void)
+{
+	world_init(&w, MANY, 21);
+	w.no_paths = true;
+	world_start(&w, 0, 500);
+	for (uint32_t i = 1; i < MANY; i++) {
+		uint8_t memory[CHANNEL_PAYLOAD_MAX];
+		struct writer m = wr_of(memory, sizeof(memory));
+		struct record r;
+
+		w.nodes[i].body.sequence = 100;
+		ok(record_sign(&w.nodes[i].body, &w.nodes[i].secret, &r));
+		wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500 });
+		wr_u8(&m, 1);
+		wire_put_record(&m, bytes_of(r.wire, r.len));
+		swim_input(room(), world_time(&w), i, bytes_of(memory, wr_len(&m)), &w.out);
+		swim_reachable(room(), i, true, world_time(&w));
+		outbox_clear(&w.out);
+	}
+	world_flush(&w, 0);
+	eq_int(swim_counters(room())->alive, MANY - 1);
+}
+
+static void say(uint32_t from, const struct accusation *a)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct writer m = wr_of(memory, sizeof(memory));
+
+	wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500 });
+	wr_u8(&m, 1);
+	wire_put_accusation(&m, a);
+	outbox_clear(&w.out);
+	swim_input(room(), world_time(&w), from, bytes_of(memory, wr_len(&m)), &w.out);
+}
+
+static void accuse(uint32_t from, uint32_t subject, uint32_t accuser)
+{
+	uint64_t sequence = w.nodes[subject].body.sequence;
+	struct accusation a = world_accusation(&w, subject, sequence, accuser);
+
+	say(from, &a);
+}
+
+/* Somebody whom the room does not watch, and who may accuse him. */
+static uint32_t unwatched(uint32_t *watchers, unsigned *n)
+{
+	for (uint32_t subject = 1; subject < MANY; subject++) {
+		if (rings_rank(room(), 0, subject, WATCHERS)
+		    || rings_rank(room(), w.cap, subject, WATCHERS))
+			continue;
+		*n = 0;
+		for (uint32_t i = 1; i < MANY; i++)
+			if (i != subject && accuse_admissible(room(), i, subject))
+				watchers[(*n)++] = i;
+		return subject;
+	}
+	return 0;
+}
+
+static unsigned accusers_of(uint32_t subject)
+{
+	uint32_t at = room()->members[subject].suspicion;
+
+	return at ? room()->suspicions[at - 1].accusers : 0;
+}
+
+/* The others live, the subject is silent. */
+static void wait(uint32_t subject, uint64_t time)
+{
+	for (uint64_t t = 0; t < time; t += S / 10) {
+		world_run(&w, S / 10);
+		for (uint32_t i = 1; i < MANY; i++)
+			if (i != subject)
+				swim_proof_of_life(room(), i, world_time(&w));
+	}
+}
+
+static void only_the_signature_of_the_accuser_counts(void)
+{
+	uint32_t watchers[MANY];
+	struct accusation a;
+	unsigned n;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	ok(subject && n >= 8);
+	a = world_accusation(&w, subject, 100, watchers[0]);
+	a.accuser = member_id(&w.nodes[watchers[1]].key); /* signed by another one */
+	say(3, &a);
+	a = world_accusation(&w, subject, 99, watchers[0]);
+	a.sequence = 100; /* of another record */
+	say(3, &a);
+	a = world_accusation(&w, subject, 100, watchers[0]);
+	a.signature.b[40] ^= 1;
+	say(3, &a);
+	eq_int(swim_counters(room())->drop_signature, 3);
+	eq_int(accusers_of(subject), 0);
+	accuse(3, subject, watchers[0]); /* whoever brings it */
+	accuse(4, subject, watchers[0]); /* and once only */
+	eq_int(accusers_of(subject), 1);
+	world_free(&w);
+}
+
+static void who_does_not_watch_a_member_cannot_accuse_it(void)
+{
+	unsigned heard = 0;
+
+	one_room_of_many();
+	for (uint32_t subject = 1; subject < MANY; subject++) {
+		unsigned admissible = 0;
+
+		for (uint32_t i = 1; i < MANY; i++)
+			admissible += i != subject && accuse_admissible(room(), i, subject);
+		ok(admissible >= ACCUSERS && admissible <= RINGS * WATCHERS);
+	}
+	/* One liar about all. */
+	for (uint32_t subject = 1; subject < MANY; subject++) {
+		if (subject == 7)
+			continue;
+		accuse(7, subject, 7);
+		heard += room()->members[subject].suspicion != 0;
+	}
+	printf("# of %u others one can accuse %u\n", MANY - 2, heard);
+	ok(heard > 0 && heard <= RINGS * WATCHERS);
+	world_free(&w);
+}
+
+static void three_accusers_convict_nobody_and_four_a_silent_one(void)
+{
+	uint32_t watchers[MANY];
+	unsigned n;
+
+	for (unsigned count = 1; count <= 4; count++) {
+		one_room_of_many();
+		uint32_t subject = unwatched(watchers, &n);
+
+		for (unsigned i = 0; i < count; i++)
+			accuse(3, subject, watchers[i]);
+		eq_int(accusers_of(subject), count);
+		wait(subject, 3 * S / 2);
+		eq_int(world_state(&w, 0, subject), SWIM_ALIVE); /* there is time to refute */
+		wait(subject, S);
+		eq_int(world_state(&w, 0, subject), count == 4 ? SWIM_DEAD : SWIM_ALIVE);
+		wait(subject, 20 * S);
+		eq_int(world_state(&w, 0, subject), count == 4 ? SWIM_DEAD : SWIM_ALIVE);
+		world_free(&w);
+	}
+}
+
+static void a_sign_of_life_acquits(void)
+{
+	uint32_t watchers[MANY];
+	unsigned n;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	for (unsigned i = 0; i < 4; i++)
+		accuse(3, subject, watchers[i]);
+	wait(subject, S);
+	swim_proof_of_life(room(), subject, world_time(&w));
+	wait(subject, 10 * S);
+	eq_int(world_state(&w, 0, subject), SWIM_ALIVE);
+	/* Who is wrong again and again is not listened to. */
+	for (unsigned k = 0; k < 20; k++) {
+		accuse(3, subject, watchers[0]);
+		wait(subject, 2 * S);
+		swim_proof_of_life(room(), subject, world_time(&w));
+	}
+	accuse(3, subject, watchers[0]);
+	eq_int(accusers_of(subject), 0);
+	accuse(3, subject, watchers[5]);
+	eq_int(accusers_of(subject), 1);
+	world_free(&w);
+}
+
+static void the_proof_of_a_verdict_is_given_to_who_asks(void)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct writer m = wr_of(memory, sizeof(memory));
+	uint32_t watchers[MANY];
+	struct wire_message got;
+	unsigned n, accusations = 0;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	for (unsigned i = 0; i < 4; i++)
+		accuse(3, subject, watchers[i]);
+	wait(subject, 5 * S);
+	eq_int(world_state(&w, 0, subject), SWIM_DEAD);
+	wire_put_header(&m, &(struct wire_header){ .type = WIRE_WANT, .known = 500 });
+	wr_u8(&m, 1);
+	wr_be64(&m, member_id(&w.nodes[subject].key));
+	wr_u8(&m, 0);
+	outbox_clear(&w.out);
+	swim_input(room(), world_time(&w), 4, bytes_of(memory, wr_len(&m)), &w.out);
+	for (uint32_t i = 0; i < w.out.count; i++) {
+		const struct out *o = &w.out.items[i];
+
+		if (o->slot != 4 || !wire_decode(bytes_of(o->data, o->len), &got))
+			continue;
+		for (unsigned k = 0; k < got.items; k++)
+			accusations += got.item[k].kind == WIRE_ITEM_ACCUSATION;
+	}
+	eq_int(accusations, 4);
+	world_free(&w);
+}
+
+/* --- whole meshes */
+
+static uint32_t liar, dead_one;
+
+/* The liar says of the dead one that it answered him. */
+static bool vouch(struct world *of, uint32_t from, uint32_t to, struct bytes message)
+{
+	uint8_t memory[64];
+	struct writer m = wr_of(memory, sizeof(memory));
+	struct wire_message asked;
+
+	if (to != liar || !wire_decode(message, &asked) || asked.h.type != WIRE_PING_REQ
+	    || memcmp(asked.target.b, of->nodes[dead_one].key.b, 32) != 0)
+		return true;
+	struct world_event e = { .at = of->now + MS, .kind = WORLD_MESSAGE, .from = liar };
+
+	wire_put_header(&m, &(struct wire_header){ .type = WIRE_FORWARDED, .id = asked.h.id,
+						   .known = of->nodes[from].body.sequence });
+	wr_u8(&m, 0);
+	e.to = from;
+	e.run = of->nodes[from].run;
+	e.len = (uint16_t)wr_len(&m);
+	e.data = malloc(e.len);
+	memcpy(e.data, memory, e.len);
+	world_push(of, e);
+	return false;
+}
+
+static void a_helper_that_lies_does_not_keep_a_dead_member_alive(void)
+{
+	world_init(&w, 10, 5);
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 10 * S);
+	liar = 9;
+	dead_one = 4;
+	w.watch = vouch;
+	world_kill(&w, dead_one);
+	world_run(&w, 15 * S);
+	for (uint32_t i = 0; i < 9; i++)
+		if (i != dead_one)
+			eq_int(world_state(&w, i, dead_one), SWIM_DEAD);
+	eq_int(world_deaths(&w), 9);
+	world_free(&w);
+}
+
+/* Forty lies to everybody about everybody, in five minutes. */
+static void one_insider(uint64_t seed, uint32_t n)
+{
+	static bool accused[256];
+	unsigned hurt = 0;
+
+	memset(accused, 0, sizeof(accused));
+	world_init(&w, n, seed);
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 5 * S);
+	liar = (uint32_t)rng_below(&w.rng, n);
+	for (unsigned lie = 0; lie < 40; lie++) {
+		for (uint32_t subject = 0; subject < n; subject++) {
+			uint8_t memory[CHANNEL_PAYLOAD_MAX];
+			struct writer m = wr_of(memory, sizeof(memory));
+			struct accusation a;
+			uint32_t to = (uint32_t)rng_below(&w.rng, n);
+
+			if (subject == liar || to == liar || to == subject)
+				continue;
+			a = world_accusation(&w, subject, w.nodes[subject].body.sequence, liar);
+			wire_put_header(&m, &(struct wire_header){
+				.type = WIRE_ITEMS, .known = w.nodes[to].body.sequence });
+			wr_u8(&m, 1);
+			wire_put_accusation(&m, &a);
+			swim_input(w.nodes[to].swim, world_time(&w), liar,
+				   bytes_of(memory, wr_len(&m)), &w.out);
+			world_flush(&w, to);
+			accused[subject] |= w.nodes[to].swim->members[subject].suspicion != 0;
+		}
+		world_run(&w, 15 * S / 2);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		hurt += accused[i];
+	world_run(&w, 10 * S);
+	eq_int(world_deaths(&w), 0);
+	ok(world_full(&w));
+	ok(hurt <= 16);
+	printf("# N = %u, seed %ju: %u of all accused\n", n, (uintmax_t)seed, hurt);
+	world_free(&w);
+}
+
+static void one_insider_hurts_sixteen_and_evicts_nobody(void)
+{
+	unsigned seeds = getenv("SWIM_LARGE") ? 20 : 3;
+
+	for (uint64_t seed = 1; seed <= seeds; seed++)
+		one_insider(seed, 128);
+}
+
+TAP_TESTS(
+	T(only_the_signature_of_the_accuser_counts),
+	T(who_does_not_watch_a_member_cannot_accuse_it),
+	T(three_accusers_convict_nobody_and_four_a_silent_one),
+	T(a_sign_of_life_acquits),
+	T(the_proof_of_a_verdict_is_given_to_who_asks),
+	T(a_helper_that_lies_does_not_keep_a_dead_member_alive),
+	T(one_insider_hurts_sixteen_and_evicts_nobody))

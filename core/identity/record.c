@@ -191,6 +191,13 @@ static struct bytes signed_bytes(const uint8_t *wire, size_t len,
 	return bytes_of(memory, CONTEXT_LEN + len - SIGNATURE);
 }
 
+static void take(const struct record_claim *claim, struct record *out)
+{
+	out->body = claim->body;
+	out->len = claim->len;
+	memcpy(out->wire, claim->wire, sizeof(out->wire));
+}
+
 bool record_verify(const struct record_claim *claim, struct record *out)
 {
 	uint8_t memory[CONTEXT_LEN + MAX_RECORD];
@@ -202,10 +209,22 @@ bool record_verify(const struct record_claim *claim, struct record *out)
 	memcpy(signature.b, claim->wire + claim->len - SIGNATURE, SIGNATURE);
 	if (!ed25519_verify(&signature, m.data, m.len, &claim->body.key))
 		return false;
-	out->body = claim->body;
-	out->len = claim->len;
-	memcpy(out->wire, claim->wire, sizeof(out->wire));
+	take(claim, out);
 	return true;
+}
+
+void record_keep(const struct record *record, struct record_kept *out)
+{
+	out->len = record->len;
+	memcpy(out->wire, record->wire, sizeof(out->wire));
+}
+
+void record_unkeep(const struct record_kept *kept, struct record *out)
+{
+	struct record_claim claim;
+
+	BUG_ON(!record_decode(bytes_of(kept->wire, kept->len), &claim));
+	take(&claim, out);
 }
 
 bool record_sign(const struct record_body *body, const struct secret_key *secret,
@@ -230,8 +249,6 @@ bool record_sign(const struct record_body *body, const struct secret_key *secret
 	memcpy(wire + len - SIGNATURE, signature.b, SIGNATURE);
 	if (!record_decode(bytes_of(wire, len), &claim)) /* others would refuse it, too */
 		return false;
-	out->body = claim.body;
-	out->len = claim.len;
-	memcpy(out->wire, claim.wire, sizeof(out->wire));
+	take(&claim, out);
 	return true;
 }

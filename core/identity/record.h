@@ -52,12 +52,21 @@ struct record { /* verified */
 	uint8_t wire[MAX_RECORD];
 };
 
+/* A verified record as tables keep it: its bytes. */
+struct record_kept {
+	uint16_t len;
+	uint8_t wire[MAX_RECORD];
+};
+
 /* Exactly one record in `wire`; checks lengths, ranges, name, candidates (unicast, port not 0),
  * canonical form. *out is a claim only if it returns true. Whether the key is admitted, and a valid
  * point, is the caller's question. */
 bool record_decode(struct bytes wire, struct record_claim *out) must_check;
 /* The signature of the key in the claim; design, section 4. */
 bool record_verify(const struct record_claim *claim, struct record *out) must_check;
+/* Only a verified record can be kept, so what comes back is one. */
+void record_keep(const struct record *record, struct record_kept *out);
+void record_unkeep(const struct record_kept *kept, struct record *out);
 /* Signs a body of ours; false if it does not fit MAX_RECORD, or if record_decode would
  * refuse it. A key that is not the secret's and counts above the maxima are BUGs. */
 bool record_sign(const struct record_body *body, const struct secret_key *secret,

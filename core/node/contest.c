@@ -135,7 +135,14 @@ static void met(struct node *n, uint32_t slot, bool holds, struct moment now)
 
 	swim_info(n->swim, slot, &info);
 	bool there = info.state == SWIM_ALIVE || info.state == SWIM_SUSPECT;
-	bool settled = !holds || (info.record->body.flags & RECORD_SETTLED);
+	bool settled = true;
+
+	if (holds) {
+		struct record record;
+
+		record_unkeep(info.record, &record);
+		settled = record.body.flags & RECORD_SETTLED;
+	}
 
 	if (n->settled && (!there || !settled))
 		return; /* it moves, or will when it is back */

@@ -186,12 +186,14 @@ static bool prefix_same(const struct prefix *a, const struct prefix *b)
 void records_accept(struct node *n, uint32_t slot, struct moment now)
 {
 	struct node_peer *peer = &n->peers[slot];
+	struct record record;
+	const struct record_body *body = &record.body;
 	struct swim_info info;
 
 	swim_info(n->swim, slot, &info);
 	if (!info.record)
 		return;
-	const struct record_body *body = &info.record->body;
+	record_unkeep(info.record, &record);
 	bool differs = !prefix_same(&body->prefix, &n->config.prefix);
 
 	if (!peer->claimed || differs != peer->prefix_differs ||

@@ -201,8 +201,12 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	swim_info(n->swim, slot, &member);
 	r->state = states[member.state];
 	r->sequence = member.sequence;
-	if (member.record)
-		memcpy(r->label, member.record->body.name, sizeof(r->label));
+	if (member.record) {
+		struct record record;
+
+		record_unkeep(member.record, &record);
+		memcpy(r->label, record.body.name, sizeof(r->label));
+	}
 	report_tunnel(n, &n->peers[slot], r);
 	if (member.last_heard.ns > r->last_heard.ns)
 		r->last_heard = member.last_heard;

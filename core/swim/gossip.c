@@ -113,7 +113,7 @@ void gossip_record(struct swim *s, uint32_t slot)
 
 	if (slot == s->cap)
 		class = GOSSIP_OWN;
-	else if (s->records[slot].body.flags & RECORD_LEAVING)
+	else if (m->state == SWIM_LEFT)
 		class = GOSSIP_LEAVE;
 	if (m->item)
 		drop_item(s, m->item - 1);
@@ -216,7 +216,7 @@ static void count_item(struct draft *d)
 
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 {
-	const struct record *r = &s->records[slot];
+	const struct record_kept *r = &s->records[slot];
 
 	BUG_ON(!s->members[slot].sequence);
 	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)

@@ -193,7 +193,7 @@ void member_store(struct swim *s, uint32_t slot, const struct record *record)
 	if (!m->sequence && slot != s->cap)
 		rings_add(s, slot);
 	m->sequence = record->body.sequence;
-	s->records[slot] = *record;
+	record_keep(record, &s->records[slot]);
 	count_view(s, m, 1);
 	if (slot != s->cap)
 		member_fact(s, slot, FACT_RECORD);

@@ -70,7 +70,7 @@ static void refute(struct swim *s, uint32_t by)
 
 static void take_own(struct swim *s, uint32_t from, const struct record_claim *claim)
 {
-	const struct record *own = &s->records[s->cap];
+	const struct record_kept *own = &s->records[s->cap];
 	struct record record;
 
 	if (claim->body.sequence < s->members[s->cap].sequence) {
@@ -92,9 +92,8 @@ static void take_own(struct swim *s, uint32_t from, const struct record_claim *c
 
 /* --- others */
 
-static void settle_state(struct swim *s, uint32_t slot)
+static void settle_state(struct swim *s, uint32_t slot, const struct record_body *b)
 {
-	const struct record_body *b = &s->records[slot].body;
 	struct member *m = &s->members[slot];
 
 	if ((b->flags & RECORD_LEAVING) || m->state == SWIM_DEAD)
@@ -130,7 +129,7 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 			return;
 	}
 	member_store(s, slot, record);
-	settle_state(s, slot);
+	settle_state(s, slot, &record->body);
 	/* To a newcomer everything is new that the others know long since. */
 	if (!bulk || !is_joining(s))
 		gossip_record(s, slot);

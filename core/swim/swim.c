@@ -80,7 +80,7 @@ static struct layout layout_of(uint32_t members)
 	BUG_ON(!members || members > MEMBERS_MAX);
 	take(&at, sizeof(struct swim));
 	l.members = take(&at, all * sizeof(struct member));
-	l.records = take(&at, all * sizeof(struct record));
+	l.records = take(&at, all * sizeof(struct record_kept));
 	l.by_id = take(&at, all * sizeof(uint32_t));
 	l.near = take(&at, all * sizeof(uint32_t));
 	l.rings = take(&at, RINGS * all * sizeof(uint32_t));
@@ -112,7 +112,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->period = config->period.ns ? config->period : span_ms(s->profile->period_ms);
 	rng_init(&s->rng, config->seed);
 	s->members = (struct member *)(base + l.members);
-	s->records = (struct record *)(base + l.records);
+	s->records = (struct record_kept *)(base + l.records);
 	s->by_id = (uint32_t *)(base + l.by_id);
 	s->near = (uint32_t *)(base + l.near);
 	s->rings = (uint32_t *)(base + l.rings);

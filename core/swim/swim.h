@@ -68,7 +68,7 @@ struct swim_info {
 	uint64_t sequence;           /* 0: no record */
 	struct instant since;        /* of this state */
 	struct instant last_heard;   /* from itself; zero: never */
-	const struct record *record; /* valid until the next call that changes s; NULL: none */
+	const struct record_kept *record; /* valid until the next call that changes s; NULL: none */
 };
 void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out);
 

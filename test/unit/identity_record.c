@@ -164,6 +164,23 @@ static bool decodes(uint8_t *wire, size_t len)
 	return record_decode(bytes_of(wire, len), &claim) && record_verify(&claim, &verified);
 }
 
+static void what_was_kept_comes_back(void)
+{
+	struct record_body bodies[] = { small_body(), full_body() };
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		struct record signed_one, back;
+		struct record_kept kept;
+
+		ok(record_sign(&bodies[i], &sk, &signed_one));
+		record_keep(&signed_one, &kept);
+		record_unkeep(&kept, &back);
+		eq_body(&back.body, &bodies[i]);
+		eq_int(back.len, signed_one.len);
+		eq_mem(back.wire, signed_one.wire, sizeof(back.wire));
+	}
+}
+
 static void fields_out_of_range_are_refused(void)
 {
 	/* Offsets into the record of full_body(): name 64, candidates 69 and 76, relay 95,
@@ -392,6 +409,7 @@ int main(int argc, char **argv)
 	static const struct tap_test tests[] = {
 		T(everything_in_a_body_travels),
 		T(the_bytes_are_those_of_the_protocol),
+		T(what_was_kept_comes_back),
 		T(fields_out_of_range_are_refused),
 		T(only_its_subject_can_change_a_record),
 		T(a_signature_for_something_else_does_not_count),

@@ -16,6 +16,7 @@ Definitions, the same for both:
 - Bytes: of IP packets sent, counted once by nftables. Loss: at the input hook, random, both protocols.
 - Pauses: C nodes are stopped for D ms and run for I ms, in lock step. As in Lifeguard's tables a false death is a
   `dead` or `failed` event about a node that was never stopped, in brackets those of observers that were never stopped.
+- Watch: so many nodes and nothing happens; whatever is said of anybody is false.
 - Memory: smaps_rollup of all processes of a node after the idle phase, the mean. CPU: /proc/PID/stat over that phase.
 """
 import argparse
@@ -391,7 +392,21 @@ def pauses(w, out, options):
     row.update(stopped=count, bytes=rate, calm=calm)
 
 
-PHASES = {"joins": joins, "idle": idle, "kills": kills, "leaves": leaves, "loss": loss, "pauses": pauses}
+def watch(w, out, options):
+    """Nothing happens for a long time: nor should anything be said."""
+    time.sleep(10)
+    before, ticks, start = w.bytes(), w.ticks(), time.monotonic()
+    time.sleep(options.watch)
+    seconds = time.monotonic() - start
+    row = out["watch"] = false_deaths(w, start)
+    row["seconds"] = seconds
+    row["bytes"] = w.rate(before, w.bytes(), seconds)
+    row["cpu"] = 100 * (w.ticks() - ticks) / os.sysconf("SC_CLK_TCK") / seconds / w.count
+    row["calm"] = w.calm()
+    out["memory"] = w.memory()
+
+
+PHASES = {"watch": watch, "joins": joins, "idle": idle, "kills": kills, "leaves": leaves, "loss": loss, "pauses": pauses}
 
 
 def inside(options):
@@ -460,6 +475,12 @@ def memory_cell(r):
     return "-" if not m else "%.1f / %.1f / %.1f" % (m["Rss"], m["Pss"], m["Private_Dirty"])
 
 
+def watch_cell(r):
+    row = r.get("watch")
+    return "-" if not row else "%.0f s: %d (%d), %d, %.0f, %.3f %%" % (
+        row["seconds"], row["deaths"], row["members"], row["suspicions"], sum(row["bytes"][:2]), row["cpu"])
+
+
 ROWS = [
     ("joint start, from the first launch: all views full, s",
      lambda r: number(r.get("join_first")) if r["join_full"] else "not within %d" % LIMIT_JOIN),
@@ -479,6 +500,7 @@ ROWS = [
     ("30 % loss: the same", lambda r: losses(r, "loss_30")),
     ("pauses, so many nodes stopped: false deaths (both never stopped), B/s a node", pause_cell),
     ("- verdicts about the stopped ones", lambda r: str(r["pauses"]["of_stopped"]) if "pauses" in r else "-"),
+    ("left alone (phase watch): false deaths (members), suspicions, B/s and CPU a node", watch_cell),
     ("load average of the host at the end", lambda r: number(r.get("load"), "%.1f")),
 ]
 
@@ -510,14 +532,14 @@ def write_into(path, text):
 def limit(options, count):
     """Seconds after which a world is ended from outside: nothing here takes longer unless it hangs."""
     return (LIMIT_JOIN + 20 + options.idle + (options.kills * 3 + options.leaves * 2) * LIMIT_KILL
-            + 2 * (options.loss + LIMIT_CALM) + options.pauses + LIMIT_CALM + count)
+            + 2 * (options.loss + LIMIT_CALM) + options.pauses + LIMIT_CALM + options.watch + count)
 
 
 def run_world(options, system, count):
     command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork",
                "--kill-child", "--mount-proc", sys.executable, os.path.abspath(__file__), "--inside", str(count),
                "--systems", system]
-    for name in ("meshguard", "serf", "idle", "kills", "leaves", "loss", "pauses", "stopped", "phases"):
+    for name in ("meshguard", "serf", "idle", "kills", "leaves", "loss", "pauses", "stopped", "watch", "phases"):
         command += ["--" + name, str(getattr(options, name))]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit(options, count))
@@ -543,6 +565,7 @@ def arguments():
     p.add_argument("--loss", type=int, default=60, help="seconds for each rate")
     p.add_argument("--pauses", type=int, default=120, help="seconds")
     p.add_argument("--stopped", type=int, default=16, help="stopped nodes of 128; fewer nodes: fewer of them")
+    p.add_argument("--watch", type=int, default=600, help="seconds of the phase watch (not among the default phases)")
     p.add_argument("--json", help="where all numbers go")
     p.add_argument("--write", help="the document whose table is replaced")
     p.add_argument("--show", action="append", help="measure nothing: the table of what --json kept; repeats")

@@ -42,7 +42,7 @@ struct world_node {
 	bool paused;
 	uint64_t born;
 	uint8_t group;         /* nodes of different groups do not hear each other */
-	uint64_t bytes, messages, wakes, deaths, conflicts, own_newer;
+	uint64_t bytes, messages, wakes, deaths, conflicts, own_newer, doubted;
 	uint64_t *dead_at;     /* by slot: the last verdict */
 };
 
@@ -157,6 +157,9 @@ static inline void world_fact(struct world *w, uint32_t i, const struct swim_fac
 		break;
 	case SWIM_FACT_CONFLICT:
 		node->conflicts++;
+		break;
+	case SWIM_FACT_PATH_DOUBTED:
+		node->doubted++;
 		break;
 	case SWIM_FACT_OWN_NEWER:
 		node->own_newer++;

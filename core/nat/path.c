@@ -10,9 +10,9 @@
  * after four the path is lost, and all addresses are probed, three times fast, then with doubling
  * intervals up to ten minutes.
  *
- * A path that nothing was sent or heard by for three minutes is not probed any more, nor are the
- * other addresses: a big mesh knows many that it does not use. The next use asks first whether it
- * stands.
+ * A path without tunnel traffic for three minutes is not probed any more, nor are the other
+ * addresses: a big mesh knows many that it does not use. The next use asks first whether it
+ * stands. Gossip is no use: who gossips finds out by itself that no answer comes, and says so.
  *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight
@@ -301,7 +301,8 @@ static void heard_from_best(struct address *best, struct instant now)
 	struct instant confirm = instant_add(best->answered, PATH_CONFIRM);
 
 	best->heard = now;
-	if (!best->waiting && instant_before(instant_add(now, DOUBT_EVERY), best->next))
+	if (!best->waiting && best->next.ns != UINT64_MAX &&
+	    instant_before(instant_add(now, DOUBT_EVERY), best->next))
 		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
 }
 
@@ -323,15 +324,7 @@ void paths_used(struct paths *p, uint32_t slot, struct instant now)
 	path_reschedule(p, slot);
 }
 
-/* Two ends that only probe each other do not use the path. */
 void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
-{
-	if (path_is_best(&p->list[slot], from))
-		paths_used(p, slot, now);
-	path_heard(p, slot, from, now);
-}
-
-void path_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now)
 {
 	struct path *path = &p->list[slot];
 	struct address *a;

@@ -59,7 +59,8 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 /* Traffic went out to it and nothing comes back (WireGuard or SWIM): check the path now, at most
  * five times a second. */
 void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
-/* Something is sent to it by its path. Paths that are used are kept, others are left alone. */
+/* Tunnel traffic goes to it or comes from it. Paths that are used so are kept, others are left
+ * alone: probes and gossip are no use. */
 void paths_used(struct paths *p, uint32_t slot, struct instant now);
 /* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
  * notwithstanding, at most once a second. */

@@ -51,7 +51,7 @@ struct path {
 	uint8_t count;
 	struct instant since;       /* up or down since */
 	struct instant wanted;      /* last paths_wanted */
-	struct instant used;        /* last paths_used */
+	struct instant used;        /* by tunnel traffic, last */
 	struct instant claimed;     /* when silent claims were last probed for a new record */
 	/* buckets: the instant at which each is full again */
 	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */
@@ -125,7 +125,6 @@ struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint 
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
 		   struct instant now);
-void path_heard(struct paths *p, uint32_t slot, const struct endpoint *from, struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 

@@ -96,7 +96,7 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 	if (a)
 		a->credit -= a->credit < PROBE_BYTES ? a->credit : PROBE_BYTES;
 	if (fresh) {
-		path_heard(p, slot, from, now);
+		paths_heard(p, slot, from, now);
 		return;
 	}
 	/* It does not know our epoch, or we not its: it was just started, or this is a replay.

@@ -125,7 +125,7 @@ void peering_end(struct node *n, uint32_t bad, struct moment now);
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 		 struct bytes datagram, struct outbox *out);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
-void reach_flush(struct node *n, struct instant now, struct outbox *out);
+void reach_flush(struct node *n, struct outbox *out);
 
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);

@@ -85,19 +85,16 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 }
 
 /* Seals what swim and nat wish to send. */
-void reach_flush(struct node *n, struct instant now, struct outbox *out)
+void reach_flush(struct node *n, struct outbox *out)
 {
 	for (uint32_t i = 0; i < n->inner.count; i++) {
 		const struct out *item = &n->inner.items[i];
 		struct endpoint to = item->to;
 
 		BUG_ON(item->kind != OUT_MESSAGE);
-		if (!endpoint_is_set(&to)) {
-			if (!paths_best(n->paths, item->slot, &to)) {
-				n->counters.drop_no_path++;
-				continue;
-			}
-			paths_used(n->paths, item->slot, now);
+		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
+			n->counters.drop_no_path++;
+			continue;
 		}
 		uint8_t *data = outbox_reserve(out, CHANNEL_OVERHEAD + item->len);
 		if (!data)
@@ -178,6 +175,7 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 	case WG_FACT_HEARD_FROM:
 		paths_received(n->paths, f->slot, &f->endpoint, n->tunnel_credit, true);
 		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
+		paths_used(n->paths, f->slot, now.boot);
 		break;
 	}
 }
@@ -232,6 +230,9 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 	case SWIM_FACT_LEFT:
 		left(n, f->slot, now);
 		node_emit(n, now.boot, EV_MEMBER_LEFT, f->slot, NULL, (int64_t)f->sequence);
+		break;
+	case SWIM_FACT_PATH_DOUBTED:
+		paths_doubt(n->paths, f->slot, now.boot);
 		break;
 	case SWIM_FACT_CONFLICT:
 		node_emit(n, now.boot, EV_MEMBER_CONFLICT, f->slot, NULL, (int64_t)f->sequence);

@@ -208,6 +208,7 @@ static bool is_vouched_for(const struct probe *p, bool at_the_end)
 static void vouched_for(struct swim *s, uint32_t slot)
 {
 	probe_success(s, slot);
+	member_fact(s, slot, FACT_PATH);
 	suspicion_clear(s, slot);
 	if (s->members[slot].state == SWIM_SUSPECT) {
 		s->counters.refutations++;

@@ -90,7 +90,7 @@ struct member {
 	bool in_facts;
 };
 
-enum { FACT_RECORD = 1, FACT_CONFLICT = 2, FACT_STATE = 4, FACT_OWN = 8 };
+enum { FACT_RECORD = 1, FACT_CONFLICT = 2, FACT_STATE = 4, FACT_OWN = 8, FACT_PATH = 16 };
 
 /* What helpers said of the target. */
 struct help {

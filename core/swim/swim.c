@@ -511,6 +511,9 @@ static bool take_fact(struct swim *s, uint32_t slot, struct swim_fact *out)
 		out->by = s->own_by;
 		out->sequence = s->own_newer;
 		return s->own_newer >= m->sequence;
+	case FACT_PATH:
+		out->kind = SWIM_FACT_PATH_DOUBTED;
+		return true;
 	default:
 		out->kind = kind_of_state((enum swim_state)m->state);
 		out->by = m->state == SWIM_SUSPECT || m->state == SWIM_DEAD ? m->by : UINT32_MAX;

@@ -682,9 +682,32 @@ static void a_busy_path_is_confirmed_twice_a_minute(void)
 	unsigned before = probes_to[10];
 	for (int i = 0; i < 600; i++) {
 		paths_heard(p, 3, &from, now);
+		paths_used(p, 3, now);
 		run_ms(1000);
 	}
 	ok(probes_to[10] - before >= 18 && probes_to[10] - before <= 21);
+}
+
+static void a_path_that_only_gossip_uses_is_not_probed(void)
+{
+	struct endpoint from = at(10);
+
+	begin();
+	paths_admit(p, 3, now);
+	answers_at(3, 10);
+	claim(3, 10, 1);
+	run_ms(1000);
+	unsigned before = probes_to[10];
+	for (int i = 0; i < 600; i++) {
+		paths_heard(p, 3, &from, now);
+		run_ms(1000);
+	}
+	eq_int(probes_to[10], before);
+	/* Nor does it stay up when it is broken and a doubt comes. */
+	alive_count = 0;
+	paths_doubt(p, 3, now);
+	run_ms(2000);
+	eq_int(facts_of(PATH_FACT_LOST), 1);
 }
 
 static void look_again(uint32_t members)
@@ -918,6 +941,7 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(who_announces_loopback_believes_claims_there),
 	  T(doubts_cost_five_probes_a_second_at_most),
 	  T(a_busy_path_is_confirmed_twice_a_minute),
+	  T(a_path_that_only_gossip_uses_is_not_probed),
 	  T(two_members_say_what_we_are_seen_as_or_one_alone),
 	  T(the_source_address_is_told_and_forgotten), T(facts_of_a_forgotten_member_are_not_told),
 	  T(only_a_seed_that_was_asked_is_told_unanswered),

@@ -177,6 +177,9 @@ static void a_member_without_a_path_to_us_is_alive_through_others(void)
 	world_run(&w, 300 * S);
 	ok(world_full(&w));
 	eq_int(world_deaths(&w), 0);
+	/* Both were told to look at their path, again and again, and nobody else was. */
+	for (uint32_t i = 0; i < w.n; i++)
+		ok(i == 1 || i == 2 ? w.nodes[i].doubted > 20 : !w.nodes[i].doubted);
 	/* And the same when the path room says so. */
 	swim_reachable(w.nodes[1].swim, 2, false, world_time(&w));
 	swim_reachable(w.nodes[2].swim, 1, false, world_time(&w));

@@ -1,5 +1,7 @@
 /* mgsim - runs scenarios and explores random worlds. */
 #include "sim/explore.h"
+#include "sim/memberlist.h"
+#include "sim/memberlist_world.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 struct args {
 	struct scenario_options options;
 	const char *path, *commit;
-	uint64_t worlds;
+	uint64_t worlds, memberlist;
 	bool print, write;
 };
 
@@ -34,8 +36,10 @@ static int usage(void)
 	      "       mgsim --seed N [--trace | --datagrams | --print]\n"
 	      "       mgsim --explore N [--seed FIRST] [--commit ID]\n"
 	      "       mgsim --golden FILE.scn\n"
+	      "       mgsim --memberlist N [--seed FIRST]\n"
 	      "Runs a scenario, the random world of a seed, or N random worlds; writes\n"
 	      "FILE.trace, with which runs of FILE.scn are compared where it exists.\n"
+	      "--memberlist: N nodes of memberlist and serf, beside what real ones did.\n"
 	      "Output is TAP; a trace goes to standard error.\n", stderr);
 	return 2;
 }
@@ -114,6 +118,19 @@ static int run_one(struct args *a)
 	return r.failures != 0;
 }
 
+/* Another protocol in the same simulator: has it the rows of its real processes? */
+static int memberlist(const struct args *a)
+{
+	static struct ml_rows r;
+	int failed = 0;
+
+	ml_measure(&r, (uint32_t)a->memberlist, a->options.has_seed ? a->options.seed : 1);
+	ml_print(&r, stdout);
+	for (enum ml_row i = 0; i < ML_ROWS; i++)
+		failed |= !ml_reproduced(&r, i);
+	return failed;
+}
+
 static bool parse(struct args *a, int argc, char **argv)
 {
 	struct scenario_options *o = &a->options;
@@ -126,6 +143,10 @@ static bool parse(struct args *a, int argc, char **argv)
 			o->seed = strtoull(argv[++i], NULL, 0);
 		} else if (!strcmp(argv[i], "--explore") && *value) {
 			a->worlds = strtoull(argv[++i], NULL, 0);
+		} else if (!strcmp(argv[i], "--memberlist") && *value) {
+			a->memberlist = strtoull(argv[++i], NULL, 0);
+			if (a->memberlist < 4 || a->memberlist > ML_MAX)
+				return false;
 		} else if (!strcmp(argv[i], "--commit") && *value) {
 			a->commit = argv[++i];
 		} else if (!strcmp(argv[i], "--print")) {
@@ -144,7 +165,7 @@ static bool parse(struct args *a, int argc, char **argv)
 	o->name = a->path;
 	if (a->write && (!a->path || o->has_seed || o->lines))
 		return false;
-	return a->path || o->has_seed || a->worlds;
+	return a->path || o->has_seed || a->worlds || a->memberlist;
 }
 
 int main(int argc, char **argv)
@@ -154,6 +175,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!parse(&a, argc, argv))
 		return usage();
+	if (a.memberlist)
+		return memberlist(&a);
 	if (a.worlds)
 		return explore(a.options.has_seed ? a.options.seed : 1, a.worlds, a.commit) != 0;
 	if (a.print && !a.path) {

@@ -148,7 +148,7 @@ enum job_kind { JOB_NONE, JOB_BUCKETS, JOB_LIST, JOB_NEWER, JOB_WANTED };
 struct job {
 	enum job_kind kind;
 	uint32_t peer;
-	bool more;                  /* next..last is not done */
+	struct instant made;
 	uint64_t next, last;        /* ids */
 	uint64_t mask[WIRE_BUCKETS_COUNT / 64]; /* LIST: buckets that differ */
 	unsigned entries;           /* NEWER: what the peer listed; WANTED: what it wants */

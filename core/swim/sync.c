@@ -15,8 +15,9 @@
  *
  * Pace: what lists cause is cut into jobs, a job sends when its turn comes; in all at most 8
  * datagrams every 40 ms, within the budget of bytes. A LIST is answered by as many datagrams as
- * records are needed, so a sender has at most JOBS_PER_PEER jobs; what is too much is dropped,
- * and a later list repairs it. */
+ * records are needed, so a sender has at most JOBS_PER_PEER jobs; what is too much is dropped, and
+ * so is what has waited five seconds for its turn: most of it has come from others by then, and a
+ * later list repairs the rest. */
 #include "swim/sync.h"
 
 #include "swim/gossip.h"
@@ -31,6 +32,7 @@
 #define PUMP_DATAGRAMS 8u
 #define FIRST_WAIT_MS 300u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
+#define JOB_LASTS span_s(5)
 #define GIVE_PER_SECOND 20u
 #define GIVE_BURST 40u
 
@@ -51,7 +53,7 @@ static struct job *new_job(struct swim *s, enum job_kind kind, uint32_t peer)
 	}
 	place->kind = kind;
 	place->peer = peer;
-	place->more = true;
+	place->made = s->now;
 	place->next = 0;
 	place->last = UINT64_MAX;
 	place->entries = 0;
@@ -302,8 +304,11 @@ static void start_due_lists(struct swim *s)
 /* False: nothing was sent. */
 static bool turn(struct swim *s, struct job *j)
 {
-	if (j->kind == JOB_NEWER && s->members[j->peer].digest == s->digest) {
-		end_job(s, j); /* it has all that from others by now */
+	if (j->kind == JOB_NONE)
+		return false;
+	if (instant_since(s->now, j->made).ns > JOB_LASTS.ns
+	    || (j->kind == JOB_NEWER && s->members[j->peer].digest == s->digest)) {
+		end_job(s, j); /* it has all that from others by now, or asks again */
 		return false;
 	}
 	if (j->kind == JOB_BUCKETS) {
@@ -314,7 +319,7 @@ static bool turn(struct swim *s, struct job *j)
 		send_list(s, j);
 		return true;
 	}
-	return j->kind != JOB_NONE && send_records(s, j);
+	return send_records(s, j);
 }
 
 void sync_pump(struct swim *s)

@@ -123,14 +123,14 @@ static void accuse_everybody(uint32_t n, uint32_t loss_permille)
 	world_free(&w);
 }
 
-static void who_accuses_everybody_for_ever_kills_nobody(void)
+static void attack_24_who_accuses_everybody_for_ever_kills_nobody(void)
 {
 	accuse_everybody(3, 0);
 	accuse_everybody(10, 0);
 	accuse_everybody(40, 0);
 }
 
-static void not_even_on_a_lossy_network(void)
+static void attack_24_not_even_on_a_lossy_network(void)
 {
 	accuse_everybody(10, 200);
 }
@@ -147,8 +147,7 @@ static void give_record(struct world *w, uint32_t from, uint32_t to, const struc
 	inject(w, from, to, &m);
 }
 
-/* Attack 25. */
-static void an_old_record_of_a_dead_member_does_not_revive_it(void)
+static void attack_25_an_old_record_of_a_dead_member_does_not_revive_it(void)
 {
 	struct world w;
 	struct swim_info info;
@@ -179,8 +178,8 @@ static void an_old_record_of_a_dead_member_does_not_revive_it(void)
 	world_free(&w);
 }
 
-/* Attack 25, too: an unsigned claim to know more of us. */
-static void a_claim_of_a_higher_own_sequence_needs_our_signature(void)
+/* An unsigned claim to know more of us. */
+static void attack_25_a_claim_of_a_higher_own_sequence_needs_our_signature(void)
 {
 	struct world w;
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
@@ -202,8 +201,8 @@ static void a_claim_of_a_higher_own_sequence_needs_our_signature(void)
 	world_free(&w);
 }
 
-/* Attacks 07, 11, 26: subjects that nobody here admits. */
-static void records_about_strangers_leave_no_trace(void)
+/* Subjects that nobody here admits. */
+static void attack_11_26_records_about_strangers_leave_no_trace(void)
 {
 	struct world w, other;
 	uint64_t bytes, records = 0;
@@ -287,10 +286,10 @@ static void helpers_that_withhold_answers_kill_nobody_who_answers_himself(void)
 }
 
 TAP_TESTS(
-	T(who_accuses_everybody_for_ever_kills_nobody),
-	T(not_even_on_a_lossy_network),
-	T(an_old_record_of_a_dead_member_does_not_revive_it),
-	T(a_claim_of_a_higher_own_sequence_needs_our_signature),
-	T(records_about_strangers_leave_no_trace),
+	T(attack_24_who_accuses_everybody_for_ever_kills_nobody),
+	T(attack_24_not_even_on_a_lossy_network),
+	T(attack_25_an_old_record_of_a_dead_member_does_not_revive_it),
+	T(attack_25_a_claim_of_a_higher_own_sequence_needs_our_signature),
+	T(attack_11_26_records_about_strangers_leave_no_trace),
 	T(a_member_that_signs_without_end_is_slowed_down),
 	T(helpers_that_withhold_answers_kill_nobody_who_answers_himself))

@@ -133,7 +133,7 @@ static void records_and_accusations_come_back_as_they_went(void)
 }
 
 /* Attack 01: the declared number is larger than what follows; or smaller. */
-static void a_count_that_is_not_the_number_of_items_refuses_the_whole_message(void)
+static void attack_01_a_count_that_is_not_the_number_of_items_refuses_the_whole_message(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct writer w;
@@ -350,7 +350,7 @@ TAP_TESTS(
 	T(a_ping_has_the_bytes_of_the_specification),
 	T(an_idle_ping_is_fourteen_bytes),
 	T(records_and_accusations_come_back_as_they_went),
-	T(a_count_that_is_not_the_number_of_items_refuses_the_whole_message),
+	T(attack_01_a_count_that_is_not_the_number_of_items_refuses_the_whole_message),
 	T(the_largest_messages_fit_and_one_more_does_not),
 	T(lists_rise_strictly_within_their_range),
 	T(bucket_digests_come_whole),

@@ -1,0 +1,86 @@
+/* Strangers who speak the language of members, each with a key of its own, and more of them than
+ * any table holds. */
+#include "node_world.h"
+
+#include "node/node_impl.h"
+#include "node_actor.h"
+#include "swim/wire.h"
+
+#define STRANGERS 4000u      /* with real keys: 50 us each */
+#define FORGED 200000u       /* the same datagrams with another tag */
+
+static size_t resident(const struct machine *m)
+{
+	static unsigned char pages[1u << 16];
+	size_t n = (m->size + 4095) / 4096, sum = 0;
+
+	if (n > sizeof(pages) || mincore(m->memory, m->size, pages))
+		abort();
+	for (size_t i = 0; i < n; i++)
+		sum += pages[i] & 1u;
+	return sum * 4096;
+}
+
+static void say(uint32_t number, const struct bytes datagram)
+{
+	struct endpoint from = { .port = 1024, .ip = ip_v4(198, 51, (uint8_t)(number >> 8),
+							  (uint8_t)number) };
+
+	event(&machines[0], &(struct node_event){ .kind = NODE_DATAGRAM, .from = from,
+						  .data = datagram });
+}
+
+static void flood(uint8_t type)
+{
+	struct actor a = { .memory = NULL };
+	uint8_t memory[64], out[MAX_DATAGRAM];
+
+	world(false);
+	switch_on(&machines[0]);
+	trust(&machines[0], 2);
+	switch_on(&machines[1]);
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+	run_ms(3000);
+	ok(passes(0, 1, false, 300));
+	const struct node *n = machines[0].node;
+	size_t before = resident(&machines[0]);
+	uint32_t trusted = trust_count(n->trust);
+	unsigned sent = machines[0].sent;
+	uint64_t unknown = n->counters.drop_unknown_tag;
+
+	eq_int(swim_counters(n->swim)->alive, 1);
+	for (uint32_t i = 0; i < STRANGERS; i++) {
+		struct writer w = wr_of(memory, sizeof(memory));
+		uint8_t bytes[32] = { [30] = 1 };
+		size_t len;
+
+		store_be32(bytes, i + 1);
+		ed25519_from_seed(&a.public, &a.secret, bytes);
+		random_init(&a.random, bytes);
+		actor_restart(&a, &machines[0].public, 1000u + i);
+		wire_put_header(&w, &(struct wire_header){ .type = type, .count = 2 });
+		wr_u8(&w, 0);
+		len = actor_seal(&a, 1, memory, wr_len(&w), out);
+		ok(len > 0);
+		for (uint32_t k = 0; k < FORGED / STRANGERS; k++) {
+			say(i, bytes_of(out, len));
+			store_be32(out + 4, i * 1000 + k);
+		}
+	}
+	printf("# %u datagrams of %u keys: %zu more bytes resident\n", FORGED, STRANGERS,
+	       resident(&machines[0]) - before);
+	ok(resident(&machines[0]) - before < 1u << 20);
+	eq_int(swim_counters(n->swim)->alive, 1);
+	eq_int(trust_count(n->trust), trusted);
+	eq_int(machines[0].sent, sent);
+	eq_int(n->counters.drop_unknown_tag - unknown, FORGED);
+	ok(passes(0, 1, false, 300));
+	actor_end(&a);
+}
+
+static void attack_07_200000_pings_of_4000_strange_keys_leave_no_trace(void) { flood(WIRE_PING); }
+static void attack_23_nor_do_200000_acks(void) { flood(WIRE_ACK); }
+
+TAP_TESTS(T(attack_07_200000_pings_of_4000_strange_keys_leave_no_trace),
+	  T(attack_23_nor_do_200000_acks))

@@ -9,8 +9,10 @@
 /* Answers for one member: a burst of 20, then 20 a second. */
 #define ANSWER_BURST 20u
 #define ANSWER_EVERY span_ms(50)
-/* Probes to what never answered, for one member and to one IP address (IPv6: /64). */
+/* Probes to what never answered, for one member and to one IP address. Of IPv6 a /64 counts as
+ * one, but it may be a LAN of hundreds that start together. */
 #define SILENT_BURST 32u
+#define NETWORK_BURST 512u
 #define SILENT_EVERY span_ms(125)
 #define IP_EVERY span_ms(250)
 
@@ -39,7 +41,7 @@ void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool 
 
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now)
 {
-	size_t len = a->to.ip.family == FAMILY_IPV4 ? 4 : 8;
+	bool ipv6 = a->to.ip.family == FAMILY_IPV6;
 	uint64_t hash;
 
 	if (instant_is_set(a->answered))
@@ -47,9 +49,10 @@ bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct
 	if (a->claimed && ip_is_loopback(&a->to.ip))
 		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST);
 	if (a->claimed) {
-		hash = siphash(p->config.hash_key, a->to.ip.b, len);
+		hash = siphash(p->config.hash_key, a->to.ip.b, ipv6 ? 8 : 4);
 		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST) &&
-		       bucket_take(&p->ip_full[hash % PATH_IPS], now, IP_EVERY, SILENT_BURST);
+		       bucket_take(&p->ip_full[hash % PATH_IPS], now, IP_EVERY,
+				   ipv6 ? NETWORK_BURST : SILENT_BURST);
 	}
 	if (a->credit < PROBE_BYTES)
 		return false;

@@ -563,8 +563,11 @@ static void replays_do_not_displace_the_address_of_a_member_that_moves(void)
 
 static void records_cannot_make_us_flood_anybody(void)
 {
-	struct endpoint list[MAX_CANDIDATES];
+	struct endpoint list[MAX_CANDIDATES], victim = { .port = 51821 };
+	const uint8_t network[16] = { 0x20, 0x01, 0x0d, 0xb8 };
 	unsigned port = 1000, sum;
+
+	victim.ip = ip_of(FAMILY_IPV6, network);
 
 	/* ten members, all at one victim, on ever new ports, for a minute */
 	begin();
@@ -581,6 +584,22 @@ static void records_cannot_make_us_flood_anybody(void)
 		run_ms(250);
 	}
 	ok(probes_to[99] > 100 && probes_to[99] <= 32 + 4 * 61);
+
+	/* forty, all at ever new addresses of one victim's network */
+	begin();
+	for (uint32_t slot = 0; slot < 40; slot++)
+		paths_admit(p, slot, now);
+	for (unsigned round = 0; round < 240; round++) {
+		for (uint32_t slot = 0; slot < 40; slot++) {
+			for (unsigned i = 0; i < MAX_CANDIDATES; i++) {
+				list[i] = victim;
+				store_be32(list[i].ip.b + 12, ++port);
+			}
+			paths_set_candidates(p, slot, list, MAX_CANDIDATES, now);
+		}
+		run_ms(250);
+	}
+	ok(probes_to[victim.ip.b[3]] > 500 && probes_to[victim.ip.b[3]] <= 512 + 4 * 61);
 
 	/* one member, at ever new addresses */
 	begin();

@@ -1028,40 +1028,72 @@ static void a_stranger_cannot_lock_us_out(void)
 	close(fd);
 }
 
+/* What of a process's memory is in use, by proc(5): pages that nobody has touched hold nothing. */
+struct memory {
+	int mem, pagemap;
+	FILE *maps;
+};
+
+static bool memory_open(struct memory *m, pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	m->mem = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	m->pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	m->maps = fopen(path, "re");
+	return m->mem >= 0 && m->pagemap >= 0 && m->maps;
+}
+
+/* The bytes may lie across two pages: the end of the last one is kept before each new one. */
+static bool pages_hold(const struct memory *m, unsigned long from, unsigned long to,
+		       const void *bytes, size_t len)
+{
+	enum { PAGE = 4096, AT_ONCE = 8192 };
+	static uint64_t page[AT_ONCE];
+	uint8_t buf[PAGE * 2] = { 0 };
+	bool found = false;
+
+	for (; from < to; from += AT_ONCE * PAGE) {
+		ssize_t n = pread(m->pagemap, page, sizeof(page), (off_t)(from / PAGE * 8));
+
+		for (ssize_t i = 0; i < n / 8 && from + i * PAGE < to; i++) {
+			if (page[i] >> 62 == 0) /* neither present nor swapped */
+				continue;
+			memcpy(buf, buf + PAGE, PAGE);
+			if (pread(m->mem, buf + PAGE, PAGE, (off_t)(from + i * PAGE)) != PAGE)
+				continue;
+			found |= memmem(buf + PAGE - len, PAGE + len, bytes, len) != NULL;
+		}
+	}
+	wipe(buf, sizeof(buf));
+	return found;
+}
+
 /* True if the memory of that process holds these bytes. */
 static bool remembers(pid_t pid, const void *bytes, size_t len)
 {
-	static uint8_t buf[1 << 16];
-	char path[64], line[512];
+	struct memory m;
+	char line[512];
 	bool found = false;
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-
-	int mem = open(path, O_RDONLY);
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-
-	FILE *maps = fopen(path, "r");
-
-	ok(mem >= 0 && maps);
-	while (maps && fgets(line, sizeof(line), maps)) {
+	ok(memory_open(&m, pid));
+	while (m.maps && fgets(line, sizeof(line), m.maps)) {
 		unsigned long from, to;
+		char write;
 
-		if (sscanf(line, "%lx-%lx rw", &from, &to) != 2)
+		if (sscanf(line, "%lx-%lx r%c", &from, &to, &write) != 3 || write != 'w')
 			continue;
 		/* A sanitizer's shadow: terabytes of notes on memory, not memory. */
-		if (to - from > 1ul << 32)
-			continue;
-		for (; from < to; from += sizeof(buf) - len) {
-			size_t want = to - from < sizeof(buf) ? to - from : sizeof(buf);
-			ssize_t n = pread(mem, buf, want, (off_t)from);
-
-			found |= n > 0 && memmem(buf, (size_t)n, bytes, len);
-		}
+		if (to - from <= 1ul << 32)
+			found |= pages_hold(&m, from, to, bytes, len);
 	}
-	if (maps)
-		fclose(maps);
-	close(mem);
+	if (m.maps)
+		fclose(m.maps);
+	close(m.mem);
+	close(m.pagemap);
 	return found;
 }
 

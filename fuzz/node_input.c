@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum op {
 	OP_WAIT, OP_RAW, OP_SEALED, OP_PROBE, OP_ANSWER, OP_RECORD, OP_PACKET, OP_TRUST, OP_RESTART,
 	OP_ADDRESSES, OP_SEED, OP_HANDSHAKE, OP_TUNNEL, OP_AGAIN, OP_STOP,
+	OP_CALL,
 	OPS
 };
 
@@ -411,6 +412,23 @@ static void op_again(struct cursor *c)
 	datagram(from, copy, w.last_len);
 }
 
+/* A call of the member: its tag in some place among others that are nobody's. */
+static void op_call(struct cursor *c)
+{
+	uint8_t call[CHANNEL_CALL_LEN(CHANNEL_CALL_MOST)] = { 0 }, tag[8];
+	struct player *p = a_player(c);
+	unsigned from = a_source(c);
+	unsigned tags = CHANNEL_CALL_LEAST + cur_u8(c) % (CHANNEL_CALL_MOST - 11);
+	unsigned place = cur_u8(c) % tags;
+	const uint32_t node = 0;
+
+	channel_call(p->actor.channel, (const uint8_t *)"the call", &node, 1, call);
+	memcpy(tag, call + CHANNEL_CALL_LEN(0), sizeof(tag));
+	memset(call + CHANNEL_CALL_LEN(0), place, sizeof(tag));
+	memcpy(call + CHANNEL_CALL_LEN(place), tag, sizeof(tag));
+	datagram(from, call, CHANNEL_CALL_LEN(tags));
+}
+
 static void op_stop(struct cursor *c)
 {
 	if (cur_u8(c) == 's') /* seldom: it is the end */
@@ -470,7 +488,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		[OP_PACKET] = op_packet, [OP_TRUST] = op_trust, [OP_RESTART] = op_restart,
 		[OP_ADDRESSES] = op_addresses, [OP_SEED] = op_seed,
 		[OP_HANDSHAKE] = op_handshake, [OP_TUNNEL] = op_tunnel, [OP_AGAIN] = op_again,
-		[OP_STOP] = op_stop,
+		[OP_STOP] = op_stop, [OP_CALL] = op_call,
 	};
 	const size_t room = node_size(MEMBERS, SESSIONS);
 	struct cursor c = cur_of(data, size);

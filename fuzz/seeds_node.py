@@ -8,7 +8,7 @@ import struct
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds", "node_input")
 (WAIT, RAW, SEALED, PROBE, ANSWER, RECORD, PACKET, TRUST, RESTART, ADDRESSES, SEED, HANDSHAKE, TUNNEL,
- AGAIN, STOP) = range(15)
+ AGAIN, STOP, CALL) = range(16)
 RIGHT, ZERO_OR_WRONG = 0, 201
 
 
@@ -88,6 +88,9 @@ SEEDS = {
     "lost": BOTH + record() + wait(60000, 1) + wait(60000, 4) + packet(1, 60) + wait(3000),
     "raw": raw(b"\xe1" + bytes(72)) + raw(b"\1\0\0\0" + bytes(144)) + raw(b"\4\0\0\0" + bytes(28)) + raw(b"")
            + raw(b"\1\1\0\0\x21\x12\xa4\x42" + bytes(12)) + raw(b"\x40\0\0\1" + bytes(40)),
+    "calls": bytes([CALL, 0, 2, 0, 0]) + meet() + bytes([CALL, 0, 3, 140, 150, CALL, 1, 4, 3, 12] + [CALL, 0, 2, 0, 5] * 30)
+             + struct.pack(">BBHB", AGAIN, 9, 0, 0) + struct.pack(">BBHB", AGAIN, 5, 49, 1) + wait(2000)
+             + sealed(b"\x22the call" + bytes(23)) + wait(1000),
     "changed": probe() + b"".join(struct.pack(">BBHB", AGAIN, 3, i, 1) for i in (0, 1, 9, 40, 60, 100)),
     "stop": BOTH + record() + bytes([STOP, ord("s")]) + wait(3000) + sealed(ping()),
 }

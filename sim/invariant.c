@@ -113,7 +113,7 @@ static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
 	uint64_t epoch = 0, counter = 0;
 	enum tapped what;
 
-	if (data.len > MAX_DATAGRAM && data.data[0] == 0xE1)
+	if (data.len > MAX_DATAGRAM && (data.data[0] == 0xE1 || data.data[0] == 0xE6))
 		world_violation(v->w, "%u sends %zu bytes of control", from, data.len);
 	if (to == NOBODY || to == from)
 		return;

@@ -14,6 +14,7 @@ enum out_kind {
 	OUT_PACKET,   /* to the TUN: one IP packet */
 	OUT_MESSAGE,  /* to the member in `slot`: plain bytes, to be sealed by the node;
 	                 `to` unset: by its best path */
+	OUT_CALL,     /* to `to`: a struct path_call, from which the node makes the datagram */
 };
 
 struct out {

@@ -29,6 +29,7 @@
 #define WINDOW 64u
 
 _Static_assert(SEALED_AT + INNER + AEAD_TAG == CHANNEL_OVERHEAD, "see docs/protocol.md");
+_Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_MOST) <= MAX_DATAGRAM, "see docs/protocol.md");
 
 static const char key_label[] = "meshguard sealed datagram v1";
 static const char tag_label[] = "meshguard sealed datagram tag v1";
@@ -215,6 +216,11 @@ static bool window_take(struct pair *p, uint64_t counter)
 	return true;
 }
 
+static uint32_t find_tag(const struct channel *c, const uint8_t tag[static TAG])
+{
+	return map_find(&c->by_tag, tag_hash(c, tag), same_tag, &(struct wanted){ c, tag });
+}
+
 enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 				  struct channel_opened *out)
 {
@@ -227,8 +233,7 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 	if (datagram.len < CHANNEL_OVERHEAD || datagram.len > MAX_DATAGRAM
 	    || d[0] != CHANNEL_FIRST_BYTE)
 		return CHANNEL_MALFORMED;
-	out->slot = map_find(&c->by_tag, tag_hash(c, d + 1), same_tag,
-			     &(struct wanted){ c, d + 1 });
+	out->slot = find_tag(c, d + 1);
 	if (out->slot == MAP_NONE)
 		return CHANNEL_UNKNOWN;
 	p = &c->pairs[out->slot];
@@ -263,4 +268,43 @@ void channel_adopt(struct channel *c, const struct channel_opened *opened)
 	p->epoch = opened->epoch;
 	p->highest = opened->counter;
 	p->seen = UINT64_MAX;
+}
+
+size_t channel_call(struct channel *c, const uint8_t id[static CHANNEL_CALL_ID],
+		    const uint32_t *slots, unsigned count, uint8_t *out)
+{
+	uint8_t *tag = out + 1 + CHANNEL_CALL_ID;
+
+	BUG_ON(!count || count > CHANNEL_CALL_MOST);
+	out[0] = CHANNEL_CALL_BYTE;
+	memcpy(out + 1, id, CHANNEL_CALL_ID);
+	for (unsigned i = 0; i < count; i++, tag += TAG) {
+		const struct pair *p = pair_of(c, slots[i]);
+
+		BUG_ON(!p->used);
+		memcpy(tag, p->send.tag, TAG);
+	}
+	if (count < CHANNEL_CALL_LEAST) {
+		random_bytes(c->random, tag, TAG * (CHANNEL_CALL_LEAST - count));
+		count = CHANNEL_CALL_LEAST;
+	}
+	return CHANNEL_CALL_LEN(count);
+}
+
+uint32_t channel_called(const struct channel *c, struct bytes datagram,
+			uint8_t id[static CHANNEL_CALL_ID])
+{
+	const uint8_t *d = datagram.data;
+	uint32_t slot = MAP_NONE;
+
+	if (datagram.len < CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) ||
+	    datagram.len > CHANNEL_CALL_LEN(CHANNEL_CALL_MOST) ||
+	    (datagram.len - CHANNEL_CALL_LEN(0)) % TAG || d[0] != CHANNEL_CALL_BYTE)
+		return CHANNEL_NOBODY;
+	for (size_t at = CHANNEL_CALL_LEN(0); at < datagram.len && slot == MAP_NONE; at += TAG)
+		slot = find_tag(c, d + at);
+	if (slot == MAP_NONE)
+		return CHANNEL_NOBODY;
+	memcpy(id, d + 1, CHANNEL_CALL_ID);
+	return slot;
 }

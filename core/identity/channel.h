@@ -13,6 +13,12 @@
  * only from an answer to a probe of ours (channel_adopt), so that no withheld or replayed
  * datagram can move it. What is authentic but not fresh may only be a probe, answered by the same
  * size and rate limited by the caller, or an answer whose id matches.
+ *
+ * A call asks an address which of many peers lives there:
+ *
+ *   E6 | id 8 | the tags that we seal with for those peers
+ *
+ * It proves nothing: whoever saw the tags can write one.
  */
 #ifndef IDENTITY_CHANNEL_H
 #define IDENTITY_CHANNEL_H
@@ -24,6 +30,12 @@
 #define CHANNEL_FIRST_BYTE 0xE1u
 #define CHANNEL_OVERHEAD 73u
 #define CHANNEL_PAYLOAD_MAX (MAX_DATAGRAM - CHANNEL_OVERHEAD)
+#define CHANNEL_CALL_BYTE 0xE6u
+#define CHANNEL_CALL_ID 8u
+#define CHANNEL_CALL_LEAST 12u /* tags, some of them made up; as long as the answer */
+#define CHANNEL_CALL_MOST 152u
+#define CHANNEL_CALL_LEN(tags) (1u + CHANNEL_CALL_ID + 8u * (tags))
+#define CHANNEL_NOBODY UINT32_MAX
 
 struct channel;
 
@@ -79,5 +91,14 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
  * question. Ignored if it does not carry our epoch, and for the epoch that we know. What that
  * sender sealed before it is not fresh any more. */
 void channel_adopt(struct channel *c, const struct channel_opened *opened);
+
+/* Writes a call to the peers in these slots, 1 to CHANNEL_CALL_MOST of them, into out
+ * (CHANNEL_CALL_LEN of as many). Returns the length. Slots that are free are BUGs. */
+size_t channel_call(struct channel *c, const uint8_t id[static CHANNEL_CALL_ID],
+		    const uint32_t *slots, unsigned count, uint8_t *out);
+/* The peer by whose tag this call asks for us, the first if there are several, and the call's id;
+ * CHANNEL_NOBODY: it asks for others, or is no call. Not authentic. */
+uint32_t channel_called(const struct channel *c, struct bytes datagram,
+			uint8_t id[static CHANNEL_CALL_ID]);
 
 #endif

@@ -3,11 +3,13 @@
  * A probe is a sealed message with a random id to one address; its answer tells the address that
  * we were seen under. No path changes because of a datagram that is not the answer to a probe of
  * ours. The best answered path is in use; keeping and losing it is decided here, and so is first
- * contact: probes for members that were not located go to the seeds, paced and with backoff.
+ * contact: the seeds are called, paced and with backoff, by the names of all members that were not
+ * located, and who says that it is here is probed.
  *
  * Payloads (inside the sealed datagram), docs/protocol.md "Probe":
  *   probe   20 | id 8 | zero
  *   answer  21 | id 8 | seen as     both PATH_PROBE_LEN bytes
+ *   here    22 | id 8 | zero        answers a call, whose id it has; as long
  */
 #ifndef NAT_PATH_H
 #define NAT_PATH_H
@@ -15,13 +17,22 @@
 #include "base/event.h"
 #include "base/outbox.h"
 #include "crypto/random.h"
+#include "identity/channel.h"
 
 #define PATH_TYPE_PROBE 0x20u
 #define PATH_TYPE_ANSWER 0x21u
+#define PATH_TYPE_HERE 0x22u
 #define PATH_PROBE_LEN 32u
 #define PATH_PROBE_LONG 137u /* sealed, two sealed answers long */
 
 struct paths;
+
+/* The data of an OUT_CALL. */
+struct path_call {
+	uint8_t id[CHANNEL_CALL_ID];
+	uint32_t count;
+	uint32_t slots[CHANNEL_CALL_MOST];
+};
 
 struct paths_config {
 	uint32_t members;
@@ -69,8 +80,14 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
  * without a path. */
 void paths_network_changed(struct paths *p, struct instant now);
 
-/* A probe or an answer from `slot`, at least authentic. `epoch` is the sender's; an answer's item
- * carries it, so that the node seals it for the question's epoch. `knows_us`: it carried our
+/* Whether one more call may be looked at: all together are limited. */
+bool paths_may_look(struct paths *p, struct instant now);
+/* A call by the tag of `slot` came from there, which proves nothing. At most one message goes back,
+ * shorter than the call, and nothing else happens. */
+void paths_called(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
+		  const uint8_t id[static CHANNEL_CALL_ID], struct outbox *out);
+/* A probe, an answer or a here from `slot`, at least authentic. `epoch` is the sender's; an answer's
+ * item carries it, so that the node seals it for the question's epoch. `knows_us`: it carried our
  * epoch, without which no answer is taken. True: it was the answer to a probe of ours, so the
  * sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
@@ -109,7 +126,8 @@ bool paths_next_fact(struct paths *p, struct path_fact *out);
 
 struct paths_counters {
 	uint64_t probes_sent, probes_received, answers_sent, answers_received;
-	uint64_t drop_malformed, drop_unasked, drop_rate;
+	uint64_t calls_sent, calls_received, heres_sent, heres_received;
+	uint64_t drop_malformed, drop_unasked, drop_rate, drop_call_rate;
 };
 const struct paths_counters *paths_counters(const struct paths *p);
 

@@ -11,8 +11,8 @@
 #define PATH_FACTS 512u
 #define PATH_OBSERVERS 16u
 #define PATH_IPS 4096u        /* buckets of IP addresses, by keyed hash */
-#define SEED_PENDING 512u     /* probes to seeds that may still be answered */
-#define SEED_RATE 50u         /* probes to seeds in any second, in all */
+#define SEED_PENDING 512u     /* calls and probes to seeds that may still be answered */
+#define SEED_RATE 50u         /* calls to seeds in any second, in all */
 #define NO_ADDRESS 255u
 #define NO_SLOT UINT32_MAX
 
@@ -55,6 +55,7 @@ struct path {
 	struct instant claimed;     /* when silent claims were last probed for a new record */
 	/* buckets: the instant at which each is full again */
 	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */
+	struct instant called_full; /* answers to calls */
 	struct instant silent_full; /* probes to claims that never answered */
 	struct address list[PATH_ADDRESSES];
 };
@@ -63,16 +64,16 @@ struct seed {
 	struct endpoint to;
 	uint32_t slot;              /* the member that answered there, or NO_SLOT */
 	uint32_t first;             /* the slot that this round began with, by chance */
-	uint32_t cursor;            /* next member to ask for, counted from there */
+	uint32_t cursor;            /* next member to call, counted from there */
 	uint64_t rounds;            /* unanswered rounds */
 	bool asked;                 /* somebody, in this round */
 	struct instant added;
-	struct instant next;        /* next probe; within a round paced, then after the backoff */
+	struct instant next;        /* next call; within a round paced, then after the backoff */
 };
 
 struct pending {
 	uint8_t id[8];
-	uint32_t slot;
+	uint32_t slot;              /* NO_SLOT: a call */
 	uint32_t seed;
 	struct instant sent;        /* zero: free */
 };
@@ -88,11 +89,12 @@ struct paths {
 
 	struct seed seeds[MAX_SEEDS];
 	uint32_t seed_count;
-	struct instant seed_sent[SEED_RATE]; /* the last probes to seeds, a ring */
+	struct instant seed_sent[SEED_RATE]; /* the last calls to seeds, a ring */
 	uint32_t seed_sent_at;
 	struct instant seed_next;   /* not before this */
 	struct pending pending[SEED_PENDING];
 	uint32_t pending_at;
+	struct instant looked_full; /* bucket: calls of others that were looked at */
 
 	struct seen {
 		struct endpoint as;
@@ -140,8 +142,10 @@ void seen_forget(struct paths *p, uint32_t slot);
 
 /* seeds.c */
 bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,
-		       const uint8_t id[static 8],
-		  struct instant now, struct span *rtt);
+		       const uint8_t id[static 8], struct instant now, struct span *rtt);
+/* Who was called says that it is there: it is probed. False: no call of ours. */
+bool path_seeds_here(struct paths *p, uint32_t slot, const struct endpoint *from,
+		     const uint8_t id[static 8], struct instant now, struct outbox *out);
 void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now);
 void path_seeds_wanted(struct paths *p, struct instant now);
 void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out);

@@ -16,7 +16,13 @@
 #define SILENT_EVERY span_ms(125)
 #define IP_EVERY span_ms(250)
 
+/* Calls that are looked at, known tag or not: a burst of 1024, then 4000 a second. */
+#define LOOK_BURST 1024u
+#define LOOK_EVERY ((struct span){ 250000 })
+
 #define PROBE_BYTES (CHANNEL_OVERHEAD + PATH_PROBE_LEN)
+
+_Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) >= PROBE_BYTES, "a here amplifies");
 
 _Static_assert(CHANNEL_OVERHEAD + PATH_PROBE_LONG == 2 * PROBE_BYTES, "see path.h");
 
@@ -113,6 +119,38 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 	path_reschedule(p, slot);
 }
 
+bool paths_may_look(struct paths *p, struct instant now)
+{
+	bool may = bucket_take(&p->looked_full, now, LOOK_EVERY, LOOK_BURST);
+
+	p->counters.drop_call_rate += !may;
+	return may;
+}
+
+void paths_called(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
+		  const uint8_t id[static CHANNEL_CALL_ID], struct outbox *out)
+{
+	struct path *path = &p->list[slot];
+
+	p->counters.calls_received++;
+	if (!path->admitted || !path_usable(p, from) ||
+	    !bucket_take(&path->called_full, now, ANSWER_EVERY, ANSWER_BURST)) {
+		p->counters.drop_rate++;
+		return;
+	}
+	uint8_t *data = outbox_reserve(out, PATH_PROBE_LEN);
+	if (!data)
+		return;
+	struct writer w = wr_of(data, PATH_PROBE_LEN);
+	wr_u8(&w, PATH_TYPE_HERE);
+	wr_bytes(&w, id, CHANNEL_CALL_ID);
+	wr_zero(&w, PATH_PROBE_LEN - 1 - CHANNEL_CALL_ID);
+	struct out *o = outbox_commit(out, OUT_MESSAGE, PATH_PROBE_LEN);
+	o->slot = slot;
+	o->to = *from;
+	p->counters.heres_sent++;
+}
+
 static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 			 const struct endpoint *from, const uint8_t id[static 8],
 			 const struct endpoint *seen)
@@ -168,6 +206,13 @@ bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struc
 	}
 	if (type == PATH_TYPE_PROBE) {
 		input_probe(p, now, slot, from, id, epoch, current, out);
+		return false;
+	}
+	if (type == PATH_TYPE_HERE) {
+		bool called = path_seeds_here(p, slot, from, id, now, out);
+
+		p->counters.heres_received += called;
+		p->counters.drop_unasked += !called;
 		return false;
 	}
 	if (type != PATH_TYPE_ANSWER ||

@@ -1,9 +1,10 @@
-/* First contact when both know each other's key: each seed is asked, one sealed probe at a time,
- * for each trusted key that has no path yet. Only the right node can open the probe; for anybody
- * else there is nothing to see. All seeds together get 50 probes in any second, at once where there
- * are so many: a mesh of 50 is found in one round trip. A seed that does not answer is asked again
- * after an eighth of the time that we have been waiting for it, at least a second and at most ten
- * minutes. */
+/* First contact when both know each other's key: each seed is called by the tags of all trusted
+ * keys that have no path yet, 152 in a datagram. Only the node that is meant finds its own among
+ * them; to anybody else they are noise. Its sealed word that it is here makes us probe it.
+ *
+ * All seeds together get 50 calls in any second, at once where there are so many. A seed that does
+ * not answer is called again after an eighth of the time that we have been waiting for it, at least
+ * a second and at most ten minutes. */
 #include "nat/path_impl.h"
 
 #include <string.h>
@@ -20,24 +21,45 @@ void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant
 	};
 }
 
-bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,
-		       const uint8_t id[static 8],
-		  struct instant now, struct span *rtt)
+static struct pending *find_pending(struct paths *p, uint32_t slot, const struct endpoint *from,
+				    const uint8_t id[static 8])
 {
 	for (unsigned i = 0; i < SEED_PENDING; i++) {
 		struct pending *q = &p->pending[i];
 
-		if (!instant_is_set(q->sent) || q->slot != slot || !ct_equal(q->id, id, 8) ||
-		    !endpoint_equal(&p->seeds[q->seed].to, from))
-			continue;
-		*rtt = instant_since(now, q->sent);
-		p->seeds[q->seed].slot = slot;
-		p->seeds[q->seed].rounds = 0;
-		p->seeds[q->seed].next = INSTANT_NEVER;
-		memset(q, 0, sizeof(*q));
-		return true;
+		if (instant_is_set(q->sent) && q->slot == slot && ct_equal(q->id, id, 8) &&
+		    endpoint_equal(&p->seeds[q->seed].to, from))
+			return q;
 	}
-	return false;
+	return NULL;
+}
+
+bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       const uint8_t id[static 8], struct instant now, struct span *rtt)
+{
+	struct pending *q = find_pending(p, slot, from, id);
+
+	if (!q)
+		return false;
+	*rtt = instant_since(now, q->sent);
+	p->seeds[q->seed].slot = slot;
+	p->seeds[q->seed].rounds = 0;
+	p->seeds[q->seed].next = INSTANT_NEVER;
+	memset(q, 0, sizeof(*q));
+	return true;
+}
+
+bool path_seeds_here(struct paths *p, uint32_t slot, const struct endpoint *from,
+		     const uint8_t id[static 8], struct instant now, struct outbox *out)
+{
+	struct pending *q = find_pending(p, NO_SLOT, from, id);
+
+	if (!q)
+		return false;
+	q->slot = slot;
+	q->sent = now;
+	probe_send(p, slot, &p->seeds[q->seed].to, true, q->id, out);
+	return true;
 }
 
 void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now)
@@ -87,12 +109,27 @@ static uint32_t next_unlocated(struct paths *p, struct seed *s)
 	return NO_SLOT;
 }
 
+static void send_call(struct paths *p, uint32_t number, const struct path_call *call,
+		      struct outbox *out)
+{
+	struct path_call *data = (struct path_call *)(void *)outbox_reserve(out, sizeof(*data));
+
+	if (!data)
+		return;
+	*data = *call;
+	outbox_commit(out, OUT_CALL, sizeof(*data))->to = p->seeds[number].to;
+	p->counters.calls_sent++;
+}
+
 static void seed_step(struct paths *p, uint32_t number, struct instant now, struct outbox *out)
 {
 	struct seed *s = &p->seeds[number];
-	uint32_t slot = next_unlocated(p, s);
+	struct path_call call = { .count = 0 };
+	uint32_t slot;
 
-	if (slot == NO_SLOT) {
+	while (call.count < CHANNEL_CALL_MOST && (slot = next_unlocated(p, s)) != NO_SLOT)
+		call.slots[call.count++] = slot;
+	if (!call.count) {
 		s->cursor = 0;
 		s->next = instant_add(now, seed_backoff(p, s, now));
 		s->rounds += s->asked;
@@ -104,10 +141,12 @@ static void seed_step(struct paths *p, uint32_t number, struct instant now, stru
 	}
 	s->asked = true;
 	struct pending *q = &p->pending[p->pending_at++ % SEED_PENDING];
-	q->slot = slot;
+	random_bytes(p->config.random, call.id, sizeof(call.id));
+	memcpy(q->id, call.id, sizeof(q->id));
+	q->slot = NO_SLOT;
 	q->seed = number;
 	q->sent = now;
-	probe_send(p, slot, &s->to, true, q->id, out);
+	send_call(p, number, &call, out);
 	p->seed_sent[p->seed_sent_at++ % SEED_RATE] = now;
 	struct instant oldest = p->seed_sent[p->seed_sent_at % SEED_RATE];
 	p->seed_next = instant_is_set(oldest) ? instant_add(oldest, span_s(1)) : now;
@@ -123,7 +162,7 @@ void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out)
 
 		while (instant_reached(p->seeds[i].next, now)) {
 			if (!instant_reached(p->seed_next, now) ||
-			    !outbox_has_room(out, 1, PATH_PROBE_LONG))
+			    !outbox_has_room(out, 1, sizeof(struct path_call)))
 				return;
 			seed_step(p, i, now, out);
 		}

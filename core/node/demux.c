@@ -27,5 +27,7 @@ enum demux_kind demux(struct bytes d)
 		return DEMUX_RELAY;
 	if (d.len >= CHANNEL_OVERHEAD && p[0] == CHANNEL_FIRST_BYTE)
 		return DEMUX_SEALED;
+	if (d.len >= CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) && p[0] == CHANNEL_CALL_BYTE)
+		return DEMUX_CALL;
 	return DEMUX_UNKNOWN;
 }

@@ -186,6 +186,9 @@ static void input_datagram(struct node *n, struct moment now, const struct node_
 	case DEMUX_SEALED:
 		reach_input(n, now, &e->from, e->data, out);
 		break;
+	case DEMUX_CALL:
+		reach_call(n, now, &e->from, e->data);
+		break;
 	case DEMUX_STUN:
 	case DEMUX_RELAY:
 	case DEMUX_UNKNOWN:

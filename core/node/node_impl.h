@@ -104,7 +104,7 @@ struct node {
 
 	struct node_counters {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
-		uint64_t drop_control, drop_unknown_tag, drop_forged;
+		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
 		uint64_t drop_replayed;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
@@ -113,7 +113,8 @@ struct node {
 };
 
 /* demux.c - what kind of datagram it is, by its first bytes (design, section 4). */
-enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED };
+enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED,
+		  DEMUX_CALL };
 enum demux_kind demux(struct bytes datagram);
 
 /* peering.c - who is admitted: one key in or out of all rooms. */
@@ -124,6 +125,8 @@ void peering_end(struct node *n, uint32_t bad, struct moment now);
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 		 struct bytes datagram, struct outbox *out);
+void reach_call(struct node *n, struct moment now, const struct endpoint *from,
+		struct bytes datagram);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
 void reach_flush(struct node *n, struct outbox *out);
 

@@ -23,7 +23,7 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	uint8_t type = opened->len ? opened->payload[0] : 0;
 
 	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD, fresh);
-	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER) {
+	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER || type == PATH_TYPE_HERE) {
 		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;
 
 		/* Who asks lives, though he may not hear us. */
@@ -84,6 +84,33 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 	wipe(opened.payload, sizeof(opened.payload));
 }
 
+/* Somebody asks whether we are one of those whose tags it names. */
+void reach_call(struct node *n, struct moment now, const struct endpoint *from,
+		struct bytes datagram)
+{
+	uint8_t id[CHANNEL_CALL_ID];
+	uint32_t slot;
+
+	if (!paths_may_look(n->paths, now.boot))
+		return;
+	slot = channel_called(n->channel, datagram, id);
+	if (slot == CHANNEL_NOBODY)
+		n->counters.drop_call++;
+	else
+		paths_called(n->paths, now.boot, slot, from, id, &n->inner);
+}
+
+static void flush_call(struct node *n, const struct out *item, struct outbox *out)
+{
+	const struct path_call *call = (const struct path_call *)(const void *)item->data;
+	uint8_t *data = outbox_reserve(out, CHANNEL_CALL_LEN(CHANNEL_CALL_MOST));
+
+	if (!data)
+		return; /* counted by the outbox, and repeated */
+	size_t len = channel_call(n->channel, call->id, call->slots, call->count, data);
+	outbox_commit(out, OUT_DATAGRAM, len)->to = item->to;
+}
+
 /* Seals what swim and nat wish to send. */
 void reach_flush(struct node *n, struct outbox *out)
 {
@@ -91,6 +118,10 @@ void reach_flush(struct node *n, struct outbox *out)
 		const struct out *item = &n->inner.items[i];
 		struct endpoint to = item->to;
 
+		if (item->kind == OUT_CALL) {
+			flush_call(n, item, out);
+			continue;
+		}
 		BUG_ON(item->kind != OUT_MESSAGE);
 		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
 			n->counters.drop_no_path++;

@@ -83,6 +83,8 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "drop_control_malformed", c->drop_control);
 	counter(r, "drop_control_unknown_tag", c->drop_unknown_tag);
 	counter(r, "drop_control_forged", c->drop_forged);
+	counter(r, "drop_call_unknown", c->drop_call);
+	counter(r, "drop_call_rate", p->drop_call_rate);
 	counter(r, "drop_control_replayed", c->drop_replayed);
 	counter(r, "drop_control_stale", c->drop_stale);
 	counter(r, "drop_control_type", c->drop_type);
@@ -93,6 +95,10 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "probes_received", p->probes_received);
 	counter(r, "probe_answers_sent", p->answers_sent);
 	counter(r, "probe_answers_received", p->answers_received);
+	counter(r, "calls_sent", p->calls_sent);
+	counter(r, "calls_received", p->calls_received);
+	counter(r, "call_answers_sent", p->heres_sent);
+	counter(r, "call_answers_received", p->heres_received);
 	counter(r, "probe_drop_malformed", p->drop_malformed);
 	counter(r, "probe_drop_unasked", p->drop_unasked);
 	counter(r, "probe_drop_rate", p->drop_rate);

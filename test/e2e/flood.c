@@ -88,7 +88,7 @@ static size_t rubbish(uint8_t *out)
 {
 	static const uint8_t kinds[][4] = {
 		{ 1, 0, 0, 0 }, { 2, 0, 0, 0 }, { 3, 0, 0, 0 }, { 4, 0, 0, 0 }, { 1, 1, 0, 0 },
-		{ 0x40, 0, 0, 1 }, { 0xe1 }, { 0xe2 }, { 0xe3 }, { 0xe4 }, { 0xe5 },
+		{ 0x40, 0, 0, 1 }, { 0xe1 }, { 0xe2 }, { 0xe3 }, { 0xe4 }, { 0xe6 },
 	};
 	static const size_t lengths[] = { 148, 92, 64, 32, 48, 100 };
 	size_t len = any() & 1 ? lengths[any() % 6] : any() % 256;

@@ -508,6 +508,127 @@ static void many_peers_are_told_apart_by_tag(void)
 	free(center.c);
 }
 
+/* --- calls */
+
+#define CALL_TAGS 20u
+
+static const uint8_t call_id[8] = { 'c', 'a', 'l', 'l', 1, 2, 3, 4 };
+
+static uint32_t called_at(struct node *n, const uint8_t *d, size_t len)
+{
+	uint8_t *copy = malloc(len), id[8] = { 0 };
+	uint32_t slot;
+
+	memcpy(copy, d, len);
+	slot = channel_called(n->c, bytes_of(copy, len), id);
+	if (slot != CHANNEL_NOBODY)
+		eq_mem(id, d + 1, 8);
+	free(copy);
+	return slot;
+}
+
+/* A call of somebody else, of that many tags that are nobody's. */
+static size_t noise_call(uint8_t d[static MAX_DATAGRAM + 8], unsigned tags)
+{
+	struct rng r;
+
+	rng_init(&r, 77 + tags);
+	for (size_t i = 0; i < MAX_DATAGRAM + 8; i++)
+		d[i] = (uint8_t)rng_below(&r, 256);
+	d[0] = 0xe6;
+	return 9 + 8 * tags;
+}
+
+static void who_is_called_finds_itself_and_others_do_not(void)
+{
+	uint8_t d[CHANNEL_CALL_LEN(CHANNEL_CALL_MOST)], tag[8];
+	uint32_t slots[MEMBERS];
+	struct node center, others[MEMBERS];
+	struct sym_key key;
+
+	node_start(&center, 99, EPOCH_A);
+	for (uint32_t i = 0; i < MEMBERS; i++) {
+		node_start(&others[i], (uint8_t)(10 + i), EPOCH_B);
+		ok(channel_add(center.c, i, &others[i].pk));
+		ok(channel_add(others[i].c, i, &center.pk));
+		slots[i] = MEMBERS - 1 - i;
+	}
+	eq_int(channel_call(center.c, call_id, slots, MEMBERS - 1, d), 105);
+	eq_int(d[0], 0xe6);
+	eq_mem(d + 1, call_id, 8);
+	for (uint32_t i = 0; i < MEMBERS; i++) {
+		eq_int(called_at(&others[i], d, 105), i ? i : CHANNEL_NOBODY);
+		twin_key(&center, &others[slots[i]], &key, tag);
+		ok(!memcmp(d + 9 + 8 * i, tag, 8) == (i < MEMBERS - 1));
+	}
+	eq_int(called_at(&center, d, 105), CHANNEL_NOBODY); /* reflected */
+	channel_remove(others[1].c, 1);
+	eq_int(called_at(&others[1], d, 105), CHANNEL_NOBODY);
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		free(others[i].c);
+	free(center.c);
+}
+
+/* Made up tags, up to the least that makes it as long as a sealed answer, differ each time. */
+static void a_call_to_few_is_padded(void)
+{
+	uint8_t d[2][CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST)];
+	const uint32_t slot = B_OF_A;
+	struct two t;
+
+	two_start(&t);
+	for (unsigned i = 0; i < 2; i++)
+		eq_int(channel_call(t.a.c, call_id, &slot, 1, d[i]), sizeof(d[i]));
+	eq_mem(d[0], d[1], 17);
+	for (unsigned i = 1; i < CHANNEL_CALL_LEAST; i++)
+		ok(memcmp(d[0] + 9 + 8 * i, d[1] + 9 + 8 * i, 8) != 0);
+	eq_int(called_at(&t.b, d[0], sizeof(d[0])), A_OF_B);
+	two_stop(&t);
+}
+
+static void only_whole_calls_are_read(void)
+{
+	uint8_t d[MAX_DATAGRAM + 8], tag[8];
+	struct sym_key key;
+	struct two t;
+	size_t len;
+
+	two_start(&t);
+	twin_key(&t.a, &t.b, &key, tag);
+	/* at each place of the longest one; twice is as good as once */
+	for (unsigned i = 0; i < CHANNEL_CALL_MOST; i++) {
+		len = noise_call(d, CHANNEL_CALL_MOST);
+		eq_int(called_at(&t.b, d, len), CHANNEL_NOBODY);
+		memcpy(d + 9 + 8 * i, tag, 8);
+		memcpy(d + 9 + 8 * (i / 2), tag, 8);
+		eq_int(called_at(&t.b, d, len), A_OF_B);
+	}
+	/* every length, with the tag first: whole tags, 12 to 152 */
+	for (len = 0; len <= MAX_DATAGRAM + 8; len++) {
+		bool good = len >= 105 && len <= 1225 && (len - 9) % 8 == 0;
+
+		noise_call(d, 0);
+		memcpy(d + 9, tag, 8);
+		eq_int(called_at(&t.b, d, len), good ? A_OF_B : CHANNEL_NOBODY);
+	}
+	/* a tag between two places, a wrong first byte, a tag in the id's place */
+	len = noise_call(d, CALL_TAGS);
+	memcpy(d + 9 + 3, tag, 8);
+	eq_int(called_at(&t.b, d, len), CHANNEL_NOBODY);
+	memcpy(d + 1, tag, 8);
+	eq_int(called_at(&t.b, d, len), CHANNEL_NOBODY);
+	memcpy(d + 9, tag, 8);
+	d[0] = 0xe1;
+	eq_int(called_at(&t.b, d, len), CHANNEL_NOBODY);
+	/* the other direction's is not ours to hear */
+	twin_key(&t.b, &t.a, &key, tag);
+	len = noise_call(d, CALL_TAGS);
+	memcpy(d + 9, tag, 8);
+	eq_int(called_at(&t.b, d, len), CHANNEL_NOBODY);
+	eq_int(called_at(&t.a, d, len), B_OF_A);
+	two_stop(&t);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -523,6 +644,9 @@ int main(int argc, char **argv)
 		T(removing_wipes_and_adding_again_repeats_no_counter),
 		T(only_keys_with_a_twin_are_added),
 		T(many_peers_are_told_apart_by_tag),
+		T(who_is_called_finds_itself_and_others_do_not),
+		T(a_call_to_few_is_padded),
+		T(only_whole_calls_are_read),
 	};
 
 	test_crypto();

@@ -28,17 +28,17 @@ static struct endpoint at(uint8_t last)
 	return (struct endpoint){ .ip = ip_v4(192, 0, 2, last), .port = 51821 };
 }
 
-static void begin(void)
+static void begin_with(uint32_t members)
 {
 	static struct out items[512];
 	static uint8_t arena[1u << 19];
 	static void *memory;
 	const uint8_t entropy[32] = { 1 };
-	struct paths_config config = { .members = MEMBERS, .seed = 7, .random = &random_state };
+	struct paths_config config = { .members = members, .seed = 7, .random = &random_state };
 
 	test_crypto();
 	free(memory);
-	memory = calloc(1, paths_size(MEMBERS));
+	memory = calloc(1, paths_size(members));
 	random_init(&random_state, entropy);
 	outbox_init(&out, items, 512, arena, sizeof(arena));
 	now = (struct instant){ 1000000000u };
@@ -49,6 +49,11 @@ static void begin(void)
 	to_us = (struct ip){ 0 };
 	for (unsigned i = 0; i < MEMBERS; i++)
 		me[i] = (struct endpoint){ .ip = ip_v4(198, 51, 100, 1), .port = 4000 };
+}
+
+static void begin(void)
+{
+	begin_with(MEMBERS);
 }
 
 static void answers_at(uint32_t slot, uint8_t last)
@@ -87,6 +92,41 @@ static void make_answer(uint32_t slot, const uint8_t probe[PATH_PROBE_LEN],
 	wr_zero(&w, PATH_PROBE_LEN - 28);
 }
 
+/* The word of a live member that it was called. */
+static void make_here(const uint8_t id[8], uint8_t here[PATH_PROBE_LEN])
+{
+	struct writer w = wr_of(here, PATH_PROBE_LEN);
+
+	wr_u8(&w, PATH_TYPE_HERE);
+	wr_bytes(&w, id, 8);
+	wr_zero(&w, PATH_PROBE_LEN - 9);
+}
+
+static bool calls(const struct out *o, uint32_t slot)
+{
+	const struct path_call *call = (const struct path_call *)(const void *)o->data;
+
+	for (uint32_t i = 0; i < call->count; i++)
+		if (call->slots[i] == slot)
+			return true;
+	return false;
+}
+
+/* What member k has to say to that, if it is for it; false: nothing. */
+static bool replies(unsigned k, const struct out *o, uint8_t reply[PATH_PROBE_LEN])
+{
+	if (!endpoint_equal(&alive[k], &o->to))
+		return false;
+	if (o->kind == OUT_CALL && calls(o, alive_slot[k])) {
+		make_here(o->data, reply);
+		return true;
+	}
+	if (o->kind == OUT_CALL || o->data[0] != PATH_TYPE_PROBE || alive_slot[k] != o->slot)
+		return false;
+	make_answer(o->slot, o->data, reply);
+	return true;
+}
+
 /* Everything in the outbox is delivered `delay` later; the answers come back at that time. */
 static void exchange(void)
 {
@@ -99,10 +139,8 @@ static void exchange(void)
 
 		probes_to[o->to.ip.b[3]]++;
 		for (unsigned k = 0; k < alive_count; k++)
-			if (o->data[0] == PATH_TYPE_PROBE && alive_slot[k] == o->slot &&
-			    endpoint_equal(&alive[k], &o->to)) {
-				make_answer(o->slot, o->data, answers[n]);
-				from[n].slot = o->slot;
+			if (replies(k, o, answers[n])) {
+				from[n].slot = alive_slot[k];
 				from[n].from = o->to;
 				from[n++].from.local = to_us;
 			}
@@ -196,35 +234,145 @@ static void seeds_are_asked_for_each_member_without_a_path(void)
 	eq_int(probes_to[20], before);
 }
 
-static void probes_to_seeds_are_at_most_fifty_a_second(void)
+static void calls_to_seeds_are_at_most_fifty_a_second(void)
 {
 	begin();
 	for (uint32_t slot = 0; slot < MEMBERS; slot++)
 		paths_admit(p, slot, now);
-	for (uint8_t i = 0; i < 20; i++) {
+	for (uint8_t i = 0; i < MAX_SEEDS; i++) {
 		struct endpoint seed = at((uint8_t)(100 + i));
 		paths_add_seed(p, &seed, now);
 	}
 	run_ms(10000);
 	unsigned sum = 0;
-	for (unsigned i = 100; i < 120; i++)
+	for (unsigned i = 100; i < 100 + MAX_SEEDS; i++) {
+		ok(probes_to[i] > 4);
 		sum += probes_to[i];
-	ok(sum <= 550 && sum > 400); /* 50 at once, ten times and at the end */
+	}
+	ok(sum <= 550 && sum > 300); /* 50 at once, ten times and at the end; then they back off */
 }
 
-static void one_of_fifty_is_found_in_one_round_trip(void)
+static void a_seed_is_found_by_one_call_for_all(void)
 {
-	for (uint32_t whom = 0; whom < 50; whom += 7) {
+	for (uint32_t whom = 0; whom < MEMBERS; whom += 7) {
 		begin();
-		for (uint32_t slot = 0; slot < 50; slot++)
+		for (uint32_t slot = 0; slot < MEMBERS; slot++)
 			paths_admit(p, slot, now);
 		answers_at(whom, 20);
 		struct endpoint seed = at(20);
 		paths_add_seed(p, &seed, now);
 		run_ms(5);
 		ok(best_is(whom, 20));
-		ok(probes_to[20] <= 50);
+		eq_int(probes_to[20], 2); /* the call, and the probe of who was there */
 	}
+}
+
+/* More than one call holds: each is named once in a round. */
+static void of_many_each_is_called_once_in_a_round(void)
+{
+	static bool named[1000];
+	unsigned sent = 0, sum = 0;
+	struct endpoint seed = at(20);
+
+	begin_with(1000);
+	memset(named, 0, sizeof(named));
+	for (uint32_t slot = 0; slot < 1000; slot++)
+		paths_admit(p, slot, now);
+	paths_add_seed(p, &seed, now);
+	paths_tick(p, now, &out);
+	for (; sent < out.count; sent++) {
+		const struct path_call *call = (const void *)out.items[sent].data;
+
+		eq_int(out.items[sent].kind, OUT_CALL);
+		for (uint32_t i = 0; i < call->count; i++, sum++) {
+			ok(!named[call->slots[i]]);
+			named[call->slots[i]] = true;
+		}
+	}
+	eq_int(sent, 7);
+	eq_int(sum, 1000);
+	ok(instant_before(instant_add(now, span_ms(999)), paths_deadline(p)));
+}
+
+/* Only the call's id, from where it went, and once. */
+static void a_here_that_answers_no_call_is_nothing(void)
+{
+	struct endpoint seed = at(20), other = at(21);
+	uint8_t here[PATH_PROBE_LEN], id[8];
+	uint64_t unasked;
+
+	begin();
+	paths_admit(p, 3, now);
+	paths_add_seed(p, &seed, now);
+	paths_tick(p, now, &out);
+	eq_int(out.count, 1);
+	memcpy(id, out.items[0].data, 8);
+	outbox_clear(&out);
+	unasked = paths_counters(p)->drop_unasked;
+	make_here(id, here);
+	paths_input(p, now, 3, &other, bytes_of(here, sizeof(here)), 9, false, &out);
+	here[1] ^= 1;
+	paths_input(p, now, 3, &seed, bytes_of(here, sizeof(here)), 9, false, &out);
+	here[1] ^= 1;
+	paths_input(p, now, 3, &seed, bytes_of(here, sizeof(here) - 1), 9, false, &out);
+	eq_int(out.count, 0);
+	eq_int(paths_counters(p)->drop_unasked, unasked + 2);
+	paths_input(p, now, 3, &seed, bytes_of(here, sizeof(here)), 9, false, &out);
+	eq_int(out.count, 1);
+	eq_int(out.items[0].data[0], PATH_TYPE_PROBE);
+	eq_int(out.items[0].slot, 3);
+	ok(endpoint_equal(&out.items[0].to, &seed));
+	outbox_clear(&out);
+	paths_input(p, now, 3, &seed, bytes_of(here, sizeof(here)), 9, false, &out);
+	eq_int(out.count, 0);
+	struct endpoint e;
+	ok(!paths_best(p, 3, &e)); /* that takes an answer */
+}
+
+static void a_call_gets_one_short_reply_twenty_a_second_and_changes_nothing(void)
+{
+	const uint8_t id[8] = { 1, 2, 3 };
+	struct endpoint stranger = at(66), zero = at(66);
+	struct instant deadline;
+	unsigned sent = 0;
+
+	begin();
+	zero.port = 0;
+	paths_admit(p, 3, now);
+	deadline = paths_deadline(p);
+	paths_called(p, now, 3, &zero, id, &out);
+	paths_called(p, now, 4, &stranger, id, &out); /* not admitted */
+	eq_int(out.count, 0);
+	for (unsigned i = 0; i < 10000; i++) {
+		paths_called(p, now, 3, &stranger, id, &out);
+		for (uint32_t k = 0; k < out.count; k++, sent++) {
+			ok(CHANNEL_OVERHEAD + out.items[k].len <=
+			   CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST));
+			eq_int(out.items[k].data[0], PATH_TYPE_HERE);
+			eq_mem(out.items[k].data + 1, id, 8);
+			ok(endpoint_equal(&out.items[k].to, &stranger));
+		}
+		outbox_clear(&out);
+		now = instant_add(now, span_ms(1));
+	}
+	ok(sent >= 200 && sent <= 221);
+	eq_int(paths_deadline(p).ns, deadline.ns);
+	struct path_info info;
+	paths_info(p, 3, &info);
+	ok(!info.up && !info.candidates);
+}
+
+static void calls_are_looked_at_four_thousand_times_a_second(void)
+{
+	unsigned looked = 0;
+
+	begin();
+	for (unsigned i = 0; i < 100000; i++) {
+		looked += paths_may_look(p, now);
+		now = instant_add(now, (struct span){ 100000 });
+	}
+	ok(looked >= 40000 && looked <= 41025);
+	eq_int(paths_counters(p)->drop_call_rate, 100000 - looked);
 }
 
 static void admissions_do_not_keep_a_member_from_being_asked_for(void)
@@ -941,8 +1089,12 @@ static void a_change_of_our_network_probes_everything_at_once(void)
 TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(a_silent_candidate_gets_three_probes_and_then_few),
 	  T(seeds_are_asked_for_each_member_without_a_path),
-	  T(probes_to_seeds_are_at_most_fifty_a_second),
-	  T(one_of_fifty_is_found_in_one_round_trip),
+	  T(calls_to_seeds_are_at_most_fifty_a_second),
+	  T(of_many_each_is_called_once_in_a_round),
+	  T(a_here_that_answers_no_call_is_nothing),
+	  T(a_call_gets_one_short_reply_twenty_a_second_and_changes_nothing),
+	  T(calls_are_looked_at_four_thousand_times_a_second),
+	  T(a_seed_is_found_by_one_call_for_all),
 	  T(admissions_do_not_keep_a_member_from_being_asked_for),
 	  T(a_seed_that_comes_later_is_found_in_an_eighth_of_that_time),
 	  T(a_path_in_use_that_dies_is_lost_and_found_elsewhere),

@@ -333,7 +333,7 @@ static void count_out(struct machine *m, const struct out *o)
 /* A datagram to node 0, by chance: captured, changed, spliced, or noise that begins well. */
 static size_t make_bad(uint8_t out[static 2048])
 {
-	static const uint8_t first[] = { 1, 2, 3, 4, 0x40, 0x7F, 0xE1, 0xE2, 0xE5, 0x20, 0 };
+	static const uint8_t first[] = { 1, 2, 3, 4, 0x40, 0x7F, 0xE1, 0xE2, 0xE6, 0x20, 0 };
 	const struct flying *f = &captured[draw(captured_count)];
 	size_t len = f->len;
 
@@ -451,7 +451,8 @@ static void attack_34_own_key_is_refused_and_nobody_talks_to_himself(void)
 static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 {
 	const struct endpoint from = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };
-	unsigned seen[2][3] = { { 0 } };
+	unsigned seen[2][4] = { { 0 } };
+	const uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE };
 
 	/* 3 trusts 0, but 0 does not trust 3: what 3 says, by its own true keys */
 	captured_talk();
@@ -462,6 +463,10 @@ static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 	seed(&machines[3], &machines[0].at);
 	run_ms(1000);
 	struct node *n3 = machines[3].node;
+	struct flying sealed = { .from = machines[3].at, .to = machines[0].at };
+	sealed.len = (uint32_t)channel_seal(n3->channel, 0, 0, bytes_of(probe, sizeof(probe)),
+					    sealed.data);
+	wire[in_flight++] = sealed;
 	wg_peer_set_endpoint(n3->wg, n3->peers[0].wg, &machines[0].at);
 	wg_peer_handshake(n3->wg, n3->peers[0].wg, now, &actions.out);
 	carry_out(&machines[3]);
@@ -473,14 +478,15 @@ static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 	for (unsigned i = 0; i < captured_count; i++) {
 		struct flying f = captured[i];
 		bool stranger = endpoint_equal(&f.from, &machines[3].at);
-		unsigned kind = f.data[0] == 0xE1 ? 0 : f.data[0] == 1 ? 1 : 2;
+		unsigned kind = f.data[0] == 0xE1 ? 0 : f.data[0] == 1 ? 1 :
+				f.data[0] == 0xE6 ? 3 : 2;
 
 		if (machine_at(&f.to) != &machines[0] || (i >= strangers_from && !stranger))
 			continue;
 		if (!stranger) /* under a tag, or index, that is known, with a wrong key */
 			f.data[f.len - (kind ? 33 : 1)] ^= 1;
-		if (!stranger && kind == 1)
-			continue; /* mac1 would tell: below */
+		if (!stranger && (kind == 1 || kind == 3))
+			continue; /* mac1 would tell, and a call says no more than its tags: below */
 		uint64_t state = state_of(machines[0].node);
 		struct instant deadline = node_deadline(machines[0].node);
 		unsigned sent = machines[0].sent;
@@ -491,13 +497,100 @@ static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 		seen[stranger][kind]++;
 	}
 	ok(seen[0][0] > 100 && seen[0][2] > 5);
-	ok(seen[1][0] > 0 && seen[1][1] > 0);
+	ok(seen[1][0] > 0 && seen[1][1] > 0 && seen[1][3] > 0);
+	ok(counter_of(machines[0].node, "drop_call_unknown") >= seen[1][3]);
 	/* What was meant for others, too, came to this seed: it is under unknown tags. */
 	ok(counter_of(machines[0].node, "drop_control_unknown_tag") >= seen[1][0]);
 	ok(counter_of(machines[0].node, "drop_control_unknown_tag") +
 	   counter_of(machines[0].node, "drop_control_forged") >= seen[0][0] + seen[1][0]);
 	ok(counter_of(machines[0].node, "drop_control_forged") > 100);
 	ok(counter_of(machines[0].node, "wireguard_drop_unknown_peer") >= seen[1][1]);
+}
+
+/* --- calls */
+
+/* The call that the first node gets when it is somebody's seed, as captured. */
+static const struct flying *captured_call(void)
+{
+	for (unsigned i = 0; i < captured_count; i++)
+		if (captured[i].data[0] == 0xE6 && machine_at(&captured[i].to) == &machines[0])
+			return &captured[i];
+	return NULL;
+}
+
+/* As with a replayed probe: 20 a second, no more bytes than came, and nothing is kept of it. */
+static void a_replayed_call_gets_no_more_than_a_replayed_probe(void)
+{
+	const struct endpoint elsewhere = { .ip = ip_v4(198, 51, 100, 66), .port = 6666 };
+	struct node *n;
+
+	captured_talk();
+	n = machines[0].node;
+	const struct flying *call = captured_call();
+	ok(call != NULL);
+	if (!call)
+		return;
+	for (unsigned given = 0; given < 2; given++) {
+		const struct endpoint *from = given ? &call->from : &elsewhere;
+		uint64_t answers = 0;
+
+		run_ms(2000);
+		silence();
+		uint64_t state = state_of(n);
+		for (unsigned i = 0; i < 3000; i++) {
+			struct instant deadline = node_deadline(n);
+			size_t answered = replay(call, from);
+
+			ok(answered <= call->len);
+			answers += answered > 0;
+			eq_int(node_deadline(n).ns, deadline.ns);
+			now.boot.ns += 1000000;
+		}
+		ok(answers >= 60 && answers <= 81);
+		ok(state_of(n) == state);
+	}
+	/* Nor does who made the call believe what comes of it. */
+	uint64_t probes = counter_of(machines[1].node, "probes_sent");
+	uint64_t unasked = counter_of(machines[1].node, "probe_drop_unasked");
+	run_ms(2000);
+	silence();
+	hears(&machines[0], &call->from, call->data, call->len);
+	eq_int(in_flight, 1);
+	run_ms(5);
+	eq_int(counter_of(machines[1].node, "probe_drop_unasked"), unasked + 1);
+	eq_int(counter_of(machines[1].node, "probes_sent"), probes);
+}
+
+/* Tags of strangers cost a bounded number of look-ups, and keep nobody out for longer. */
+static void a_flood_of_calls_is_cut_short(void)
+{
+	uint8_t call[CHANNEL_CALL_LEN(CHANNEL_CALL_MOST)];
+	struct node *n;
+
+	two_nodes();
+	n = machines[0].node;
+	uint64_t state = state_of(n);
+	silence();
+	for (unsigned i = 0; i < 20000; i++) {
+		struct endpoint from = { .ip = ip_v4(198, 18, (uint8_t)(i >> 8), (uint8_t)i),
+					 .port = 4000 };
+
+		for (size_t k = 0; k < sizeof(call); k++)
+			call[k] = (uint8_t)draw(256);
+		call[0] = 0xE6;
+		hears(&machines[0], &from, call, sizeof(call));
+	}
+	eq_int(in_flight, 0);
+	ok(state_of(n) == state);
+	ok(counter_of(n, "drop_call_unknown") <= 1024);
+	eq_int(counter_of(n, "drop_call_rate") + counter_of(n, "drop_call_unknown"), 20000);
+	switch_off(&machines[1]);
+	switch_on(&machines[1]);
+	machines[1].peers_len = 0;
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+	run_ms(1500);
+	ok(passes(1, 0, false, 300));
 }
 
 /* --- clocks */
@@ -801,6 +894,8 @@ static void packets_of_every_length_pass(void)
 TAP_TESTS(T(attack_34_own_key_is_refused_and_nobody_talks_to_himself),
 	  T(attack_34_wrong_and_unknown_keys_look_the_same_from_outside),
 	  T(attack_36_nothing_captured_is_taken_twice), T(attack_36_nor_after_a_restart),
+	  T(a_replayed_call_gets_no_more_than_a_replayed_probe),
+	  T(a_flood_of_calls_is_cut_short),
 	  T(attack_39_a_clock_far_in_the_future_and_corrected),
 	  T(attack_39_a_machine_that_boots_in_1970),
 	  T(bytes_sent_to_an_unproven_address_never_exceed_bytes_received_from_it),

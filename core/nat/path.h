@@ -80,8 +80,9 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
  * without a path. */
 void paths_network_changed(struct paths *p, struct instant now);
 
-/* Whether one more call may be looked at: all together are limited. */
-bool paths_may_look(struct paths *p, struct instant now);
+/* Whether a call of `len` bytes, 1 to 65,535, may be looked at: all together are limited by their
+ * bytes. */
+bool paths_may_look(struct paths *p, struct instant now, size_t len);
 /* A call by the tag of `slot` came from there, which proves nothing. At most one message goes back,
  * shorter than the call, and nothing else happens. */
 void paths_called(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,

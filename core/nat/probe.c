@@ -16,9 +16,10 @@
 #define SILENT_EVERY span_ms(125)
 #define IP_EVERY span_ms(250)
 
-/* Calls that are looked at, known tag or not: a burst of 1024, then 4000 a second. */
-#define LOOK_BURST 1024u
-#define LOOK_EVERY ((struct span){ 250000 })
+/* Calls that are looked at, known tag or not: by their bytes, each eight of which are a look-up.
+ * 1024 of the longest at once, then 4000 of them a second. */
+#define LOOK_BURST (1024u * CHANNEL_CALL_LEN(CHANNEL_CALL_MOST))
+#define LOOK_BYTE_NS 204u
 
 #define PROBE_BYTES (CHANNEL_OVERHEAD + PATH_PROBE_LEN)
 
@@ -119,9 +120,11 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 	path_reschedule(p, slot);
 }
 
-bool paths_may_look(struct paths *p, struct instant now)
+bool paths_may_look(struct paths *p, struct instant now, size_t len)
 {
-	bool may = bucket_take(&p->looked_full, now, LOOK_EVERY, LOOK_BURST);
+	BUG_ON(!len || len > LOOK_BURST);
+	bool may = bucket_take(&p->looked_full, now, (struct span){ LOOK_BYTE_NS * len },
+			       LOOK_BURST / len);
 
 	p->counters.drop_call_rate += !may;
 	return may;

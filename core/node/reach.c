@@ -91,7 +91,7 @@ void reach_call(struct node *n, struct moment now, const struct endpoint *from,
 	uint8_t id[CHANNEL_CALL_ID];
 	uint32_t slot;
 
-	if (!paths_may_look(n->paths, now.boot))
+	if (!paths_may_look(n->paths, now.boot, datagram.len))
 		return;
 	slot = channel_called(n->channel, datagram, id);
 	if (slot == CHANNEL_NOBODY)

@@ -593,6 +593,38 @@ static void a_flood_of_calls_is_cut_short(void)
 	ok(passes(1, 0, false, 300));
 }
 
+/* What a stranger may keep us from hearing goes by the bytes he sends, not by the calls: many short
+ * ones, here 17 Mbit/s of them, do not crowd out who calls for the first time. */
+static void short_calls_of_strangers_keep_nobody_out(void)
+{
+	uint8_t call[CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST)];
+	struct instant end;
+
+	world(false);
+	switch_on(&machines[0]);
+	trust(&machines[0], 2);
+	run_ms(1000);
+	for (unsigned i = 0; i < 60000; i++) {
+		struct endpoint from = { .ip = ip_v4(198, 18, (uint8_t)(i >> 8), (uint8_t)i),
+					 .port = 4000 };
+
+		if (i == 40000) { /* two seconds of it: what there was to use up is used up */
+			switch_on(&machines[1]);
+			trust(&machines[1], 1);
+			seed(&machines[1], &machines[0].at);
+		}
+		for (size_t k = 0; k < sizeof(call); k++)
+			call[k] = (uint8_t)draw(256);
+		call[0] = 0xE6;
+		hears(&machines[0], &from, call, sizeof(call));
+		end = instant_add(now.boot, (struct span){ 50000 });
+		run_until(end);
+	}
+	eq_int(counter_of(machines[0].node, "calls_received"), 1);
+	eq_int(counter_of(machines[1].node, "calls_sent"), 1);
+	ok(passes(1, 0, false, 300));
+}
+
 /* --- clocks */
 
 static void restart(struct machine *m, unsigned whom, int64_t wall_ahead_s)
@@ -896,6 +928,7 @@ TAP_TESTS(T(attack_34_own_key_is_refused_and_nobody_talks_to_himself),
 	  T(attack_36_nothing_captured_is_taken_twice), T(attack_36_nor_after_a_restart),
 	  T(a_replayed_call_gets_no_more_than_a_replayed_probe),
 	  T(a_flood_of_calls_is_cut_short),
+	  T(short_calls_of_strangers_keep_nobody_out),
 	  T(attack_39_a_clock_far_in_the_future_and_corrected),
 	  T(attack_39_a_machine_that_boots_in_1970),
 	  T(bytes_sent_to_an_unproven_address_never_exceed_bytes_received_from_it),

@@ -19,6 +19,9 @@
 #define BURST_MEMBERS 3u
 #define BURST_TRIES 12u
 #define QUEUE_LONG 64u /* items that will take longer than a synchronisation */
+/* In least suspicions: what has been on its way for so long without a pause is somebody who accuses
+ * without end, and must not keep others from comparing their views. */
+#define SETTLES_WITHIN 5u
 #define MISSES 8u /* items that did not fit, before a message counts as full */
 /* Bytes a second, each for what is spread and for synchronisation; 256 KB and 2 MB at once. What
  * answers or asks a single question, our own record and accusations of the receiver are bounded
@@ -159,7 +162,8 @@ static void spend(const struct swim *s, struct instant *full, size_t bytes)
 	*full = instant_add(*full, cost);
 }
 
-bool gossip_settles(const struct swim *s)
+/* What will make the views equal without a list. */
+static bool is_on_its_way(const struct swim *s)
 {
 	uint64_t verdict_ns = 2 * span_ms(s->profile->suspicion_ms).ns;
 
@@ -167,6 +171,23 @@ bool gossip_settles(const struct swim *s)
 		return false;
 	return !gossip_idle(s)
 	       || (s->suspected && instant_since(s->now, s->suspected_since).ns < verdict_ns);
+}
+
+bool gossip_settles(const struct swim *s)
+{
+	uint64_t limit_ns = SETTLES_WITHIN * span_ms(s->profile->suspicion_ms).ns;
+
+	return is_on_its_way(s)
+	       && (!s->unsettled || instant_since(s->now, s->unsettled_since).ns < limit_ns);
+}
+
+void gossip_note(struct swim *s)
+{
+	bool unsettled = is_on_its_way(s);
+
+	if (unsettled && !s->unsettled)
+		s->unsettled_since = s->now;
+	s->unsettled = unsettled;
 }
 
 static bool is_quiet(const struct swim *s)

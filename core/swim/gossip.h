@@ -14,6 +14,8 @@ void gossip_forget(struct swim *s, uint32_t slot);
 void gossip_burst(struct swim *s);
 /* Something is being spread or judged, and everybody will soon know without being asked. */
 bool gossip_settles(const struct swim *s);
+/* After each call: since when that is so. */
+void gossip_note(struct swim *s);
 static inline bool gossip_idle(const struct swim *s)
 {
 	return s->queue_pool.count == 0;

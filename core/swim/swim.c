@@ -173,6 +173,7 @@ static void leave(struct swim *s)
 		s->first_lists = 0;
 		s->joined = INSTANT_ZERO;
 	}
+	gossip_note(s);
 	s->out = NULL;
 }
 

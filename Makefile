@@ -101,8 +101,8 @@ $(UNIT): $(B)/test/%: test/unit/%.c $$(call row,$$(call room_of,$$*))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(call path_of,$(call room_of,$*)) -iquote test -pie $(HARD_LD) -o $@ $< \
 	 $(filter %.o %.a,$^) $(call libs_of,$(call room_of,$*))
-# One process checks the signatures of a thousand nodes: each once (see there).
-$(B)/test/swim_large: HARD_LD += -Wl,--wrap=ed25519_verify
+# One process checks the signatures of all nodes: each once (test/verify_once.h).
+$(B)/test/swim_large $(B)/test/swim_insiders: HARD_LD += -Wl,--wrap=ed25519_verify
 # fuzz/<room>_<what>.c, with its seeds in fuzz/seeds/<room>_<what>/, replayed as a test
 FUZZ := $(patsubst fuzz/%.c,%,$(filter-out fuzz/replay.c,$(wildcard fuzz/*.c)))
 SEEDS := $(patsubst %,$(B)/seeds/%,$(FUZZ))
@@ -134,6 +134,12 @@ check-sim: $(filter $(B)/test/sim_%,$(UNIT)) $(SIM)
 sim-large: $(B)/test/swim_large
 	SWIM_LARGE=$(LARGE) $<
 LARGE   ?= 1000
+# Lies of insiders, N = 128: so many worlds with a lie of five minutes each, 15 s of CPU a world; and
+# ten days in which all lies are told one after the other, half an hour each: hours.
+sim-insiders: $(B)/test/swim_insiders
+	SWIM_INSIDERS='0 $(WORLDS) 300 1' $<
+	SWIM_INSIDERS='0 10 1800 48' $<
+WORLDS  ?= 1000
 # Where a scenario has its trace recorded beside it: records it anew, for the diff to be judged.
 golden: $(SIM)
 	@for t in $(wildcard test/sim/*.trace); do $(SIM) --golden $${t%.trace}.scn >/dev/null || exit 1; done
@@ -237,6 +243,7 @@ help:
 	@echo 'make check          unit, seed and command tests: no root, no network'
 	@echo 'make check-sim      all scenarios of the simulator'
 	@echo 'make sim-large LARGE=1000          membership of a thousand nodes: minutes'
+	@echo 'make sim-insiders WORLDS=1000      lies of members, N = 128: hours'
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
@@ -248,6 +255,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

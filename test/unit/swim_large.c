@@ -1,36 +1,10 @@
 /* Large meshes in virtual time. In `make check` 200 nodes; `make sim-large` sets SWIM_LARGE to
- * 1000. One process verifies what a thousand nodes would: the linker puts a memory of signatures
- * that were good before ed25519_verify, which is the only thing shared. */
+ * 1000. */
 #include "swim_world.h"
-
-#include "crypto/hash.h"
+#include "verify_once.h"
 
 #include <stdlib.h>
 #include <time.h>
-
-bool __real_ed25519_verify(const struct signature *sig, const void *message, size_t len,
-			   const struct public_key *pk);
-bool __wrap_ed25519_verify(const struct signature *sig, const void *message, size_t len,
-			   const struct public_key *pk);
-
-static uint64_t known_good[1u << 20];
-
-bool __wrap_ed25519_verify(const struct signature *sig, const void *message, size_t len,
-			   const struct public_key *pk)
-{
-	static const uint8_t key[16] = "not a secret";
-	uint64_t h[3] = { siphash(key, sig->b, sizeof(sig->b)), siphash(key, message, len),
-			  siphash(key, pk->b, sizeof(pk->b)) };
-	uint64_t tag = siphash(key, h, sizeof(h));
-	uint64_t *place = &known_good[tag % (1u << 20)];
-
-	if (*place == tag)
-		return true;
-	if (!__real_ed25519_verify(sig, message, len, pk))
-		return false;
-	*place = tag;
-	return true;
-}
 
 static uint32_t size;
 static bool *victims;

@@ -90,7 +90,7 @@ static void kill_one(uint32_t n, unsigned runs, uint64_t median, uint64_t p90)
 static void of_two_the_survivor_knows_within_five_seconds(void) { kill_one(2, 20, 5 * S, 5 * S); }
 static void of_three_the_survivors_know_soon(void) { kill_one(3, 20, 5 * S, 6 * S); }
 static void of_ten_all_know_of_a_kill_soon(void) { kill_one(10, 20, 9 * S / 2, 11 * S / 2); }
-static void of_a_hundred_all_know_of_a_kill_soon(void) { kill_one(100, 10, 9 * S / 2, 11 * S / 2); }
+static void of_a_hundred_all_know_of_a_kill_soon(void) { kill_one(100, 32, 9 * S / 2, 11 * S / 2); }
 
 static void a_leave_is_seen_by_all_at_once(void)
 {

@@ -87,10 +87,10 @@ bool paths_may_look(struct paths *p, struct instant now, size_t len);
  * shorter than the call, and nothing else happens. */
 void paths_called(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
 		  const uint8_t id[static CHANNEL_CALL_ID], struct outbox *out);
-/* A probe, an answer or a here from `slot`, at least authentic. `epoch` is the sender's; an answer's
- * item carries it, so that the node seals it for the question's epoch. `knows_us`: it carried our
- * epoch, without which no answer is taken. True: it was the answer to a probe of ours, so the
- * sender's epoch may be adopted. */
+/* A probe, an answer or a here from `slot`, at least authentic. `epoch` is the sender's; an
+ * answer's item carries it, so that the node seals it for the question's epoch. `knows_us`: it
+ * carried our epoch, without which no answer is taken. True: it was the answer to a probe of ours,
+ * so the sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
 		 struct bytes message, uint64_t epoch, bool current, struct outbox *out);
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);

@@ -486,7 +486,7 @@ static void attack_34_wrong_and_unknown_keys_look_the_same_from_outside(void)
 		if (!stranger) /* under a tag, or index, that is known, with a wrong key */
 			f.data[f.len - (kind ? 33 : 1)] ^= 1;
 		if (!stranger && (kind == 1 || kind == 3))
-			continue; /* mac1 would tell, and a call says no more than its tags: below */
+			continue; /* mac1 would tell, and a call is no more than its tags: below */
 		uint64_t state = state_of(machines[0].node);
 		struct instant deadline = node_deadline(machines[0].node);
 		unsigned sent = machines[0].sent;

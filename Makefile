@@ -102,7 +102,7 @@ $(UNIT): $(B)/test/%: test/unit/%.c $$(call row,$$(call room_of,$$*))
 	$(CC) $(CFLAGS_ALL) $(call path_of,$(call room_of,$*)) -iquote test -pie $(HARD_LD) -o $@ $< \
 	 $(filter %.o %.a,$^) $(call libs_of,$(call room_of,$*))
 # One process checks the signatures of all nodes: each once (test/verify_once.h).
-$(B)/test/swim_large $(B)/test/swim_insiders: HARD_LD += -Wl,--wrap=ed25519_verify
+$(B)/test/swim_large $(B)/test/swim_insiders $(B)/test/swim_grid $(B)/test/swim_hours: HARD_LD += -Wl,--wrap=ed25519_verify
 # fuzz/<room>_<what>.c, with its seeds in fuzz/seeds/<room>_<what>/, replayed as a test
 FUZZ := $(patsubst fuzz/%.c,%,$(filter-out fuzz/replay.c,$(wildcard fuzz/*.c)))
 SEEDS := $(patsubst %,$(B)/seeds/%,$(FUZZ))
@@ -140,6 +140,15 @@ sim-insiders: $(B)/test/swim_insiders
 	SWIM_INSIDERS='0 $(WORLDS) 300 1' $<
 	SWIM_INSIDERS='0 10 1800 48' $<
 WORLDS  ?= 1000
+# Lifeguard's grid of blocked members, 432 cells: ten seconds of CPU each.
+sim-grid: $(B)/test/swim_grid
+	SWIM_GRID='$(REPEAT) $(STEP)' $<
+REPEAT  ?= 1
+STEP    ?= 1
+# 20 % loss for a hundred node-hours each.
+sim-hours: $(B)/test/swim_hours
+	SWIM_HOURS='100 100' $<
+	SWIM_HOURS='1000 100' $<
 # Where a scenario has its trace recorded beside it: records it anew, for the diff to be judged.
 golden: $(SIM)
 	@for t in $(wildcard test/sim/*.trace); do $(SIM) --golden $${t%.trace}.scn >/dev/null || exit 1; done
@@ -244,6 +253,8 @@ help:
 	@echo 'make check-sim      all scenarios of the simulator'
 	@echo 'make sim-large LARGE=1000          membership of a thousand nodes: minutes'
 	@echo 'make sim-insiders WORLDS=1000      lies of members, N = 128: hours'
+	@echo 'make sim-grid REPEAT=1 STEP=1      members that are blocked, N = 128: an hour'
+	@echo 'make sim-hours      20 % loss, 100 node-hours of 100 and of 1,000 nodes: minutes'
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
@@ -255,6 +266,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

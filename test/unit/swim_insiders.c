@@ -594,7 +594,7 @@ static void ping_without_end(struct world *w, uint32_t liar, uint32_t to)
 
 static void ask_for_pings(struct world *w, uint32_t liar, uint32_t to, bool strange)
 {
-	for (unsigned i = 0; i < 24; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		struct public_key key = w->nodes[i ? anybody(w) : victim].key;
 		struct writer m = begin_as(w, liar, to, WIRE_PING_REQ, WIRE_BARE, 1 + i);
 

@@ -130,7 +130,7 @@ check-sim: $(filter $(B)/test/sim_%,$(UNIT)) $(SIM)
 	@$(PROVE) -e '' $(filter $(B)/test/sim_%,$(UNIT))
 	@$(PROVE) -e '$(SIM)' $(SCENARIOS)
 	@$(SIM) --explore 200
-# A thousand: 4 GB, some minutes.
+# A thousand: it says first what memory and time it may take, and refuses more than 12 GB.
 sim-large: $(B)/test/swim_large
 	SWIM_LARGE=$(LARGE) $<
 LARGE   ?= 1000

@@ -1,10 +1,16 @@
 /* Large meshes in virtual time. In `make check` 200 nodes; `make sim-large` sets SWIM_LARGE to
- * 1000. */
+ * 1000. What a run may take is said before any of it is taken, and what it took after each test. */
 #include "swim_world.h"
 #include "verify_once.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+
+#define GB (UINT64_C(1) << 30)
+#define MEMORY_MAX (12 * GB)
+#define CPU_S_OF_1000 220u /* 7.6 s for 200, 35 s for 400: the square of N, and a little more */
+#define SIZE_MIN 20u
 
 static uint32_t size;
 static bool *victims;
@@ -47,6 +53,38 @@ static uint64_t bytes_sent(const struct world *w)
 	return sum;
 }
 
+/* Tables are an upper bound: memory is taken where they are touched. */
+static uint64_t memory_at_most(uint64_t n)
+{
+	return n * (swim_size((uint32_t)n) + n * sizeof(uint64_t) + sizeof(struct world_node))
+	       + WORLD_EVENTS * sizeof(struct world_event);
+}
+
+/* Says it before any of it is taken. */
+static uint32_t size_asked_for(void)
+{
+	const char *text = getenv("SWIM_LARGE");
+	unsigned long n = text ? strtoul(text, NULL, 10) : 200;
+
+	if (n < SIZE_MIN || n > UINT16_MAX || memory_at_most(n) > MEMORY_MAX) {
+		printf("Bail out! N = %lu: less than %u, or more than fits in %.0f GB\n", n,
+		       SIZE_MIN, (double)MEMORY_MAX / GB);
+		exit(1);
+	}
+	printf("# N = %lu: at most %.1f GB, about %.0f s of CPU\n", n,
+	       (double)memory_at_most(n) / GB, (double)(CPU_S_OF_1000 * n * n) / 1e6);
+	return (uint32_t)n;
+}
+
+static void what_it_took(void)
+{
+	struct rusage use;
+
+	getrusage(RUSAGE_SELF, &use);
+	printf("# N = %u, so far: %.1f GB at the most, %.0f s of CPU\n", size,
+	       (double)use.ru_maxrss * 1024 / GB, cpu());
+}
+
 static void a_row(const char *what, uint64_t took, uint64_t limit, double bytes, double start)
 {
 	printf("# N = %u, %s: %.2f s (at most %.1f), %.1f KB a node, %.0f s of CPU here\n", size,
@@ -60,6 +98,8 @@ static void join(struct world *w, bool is_row)
 	double start = cpu();
 	uint64_t took;
 
+	if (!size)
+		size = size_asked_for();
 	world_init(w, size, 77);
 	world_join_all(w);
 	took = world_until(w, world_full, 60 * S);
@@ -129,12 +169,10 @@ static void kills(struct world *w)
 
 static void the_rows_of_a_large_mesh(void)
 {
-	const char *text = getenv("SWIM_LARGE");
 	struct world w;
 	double start;
 	uint64_t bytes, took;
 
-	size = text ? (uint32_t)strtoul(text, NULL, 10) : 200;
 	join(&w, true);
 	world_kill(&w, 5);
 	world_run(&w, 20 * S);
@@ -155,6 +193,7 @@ static void the_rows_of_a_large_mesh(void)
 	kills(&w);
 	kill_many(&w, size / 10, 10 * S, "a tenth killed at once");
 	world_free(&w);
+	what_it_took();
 }
 
 static void half_of_a_large_mesh_dies(void)
@@ -164,6 +203,7 @@ static void half_of_a_large_mesh_dies(void)
 	join(&w, false);
 	kill_many(&w, size / 2, 20 * S, "half killed at once");
 	world_free(&w);
+	what_it_took();
 }
 
 static void a_large_mesh_heals(void)
@@ -188,6 +228,7 @@ static void a_large_mesh_heals(void)
 	a_row("half cut off for 60 s, healed", took, 10 * S,
 	      (double)(bytes_sent(&w) - bytes) / size, start);
 	world_free(&w);
+	what_it_took();
 }
 
 TAP_TESTS(

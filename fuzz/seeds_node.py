@@ -47,11 +47,11 @@ def meet(who=0, source=2):
 
 
 def ping(ident=1, known=0):
-    return struct.pack(">BBIQIQ", 0x10, 0, ident, known, 1, 0) + b"\0"
+    return struct.pack(">BBIQIQQ", 0x10, 0, ident, known, 1, 0, 0) + b"\0"
 
 
 def ack(ident=1):
-    return struct.pack(">BBIQIQ", 0x11, 0, ident, 0, 1, 0) + b"\0"
+    return struct.pack(">BBIQIQQ", 0x11, 0, ident, 0, 1, 0, 0) + b"\0"
 
 
 BOTH = meet() + meet(1, 5)

@@ -7,11 +7,11 @@ import os
 import struct
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds", "swim_input")
-PING, ACK, PING_REQ, FORWARDED, NACK, ITEMS, LIST, WANT = range(0x10, 0x18)
+PING, ACK, PING_REQ, FORWARDED, NACK, ITEMS, LIST, WANT, BUCKETS, SCOPE, SCOPE_ASK = range(0x10, 0x1B)
 
 
-def header(kind, flags=0, ident=9, known=1, count=3, digest=77):
-    return struct.pack(">BBIQIQ", kind, flags, ident, known, count, digest)
+def header(kind, flags=0, ident=9, known=1, count=3, tag=77, digest=77):
+    return struct.pack(">BBIQIQQ", kind, flags, ident, known, count, tag, digest)
 
 
 def items(*each, declared=None):
@@ -47,6 +47,10 @@ MESSAGES = {
     "list-empty": header(LIST) + entries(0, TOP) + items(),
     "list": header(LIST) + entries(1, TOP, (5, 1, 0), (6, 2, 1), (TOP, TOP, 0)) + items(record()),
     "want": header(WANT) + b"\2" + struct.pack(">QQ", 4, 5) + items(),
+    "buckets": header(BUCKETS) + bytes(1024) + items(),
+    "scope": header(SCOPE) + struct.pack(">IIBQQ", 0, 3, 2, 4, 5) + items(),
+    "scope-beyond": header(SCOPE) + struct.pack(">IIBQQ", 2, 3, 2, 4, 5) + items(),
+    "scope-ask": header(SCOPE_ASK) + struct.pack(">I", 2) + items(),
     "cut": header(LIST)[:20],
 }
 
@@ -62,6 +66,10 @@ def wait(tens_of_ms):
 
 def path(slot, up=True):
     return bytes([2 | (8 if up else 0), slot])
+
+
+def scope(sender, members):
+    return bytes([1 | 8, sender, members])
 
 
 def admission(slot):
@@ -83,6 +91,8 @@ def accuse(sender, subject, sequence):
 ALL = b"".join(genuine(i, i, 1) + path(i) for i in range(6))
 SCRIPTS = {
     "join": ALL + wait(100) + wait(200),
+    "scopes": ALL + scope(0, 0b1101) + scope(2, 0b110) + wait(100) + genuine(0, 3, 2) + wait(100) + admission(3)
+    + genuine(0, 0, 2) + scope(0, 0b1001) + wait(100),
     "two": genuine(0, 0, 1) + path(0) + wait(250) + wait(250) + wait(250) + life(0) + wait(50),
     "all-silent": ALL + wait(255) * 16 + life(2) + wait(255) * 2,
     "leave": ALL + genuine(1, 1, 2, True) + wait(100) + genuine(2, 1, 3) + wait(100),

@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "identity/record.h"
 #include "swim/swim.h"
+#include "swim/scope.h"
 #include "swim/wire.h"
 
 #include <string.h>
@@ -102,17 +103,46 @@ static void pass(uint64_t ms)
 	now = until;
 }
 
+/* Peers of odd number have our list, the others one of their own. */
+static uint64_t list_of(uint32_t from)
+{
+	return from & 1 ? scope_tag(swim, from, PEERS) : 77;
+}
+
 static void say(uint32_t from, uint8_t type, const struct record *r, const struct accusation *a)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct writer w = wr_of(memory, sizeof(memory));
 
-	wire_put_header(&w, &(struct wire_header){ .type = type, .flags = WIRE_BULK, .known = 1 });
+	wire_put_header(&w, &(struct wire_header){ .type = type, .flags = WIRE_BULK, .known = 1,
+						   .list = list_of(from) });
 	wr_u8(&w, 1);
 	if (r)
 		wire_put_record(&w, bytes_of(r->wire, r->len));
 	else
 		wire_put_accusation(&w, a);
+	swim_input(swim, now, from, bytes_of(memory, wr_len(&w)), &out);
+}
+
+static uint64_t id_of(uint32_t i);
+
+/* A list of its own in one part: us, and those whose bit is set. */
+static void tell_scope(uint32_t from, uint32_t members)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX], n = 1;
+	struct writer w = wr_of(memory, sizeof(memory));
+
+	for (uint32_t i = 0; i < PEERS; i++)
+		n += members >> i & 1;
+	wire_put_header(&w, &(struct wire_header){ .type = WIRE_SCOPE, .list = 77 });
+	wr_be32(&w, 0);
+	wr_be32(&w, n);
+	wr_u8(&w, n);
+	wr_be64(&w, scope_print(swim, from, PEERS, id_of(PEERS)));
+	for (uint32_t i = 0; i < PEERS; i++)
+		if (members >> i & 1)
+			wr_be64(&w, scope_print(swim, from, PEERS, id_of(i)));
+	wr_u8(&w, 0);
 	swim_input(swim, now, from, bytes_of(memory, wr_len(&w)), &out);
 }
 
@@ -145,7 +175,10 @@ static void step(struct cursor *script)
 		swim_input(swim, now, a % PEERS, cur_span(script, cur_be16(script)), &out);
 		break;
 	case 1:
-		pass(a * 10);
+		if (op & 8)
+			tell_scope(a % PEERS, cur_u8(script));
+		else
+			pass(a * 10);
 		break;
 	case 2:
 		if (admitted[a % PEERS])

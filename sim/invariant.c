@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORGETS span_s(60)    /* after an end of trust, until others must know it */
 #define SWEEP_EVERY span_s(2)    /* of the whole report of a machine */
 #define STEPS_AT_ONCE 20000u     /* at one instant: time does not go on */
 /* core/swim's two budgets (docs/protocol.md), and what single answers may add to them. */
@@ -62,6 +63,16 @@ static const char *const things[] = {
 	"a probe of",
 };
 
+/* Whether the sender must have learned that the receiver does not admit the subject. */
+static bool is_told(struct invariants *v, uint32_t subject)
+{
+	struct instant since = v->w->untold_since[(size_t)v->to * v->w->n + subject];
+
+	if (!instant_is_set(since))
+		return true;
+	return instant_reached(instant_add(since, FORGETS), known(v, v->from, v->to)->heard);
+}
+
 static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
 {
 	struct invariants *v = ctx;
@@ -76,7 +87,7 @@ static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequenc
 	if (!trusts(w, v->from, subject))
 		world_violation(w, "%u tells %u %s %u, whom it does not admit", v->from, v->to,
 				things[what], subject);
-	if (!trusts(w, v->to, subject) && w->strict_scope)
+	if (!trusts(w, v->to, subject) && is_told(v, subject))
 		world_violation(w, "%u tells %u %s %u, whom that one does not admit", v->from,
 				v->to, things[what], subject);
 	w->leaks += !trusts(w, v->to, subject);

@@ -3,9 +3,9 @@
  * - a member is revived by a higher sequence that it signed itself, or by its own traffic - states
  * change only as they may, and sequences that somebody knows never fall - a machine's own sequence
  * never falls, restarts included, while its disk is kept - nobody tells, holds or reports anything
- * about a key that he does not admit; where scopes are strict (world->strict_scope), nobody tells
- * it to somebody who does not admit the key either - nothing is told of a record that its subject
- * has not signed - what is sent can be read by whom it is sealed for, and no counter is used twice
+ * about a key that he does not admit, or tells it to somebody who does not admit it either (a
+ * minute after that one ceased to, and told so) - nothing is told of a record that its subject has
+ * not signed - what is sent can be read by whom it is sealed for, and no counter is used twice
  * - datagrams of the control channel have at most 1232 bytes, and a machine's gossip keeps its
  * budget - tables hold no more than they have room for; events and reports agree - time goes on
  *

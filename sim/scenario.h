@@ -31,7 +31,6 @@
  *   calm                       all is undone, nothing is cut or bad, nobody pauses
  *   send SET SET               a packet each
  *   mark                       bytes are counted from here
- *   scope strict               from here on, see sim/invariant.h
  *
  *   expect [T] SET SET STATE   within T (or now) every running one of the first sees each of the
  *                              others so: alive, suspect, dead, left, unknown, up (alive or

@@ -359,12 +359,6 @@ static bool act_mark(struct script *s, const struct words *w)
 	return true;
 }
 
-static bool act_scope(struct script *s, const struct words *w)
-{
-	s->world.strict_scope = !strcmp(w->word[1], "strict");
-	return s->world.strict_scope || script_error(s, "scope strict");
-}
-
 static const struct act acts[] = {
 	{ "trust", 1, 2, act_trust }, { "distrust", 2, 2, act_distrust },
 	{ "seed", 2, 2, act_seed },
@@ -377,7 +371,7 @@ static const struct act acts[] = {
 	{ "reorder", 1, 3, act_quality }, { "corrupt", 1, 3, act_quality },
 	{ "delay", 2, 4, act_quality }, { "mtu", 1, 3, act_quality }, { "rate", 1, 3, act_quality },
 	{ "calm", 0, 0, act_calm }, { "send", 2, 2, act_send }, { "mark", 0, 0, act_mark },
-	{ "scope", 1, 1, act_scope }, { "nat", 3, 5, act_nat }, { "natboot", 1, 1, act_natboot },
+	{ "nat", 3, 5, act_nat }, { "natboot", 1, 1, act_natboot },
 };
 
 bool script_act(struct script *s, const struct words *w)

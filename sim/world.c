@@ -72,6 +72,7 @@ void world_init(struct world *w, uint64_t seed, uint32_t n, bool ipv6)
 	w->cuts = take(pairs, sizeof(*w->cuts));
 	w->trusts = take(pairs, sizeof(*w->trusts));
 	w->told = take(pairs, sizeof(*w->told));
+	w->untold_since = take(pairs, sizeof(*w->untold_since));
 	w->views = take(pairs, sizeof(*w->views));
 	w->passed = take(pairs, sizeof(*w->passed));
 	w->timer_memory = take(1, heap_size(n));
@@ -103,6 +104,7 @@ void world_free(struct world *w)
 	free(w->cuts);
 	free(w->trusts);
 	free(w->told);
+	free(w->untold_since);
 	free(w->views);
 	free(w->timer_memory);
 	free(w->items);
@@ -279,6 +281,15 @@ void world_trust(struct world *w, uint32_t who, uint32_t whom, bool yes)
 	w->trusts[(size_t)who * w->n + whom] = yes && who != whom;
 }
 
+static void untell(struct world *w, uint32_t i, uint32_t k)
+{
+	size_t at = (size_t)i * w->n + k;
+
+	if (w->told[at])
+		w->untold_since[at] = w->now;
+	w->told[at] = false;
+}
+
 void world_tell_trust(struct world *w, uint32_t i)
 {
 	bool *told = &w->told[(size_t)i * w->n];
@@ -292,15 +303,16 @@ void world_tell_trust(struct world *w, uint32_t i)
 	for (uint32_t k = 0; k < w->n; k++) {
 		char name[16];
 
-		if (!w->trusts[(size_t)i * w->n + k])
+		if (!w->trusts[(size_t)i * w->n + k]) {
+			untell(w, i, k);
 			continue;
+		}
 		told[k] = true;
 		snprintf(name, sizeof(name), "n%u", k);
 		world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_KEY,
 			.key = w->hosts[k].public, .name = name });
 	}
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_END });
-	memcpy(told, &w->trusts[(size_t)i * w->n], w->n * sizeof(*told));
 	w->hosts[i].untold = false;
 }
 
@@ -330,7 +342,8 @@ void world_on(struct world *w, uint32_t i, bool reboot)
 	if (h->node)
 		return;
 	memset(&w->views[(size_t)i * w->n], 0, w->n * sizeof(*w->views));
-	memset(&w->told[(size_t)i * w->n], 0, w->n * sizeof(*w->told));
+	for (uint32_t k = 0; k < w->n; k++)
+		untell(w, i, k);
 	w->changes++;
 	trace_line(&w->trace, w->now, "%u starts", i);
 	host_on(h, w->members, reboot, w->now);

@@ -74,12 +74,12 @@ struct world {
 	struct rng *link_rngs;       /* by sender */
 	bool *trusts;                /* [who * n + whom] */
 	bool *told;                  /* the same, as far as the node was told */
+	struct instant *untold_since; /* where that ended; 0: it never was */
 
 	struct view *views;          /* [who * n + about] */
 	uint64_t changes;            /* of views */
 	uint64_t deaths, false_deaths;
 	uint64_t lost, carried;
-	bool strict_scope;           /* see sim/invariant.h */
 	uint64_t leaks;              /* things told to machines that do not admit their subject */
 	bool stuck;                  /* time does not go on: the end */
 

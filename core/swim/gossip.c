@@ -13,12 +13,15 @@
 
 #include "swim/accuse.h"
 #include "swim/member.h"
+#include "swim/probe.h"
 #include "swim/suspicion.h"
 
 #define BURST_MS 120u
 #define BURST_MEMBERS 3u
 #define BURST_TRIES 12u
 #define QUEUE_LONG 64u /* items that will take longer than a synchronisation */
+#define PASSES_MAX 200u /* messages that an item is left out of, before it is given up */
+#define PASSES_AT_ONCE 64u
 /* In least suspicions: what has been on its way for so long without a pause is somebody who accuses
  * without end, and must not keep others from comparing their views. */
 #define SETTLES_WITHIN 5u
@@ -201,16 +204,17 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 	struct wire_header h = {
 		.type = (uint8_t)type, .flags = flags, .id = id,
 		.known = s->members[to].sequence,
-		.count = s->records_held, .digest = s->digest,
+		.count = scope_count(s, to), .list = scope_tag(s, s->cap, to), .digest = scope_digest(s, to),
 	};
 	uint8_t *memory = s->out ? outbox_reserve(s->out, CHANNEL_PAYLOAD_MAX) : NULL;
 
 	if (is_quiet(s))
 		h.flags |= WIRE_QUIET;
-	if (s->members[to].digest == s->digest)
+	if (h.digest && s->members[to].digest == h.digest)
 		h.flags |= WIRE_BRIEF;
-	*d = (struct draft){ .to = to, .ok = memory != NULL };
-	d->bulk = type == WIRE_LIST || type == WIRE_BUCKETS || (flags & WIRE_BULK);
+	*d = (struct draft){ .to = to, .scope = scope_with(s, to), .ok = memory != NULL };
+	d->bulk = type == WIRE_LIST || type == WIRE_BUCKETS || type == WIRE_SCOPE
+		  || (flags & WIRE_BULK);
 	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
 	wire_put_header(&d->w, &h);
 }
@@ -239,7 +243,7 @@ bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 {
 	const struct record_kept *r = &s->records[slot];
 
-	BUG_ON(!s->members[slot].sequence);
+	BUG_ON(!s->members[slot].sequence || !scope_has(&d->scope, slot));
 	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)
 		return false;
 	count_item(d);
@@ -265,7 +269,8 @@ bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_
 		.accuser = s->members[accuser].id,
 	};
 
-	if (draft_room(d) < WIRE_ACCUSATION)
+	if (!scope_has(&d->scope, subject) || !scope_has(&d->scope, accuser)
+	    || draft_room(d) < WIRE_ACCUSATION)
 		return false;
 	if (!suspicion_proof(s, subject, accuser, &a.signature)) {
 		if (accuser != s->cap)
@@ -300,6 +305,12 @@ static bool is_idle_for(const struct swim *s, const struct draft *d, const struc
 	return item->slot == d->to;
 }
 
+static bool may_hear(const struct draft *d, const struct gossip_item *item)
+{
+	return scope_has(&d->scope, item->slot)
+	       && (item->class != GOSSIP_ACCUSATION || scope_has(&d->scope, item->accuser));
+}
+
 static bool put_item(struct swim *s, struct draft *d, const struct gossip_item *item)
 {
 	if (item->class == GOSSIP_ACCUSATION)
@@ -328,14 +339,21 @@ static void take_list(struct swim *s, struct draft *d, uint32_t *head, uint32_t 
 		      unsigned *misses)
 {
 	uint32_t at = *head;
+	unsigned passes = 0;
 
-	while (at && *n < WIRE_ITEMS_MAX && *misses < MISSES) {
-		const struct gossip_item *item = &s->queue[at - 1];
+	while (at && *n < WIRE_ITEMS_MAX && *misses < MISSES && passes < PASSES_AT_ONCE) {
+		struct gossip_item *item = &s->queue[at - 1];
 		uint32_t next = item->next;
 		bool was_last = next == *head;
 
-		if (is_void(s, item))
+		if (!may_hear(d, item)) {
+			item->passed++;
+			passes++;
+		}
+		if (is_void(s, item) || item->passed >= PASSES_MAX)
 			drop_item(s, at - 1);
+		else if (!may_hear(d, item))
+			; /* it waits for others */
 		else if (is_idle_for(s, d, item) || put_item(s, d, item))
 			sent[(*n)++] = at - 1;
 		else
@@ -402,6 +420,10 @@ static void burst_to(struct swim *s, uint32_t slot)
 {
 	struct draft d;
 
+	if (!s->members[slot].list) {
+		probe_ping(s, slot, 0); /* whom does it admit? */
+		return;
+	}
 	draft_begin(s, &d, slot, WIRE_ITEMS, 0, 0);
 	draft_items(&d);
 	if (draft_piggyback(s, &d))
@@ -435,8 +457,8 @@ void gossip_burst(struct swim *s)
 	s->burst_turn = (s->burst_turn + 1) % sends_for(s->counters.alive + 1);
 	chosen[0] = after_us(s, s->burst_turn + 1);
 	n = chosen[0] != NONE;
-	for (unsigned i = 0; i < BURST_TRIES && n < BURST_MEMBERS && s->near_count; i++) {
-		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
+	for (unsigned i = 0; i < BURST_TRIES && n < BURST_MEMBERS && s->acquainted; i++) {
+		uint32_t slot = s->near[rng_below(&s->rng, s->acquainted)];
 		bool again = false;
 
 		for (unsigned k = 0; k < n; k++)

@@ -2,6 +2,7 @@
 #ifndef SWIM_GOSSIP_H
 #define SWIM_GOSSIP_H
 
+#include "swim/scope.h"
 #include "swim/state.h"
 
 /* The member's record (s->cap: ours) is spread from now on; once more if it was being spread. */
@@ -26,6 +27,7 @@ static inline bool gossip_idle(const struct swim *s)
 struct draft {
 	struct writer w;
 	uint32_t to;
+	struct scope_view scope; /* what the receiver may hear of */
 	uint8_t items;
 	uint32_t records;
 	bool own_in;      /* our record is among the items */
@@ -41,11 +43,11 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 		 uint32_t id);
 /* The body is written: items follow. */
 void draft_items(struct draft *d);
-/* False when it does not fit. */
+/* False when it does not fit. The receiver may hear of it. */
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot);
 /* Bytes of items that still fit. */
 size_t draft_room(const struct draft *d);
-/* False, too, when we do not hold that accusation. Ours is signed if need be. */
+/* False, too, when we do not hold that accusation or the receiver may not hear of it. Ours is signed if need be. */
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser);
 /* Adds what it must know (our record, that we suspect it) and, if the budget allows, what is
  * being spread. Returns the number of items that the message has then. */

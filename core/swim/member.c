@@ -14,6 +14,7 @@
 #include "swim/member.h"
 
 #include "swim/rings.h"
+#include "swim/scope.h"
 
 #include "crypto/hash.h"
 
@@ -21,6 +22,8 @@
 
 static const uint8_t view_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
 				      'v', 'i', 'e', 'w', ' ', '1' };
+static const uint8_t list_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
+				      'l', 'i', 's', 't', ' ', '1' };
 
 uint64_t member_id(const struct public_key *key)
 {
@@ -30,8 +33,9 @@ uint64_t member_id(const struct public_key *key)
 	return load_be64(h.b);
 }
 
-static uint64_t view_hash(const struct member *m)
+uint64_t member_share(const struct swim *s, uint32_t slot)
 {
+	const struct member *m = &s->members[slot];
 	uint8_t view[17];
 
 	if (!m->sequence)
@@ -43,12 +47,22 @@ static uint64_t view_hash(const struct member *m)
 }
 
 /* Its share comes into the sums, or out of them (sign -1). */
-static void count_view(struct swim *s, const struct member *m, int sign)
+static void count_view(struct swim *s, uint32_t slot, int sign)
 {
-	uint64_t share = view_hash(m) * (uint64_t)(int64_t)sign;
+	const struct member *m = &s->members[slot];
+	uint64_t share = member_share(s, slot) * (uint64_t)(int64_t)sign;
 
 	s->digest += share;
 	s->bucket[m->id >> 56] += share;
+	scope_count_view(s, slot, share, m->sequence ? (uint32_t)sign : 0);
+}
+
+static uint64_t list_hash(uint64_t id)
+{
+	uint8_t bytes[8];
+
+	store_be64(bytes, id);
+	return siphash(list_key, bytes, sizeof(bytes));
 }
 
 uint32_t member_from(const struct swim *s, uint64_t id)
@@ -121,6 +135,27 @@ static void unlink_fact(struct swim *s, uint32_t slot)
 	s->members[slot].in_facts = false;
 }
 
+static void swap_near(struct swim *s, uint32_t a, uint32_t b)
+{
+	uint32_t slot = s->near[a];
+
+	s->near[a] = s->near[b];
+	s->near[b] = slot;
+	s->members[s->near[a]].near = a + 1;
+	s->members[s->near[b]].near = b + 1;
+}
+
+void member_set_list(struct swim *s, uint32_t slot, uint64_t list)
+{
+	struct member *m = &s->members[slot];
+
+	if (m->near && list && !m->list)
+		swap_near(s, m->near - 1, s->acquainted++);
+	else if (m->near && !list && m->list)
+		swap_near(s, m->near - 1, --s->acquainted);
+	m->list = list;
+}
+
 /* Brings `near` and the strangers in line with state and reachability. */
 static void update_near(struct swim *s, uint32_t slot)
 {
@@ -131,11 +166,12 @@ static void update_near(struct swim *s, uint32_t slot)
 	if (want && !m->near) {
 		s->near[s->near_count++] = slot;
 		m->near = s->near_count;
+		if (m->list)
+			swap_near(s, m->near - 1, s->acquainted++);
 	} else if (!want && m->near) {
-		uint32_t last = s->near[--s->near_count];
-
-		s->near[m->near - 1] = last;
-		s->members[last].near = m->near;
+		if (m->list)
+			swap_near(s, m->near - 1, --s->acquainted);
+		swap_near(s, m->near - 1, --s->near_count);
 		m->near = 0;
 	}
 	if (stranger != m->stranger) {
@@ -149,12 +185,12 @@ static void change(struct swim *s, uint32_t slot, enum swim_state state, bool lo
 	struct member *m = &s->members[slot];
 	bool lived = member_lives(m);
 
-	count_view(s, m, -1);
+	count_view(s, slot, -1);
 	s->lost += (lost ? 1u : 0u) - (m->lost ? 1u : 0u);
 	m->lost = lost;
 	m->state = (uint8_t)state;
 	m->since = s->now;
-	count_view(s, m, 1);
+	count_view(s, slot, 1);
 	s->counters.alive += (member_lives(m) ? 1u : 0u) - (lived ? 1u : 0u);
 	if (lived != member_lives(m))
 		s->targets_stale = true;
@@ -187,14 +223,14 @@ void member_store(struct swim *s, uint32_t slot, const struct record *record)
 	struct member *m = &s->members[slot];
 
 	BUG_ON(record->body.sequence < m->sequence || !record->body.sequence);
-	count_view(s, m, -1);
+	count_view(s, slot, -1);
 	if (!m->sequence)
 		s->records_held++;
 	if (!m->sequence && slot != s->cap)
 		rings_add(s, slot);
 	m->sequence = record->body.sequence;
 	record_keep(record, &s->records[slot]);
-	count_view(s, m, 1);
+	count_view(s, slot, 1);
 	if (slot != s->cap)
 		member_fact(s, slot, FACT_RECORD);
 }
@@ -211,6 +247,7 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 	memmove(s->by_id + at + 1, s->by_id + at, (s->known - at) * sizeof(*s->by_id));
 	s->by_id[at] = slot;
 	s->known++;
+	s->list += list_hash(m->id);
 	if (slot == s->cap)
 		rings_add(s, slot);
 }
@@ -224,7 +261,9 @@ void member_remove(struct swim *s, uint32_t slot)
 	member_set_reachable(s, slot, false);
 	if (m->state != SWIM_UNKNOWN)
 		change(s, slot, SWIM_UNKNOWN, false);
-	count_view(s, m, -1);
+	count_view(s, slot, -1);
+	scope_forget(s, slot);
+	s->list -= list_hash(m->id);
 	if (m->sequence) {
 		s->records_held--;
 		rings_remove(s, slot);

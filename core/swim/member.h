@@ -21,6 +21,10 @@ static inline bool member_lives(const struct member *m)
 void member_set_state(struct swim *s, uint32_t slot, enum swim_state state);
 /* Dead because we hear nobody: not told to others, and taken back at the first sign of anybody. */
 void member_set_lost(struct swim *s, uint32_t slot);
+/* Its share in the sums that describe a view. */
+uint64_t member_share(const struct swim *s, uint32_t slot);
+/* The tag of whom it admits; 0: not known. */
+void member_set_list(struct swim *s, uint32_t slot, uint64_t list);
 void member_set_reachable(struct swim *s, uint32_t slot, bool yes);
 /* Stores a record of at least the sequence that is stored. */
 void member_store(struct swim *s, uint32_t slot, const struct record *record);

@@ -18,6 +18,7 @@
 #include "swim/gossip.h"
 #include "swim/member.h"
 #include "swim/rings.h"
+#include "swim/scope.h"
 #include "swim/suspicion.h"
 
 #define ERRANDS_PER_ORIGIN 16u
@@ -126,9 +127,10 @@ static void ask_helpers(struct swim *s, struct probe *p)
 	uint32_t chosen[HELPERS];
 	unsigned n = 0;
 
-	for (unsigned tries = 0; s->near_count && tries < 4 * HELPERS && n < HELPERS; tries++) {
-		uint32_t slot = s->near[rng_below(&s->rng, s->near_count)];
-		bool unfit = slot == p->slot || s->members[slot].state != SWIM_ALIVE;
+	for (unsigned tries = 0; s->acquainted && tries < 4 * HELPERS && n < HELPERS; tries++) {
+		uint32_t slot = s->near[rng_below(&s->rng, s->acquainted)];
+		bool unfit = slot == p->slot || s->members[slot].state != SWIM_ALIVE
+			     || !scope_shares(s, slot, p->slot);
 
 		for (unsigned i = 0; i < n; i++)
 			unfit |= chosen[i] == slot;

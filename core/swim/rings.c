@@ -7,6 +7,7 @@
 #include "swim/rings.h"
 
 #include "swim/member.h"
+#include "swim/scope.h"
 
 #include "crypto/hash.h"
 
@@ -86,15 +87,16 @@ uint32_t rings_successor(const struct swim *s, unsigned ring)
 }
 
 /* Whether a member between a watcher and his subject is taken for living. What the watcher alone
- * says against it is not heard: else each lie would make room for the next. */
-static bool counts(const struct swim *s, uint32_t slot, uint32_t watcher)
+ * says against it is not heard: else each lie would make room for the next. Who does not admit the
+ * subject cannot watch it. */
+static bool counts(const struct swim *s, uint32_t slot, uint32_t watcher, uint32_t subject)
 {
 	const struct member *m = &s->members[slot];
 	const struct suspicion *x = m->suspicion ? &s->suspicions[m->suspicion - 1] : NULL;
 
 	if (slot == s->cap)
 		return true;
-	return m->state == SWIM_ALIVE
+	return m->state == SWIM_ALIVE && !scope_lacks(s, slot, subject)
 	       && (!x || (!x->own && x->accusers == 1 && x->accuser[0] == watcher));
 }
 
@@ -110,7 +112,7 @@ static unsigned rank_on(const struct swim *s, unsigned ring, uint32_t watcher, u
 
 		if (slot == watcher)
 			return rank;
-		rank += counts(s, slot, watcher);
+		rank += counts(s, slot, watcher, subject);
 	}
 	return 0;
 }

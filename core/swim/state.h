@@ -49,6 +49,7 @@ struct profile {
 #define JOB_MAX 64u
 #define JOBS_PER_PEER 32u
 #define LISTS_AT_ONCE 4u
+#define SCOPE_MAX 256u          /* peers whose list is not ours */
 
 struct member {
 	struct public_key key;
@@ -56,7 +57,8 @@ struct member {
 	uint64_t sequence;          /* of the stored record; never falls; 0: none */
 	uint64_t conflict;          /* the sequence that a conflict was told of */
 	uint64_t told;              /* sequence of our record that it said it holds */
-	uint64_t digest;            /* of its view, as it last said */
+	uint64_t digest;            /* of the view that we share, as it last said; 0: unknown */
+	uint64_t list;              /* tag of whom it admits, as it last said; 0: unknown */
 	uint32_t count;
 	uint32_t by;                /* first accuser; NONE: we */
 	struct instant since;       /* of state */
@@ -71,7 +73,10 @@ struct member {
 	struct instant answer_full; /* records and wants sent to it unasked */
 	struct instant accuse_full; /* members that its lists make us look at */
 	struct instant heed_full;   /* accusations heeded of it as an accuser */
+	struct instant scope_full;  /* SCOPE_ASKs of it answered */
+	struct instant parts_full;  /* SCOPEs of it taken in */
 	uint32_t near;              /* index in s->near plus 1 */
+	uint32_t scope;             /* index in s->scopes plus 1 */
 	uint32_t suspicion;         /* index in s->suspicions plus 1 */
 	uint32_t item;              /* of its record in the queue plus 1 */
 	uint32_t fact_next;         /* list of members with facts; slot plus 1 */
@@ -85,6 +90,7 @@ struct member {
 	bool was_dead;              /* and does not know it yet */
 	bool estranged;             /* was dead, and its view not seen equal to ours since */
 	bool list_due;
+	bool list_first;            /* LIST wanted as soon as we know what it admits */
 	bool lost;                  /* dead only because we heard nobody at all */
 	bool stranger;              /* reachable, and no record of it yet */
 	bool in_facts;
@@ -131,6 +137,18 @@ struct suspicion {
 	struct instant verdict_at;  /* own */
 };
 
+/* What a peer whose list is not ours admits of ours (scope.c). */
+struct scope {
+	uint32_t peer;              /* NONE: unused */
+	uint32_t got;               /* fingerprints of its list so far */
+	uint64_t list, ours;        /* its tag, and s->list, when the first of them came */
+	bool complete;
+	uint8_t tries;              /* exponent of the wait before the next SCOPE_ASK */
+	uint32_t count;             /* records of members that both admit */
+	uint64_t digest;            /* of the view of them */
+	struct instant ask_at, used;
+};
+
 enum gossip_class { GOSSIP_OWN, GOSSIP_RECORD, GOSSIP_LEAVE, GOSSIP_ACCUSATION, GOSSIP_CLASSES };
 
 struct gossip_item {
@@ -140,6 +158,7 @@ struct gossip_item {
 	uint64_t sequence;          /* class accusation: void when the member has a newer one */
 	uint8_t class;
 	uint8_t left;               /* sends */
+	uint8_t passed;             /* messages to peers that must not hear of it */
 };
 
 enum job_kind { JOB_NONE, JOB_BUCKETS, JOB_LIST, JOB_NEWER, JOB_WANTED };
@@ -172,11 +191,13 @@ struct swim {
 	uint32_t known;             /* entries of by_id */
 	uint32_t *rings;            /* RINGS times cap + 1 slots, sorted by place */
 	uint32_t ringed;            /* on each ring: this node and who has a record */
-	uint32_t *near;             /* slots reachable and neither dead nor left */
-	uint32_t near_count;
+	uint32_t *near;             /* slots reachable and neither dead nor left; first those of
+	                             * whom we know whom they admit */
+	uint32_t near_count, acquainted;
 	uint32_t strangers;
 	uint32_t records_held;
 	uint64_t digest;            /* sum of view hashes */
+	uint64_t list;              /* sum of hashes of whom we admit, ourselves with them */
 	uint64_t bucket[WIRE_BUCKETS_COUNT]; /* the same, by the first byte of the id */
 	uint32_t lost;              /* members with that flag */
 	uint32_t facts_first, facts_last; /* slot plus 1 */
@@ -188,6 +209,11 @@ struct swim {
 	bool own_pending;           /* it waits for own_at */
 	struct instant own_at;
 	struct instant own_full;
+
+	struct scope *scopes;
+	uint64_t *scope_bits;       /* scope_words for each scope, by slot */
+	size_t scope_words;
+	uint32_t scope_cap, scopes_used;
 
 	bool probing;               /* probe_at counts */
 	struct instant probe_at;
@@ -202,7 +228,7 @@ struct swim {
 	struct errand errands[ERRAND_MAX];
 	uint32_t errand_count;
 	uint32_t greet_exponent;
-	struct instant greet_at;
+	struct instant greet_at, greeted;
 
 	struct pool suspicion_pool;
 	struct heap suspicion_heap;

@@ -11,6 +11,7 @@
 #include "swim/member.h"
 #include "swim/probe.h"
 #include "swim/records.h"
+#include "swim/scope.h"
 #include "swim/suspicion.h"
 #include "swim/sync.h"
 
@@ -20,8 +21,10 @@
 #define ALONE_S 30u         /* hearing nobody for so long, all are taken for lost */
 #define FIRST_LISTS 3u      /* sent to whom we meet first; others meet us by digest */
 #define GREET_MS 200u
+#define GREET_SOONEST_MS 50u /* newcomers do not wait longer, nor are the others asked more often */
 #define GREET_EXPONENT_MAX 9u
 #define GREET_AT_ONCE 16u
+#define ACQUAINTED 128u      /* so many are asked for whom they admit; others tell in time */
 #define GATHER_MS 20u       /* before the first burst: what comes together goes together */
 #define SETTLE_MS 100u      /* from the end of spreading to comparing views; then doubled */
 #define SETTLES_MAX 5u
@@ -60,9 +63,19 @@ static uint32_t suspicion_cap(uint32_t members)
 	return members < SUSPICION_MAX ? members : SUSPICION_MAX;
 }
 
+static uint32_t scope_cap(uint32_t members)
+{
+	return members < SCOPE_MAX ? members : SCOPE_MAX;
+}
+
+static size_t scope_words(uint32_t members)
+{
+	return members / 64 + 1; /* a bit for this node, too */
+}
+
 struct layout {
 	size_t members, records, by_id, near, rings, queue, queue_pool, suspicions, suspicion_pool,
-		suspicion_heap, end;
+		suspicion_heap, scopes, scope_bits, end;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -91,6 +104,8 @@ static struct layout layout_of(uint32_t members)
 	l.suspicions = take(&at, suspicions * sizeof(struct suspicion));
 	l.suspicion_pool = take(&at, pool_size(suspicions));
 	l.suspicion_heap = take(&at, heap_size(suspicions));
+	l.scopes = take(&at, scope_cap(members) * sizeof(struct scope));
+	l.scope_bits = take(&at, scope_cap(members) * scope_words(members) * sizeof(uint64_t));
 	l.end = at;
 	return l;
 }
@@ -124,6 +139,10 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->suspicions = (struct suspicion *)(base + l.suspicions);
 	pool_init(&s->suspicion_pool, base + l.suspicion_pool, suspicion_cap(s->cap));
 	heap_init(&s->suspicion_heap, base + l.suspicion_heap, suspicion_cap(s->cap));
+	s->scopes = (struct scope *)(base + l.scopes);
+	s->scope_bits = (uint64_t *)(base + l.scope_bits);
+	s->scope_cap = scope_cap(s->cap);
+	s->scope_words = scope_words(s->cap);
 	for (unsigned i = 0; i < ERRAND_MAX; i++)
 		s->errands[i].origin = NONE;
 	s->own_by = NONE;
@@ -232,14 +251,14 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 	if (yes) {
 		/* It may be another process than before: what it knew is not known. */
 		m->told = 0;
-		m->digest = 0;
+		scope_reset(s, slot);
 		if (m->estranged || s->first_lists < FIRST_LISTS) {
 			s->first_lists++;
 			sync_due(s, slot);
 		}
-		if (m->stranger) {
+		if (m->stranger || s->acquainted < ACQUAINTED) {
 			s->greet_exponent = 0;
-			s->greet_at = now;
+			s->greet_at = later(now, instant_add(s->greeted, span_ms(GREET_SOONEST_MS)));
 		}
 	}
 	leave(s);
@@ -329,20 +348,15 @@ static void input_body(struct swim *s, uint32_t from, const struct wire_message 
 	case WIRE_BUCKETS:
 		sync_buckets(s, from, m);
 		break;
+	case WIRE_SCOPE:
+		scope_take(s, from, m);
+		break;
+	case WIRE_SCOPE_ASK:
+		scope_asked(s, from, m);
+		break;
 	case WIRE_ITEMS:
 		break;
 	}
-}
-
-/* A brief header leaves out what follows from equal digests. It was true when it left; if our
- * view has changed since, it says nothing. */
-static bool complete(const struct swim *s, uint32_t from, struct wire_header *h)
-{
-	if (!(h->flags & WIRE_BRIEF))
-		return true;
-	h->known = h->digest == s->digest ? s->members[s->cap].sequence : 0;
-	h->count = h->digest == s->digest ? s->records_held : s->members[from].count;
-	return h->digest == s->digest;
 }
 
 /* The sender's header says what it holds of us: less than there is, or more than we know. */
@@ -361,17 +375,20 @@ static void compare_own(struct swim *s, uint32_t from, const struct wire_header 
 
 static void input(struct swim *s, uint32_t from, struct wire_message *m)
 {
+	bool complete;
+
 	records_heard(s, from);
+	complete = scope_heard(s, from, &m->h);
 	for (unsigned i = 0; i < m->items; i++) {
 		if (m->item[i].kind == WIRE_ITEM_RECORD)
 			records_take(s, from, m->item[i].record, m->h.flags & WIRE_BULK);
 		else
 			records_accused(s, from, &m->item[i].accusation);
 	}
-	if (complete(s, from, &m->h))
+	if (complete)
 		compare_own(s, from, &m->h);
 	input_body(s, from, m);
-	if (m->h.type == WIRE_ACK && m->h.digest == s->digest)
+	if (m->h.type == WIRE_ACK && m->h.digest && m->h.digest == scope_digest(s, from))
 		s->settle_at = INSTANT_ZERO;
 	sync_compare(s, from, &m->h, m->h.type == WIRE_ACK);
 }
@@ -394,19 +411,25 @@ void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes 
 
 /* --- time */
 
+static bool greets(const struct swim *s)
+{
+	return s->strangers || (s->acquainted < s->near_count && s->acquainted < ACQUAINTED);
+}
+
 /* Who is reachable and has told nothing of himself yet is asked, less and less often. */
 static void greet(struct swim *s)
 {
 	unsigned greeted = 0;
 	uint32_t start;
 
-	if (!s->strangers || !instant_reached(s->greet_at, s->now))
+	if (!greets(s) || !instant_reached(s->greet_at, s->now))
 		return;
+	s->greeted = s->now;
 	start = (uint32_t)rng_below(&s->rng, s->near_count);
 	for (uint32_t i = 0; i < s->near_count && greeted < GREET_AT_ONCE; i++) {
 		uint32_t slot = s->near[(start + i) % s->near_count];
 
-		if (!s->members[slot].stranger)
+		if (!s->members[slot].stranger && s->members[slot].list)
 			continue;
 		probe_ping(s, slot, 0);
 		greeted++;
@@ -476,7 +499,7 @@ struct instant swim_deadline(const struct swim *s)
 		first = instant_min(first, s->burst_at);
 	if (s->pumping)
 		first = instant_min(first, s->pump_at);
-	if (s->strangers)
+	if (greets(s))
 		first = instant_min(first, s->greet_at);
 	if (s->own_pending)
 		first = instant_min(first, s->own_at);

@@ -22,6 +22,7 @@
 
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/probe.h"
 #include "swim/records.h"
 #include "swim/suspicion.h"
 
@@ -92,13 +93,17 @@ static struct span list_wait(const struct member *m)
 void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer)
 {
 	struct member *m = &s->members[from];
-	uint32_t more = h->count > s->records_held ? h->count : s->records_held;
-	uint32_t less = h->count < s->records_held ? h->count : s->records_held;
+	uint64_t ours = scope_digest(s, from);
+	uint32_t held = scope_count(s, from);
+	uint32_t more = h->count > held ? h->count : held;
+	uint32_t less = h->count < held ? h->count : held;
 	bool quiet = (h->flags & WIRE_QUIET) && !gossip_settles(s);
 
 	m->digest = h->digest;
 	m->count = h->count;
-	if (h->digest == s->digest) {
+	if (!ours || !h->digest)
+		return;
+	if (h->digest == ours) {
 		m->estranged = false;
 		m->list_wait = 0;
 		not_due(s, from);
@@ -127,11 +132,13 @@ static struct wire_entry entry_of(const struct member *m)
 
 static void send_buckets(struct swim *s, struct job *j)
 {
+	uint64_t bucket[WIRE_BUCKETS_COUNT];
 	struct draft d;
 
+	scope_buckets(s, j->peer, bucket);
 	draft_begin(s, &d, j->peer, WIRE_BUCKETS, 0, 0);
 	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT; i++)
-		wr_be32(&d.w, (uint32_t)s->bucket[i]);
+		wr_be32(&d.w, (uint32_t)bucket[i]);
 	draft_items(&d);
 	draft_piggyback(s, &d);
 	draft_send(s, &d);
@@ -163,6 +170,7 @@ static bool seek(const struct job *j, uint64_t *id)
 static void send_list(struct swim *s, struct job *j)
 {
 	struct wire_entry entry[WIRE_ENTRIES_MAX];
+	struct scope_view v = scope_with(s, j->peer);
 	struct draft d;
 	uint64_t first = j->next, last = UINT64_MAX, rest;
 	unsigned n = 0;
@@ -174,7 +182,9 @@ static void send_list(struct swim *s, struct job *j)
 	for (uint32_t i = member_from(s, first); i < s->known; i++) {
 		const struct member *m = &s->members[s->by_id[i]];
 
-		if (!m->sequence || (n && entry[n - 1].id == m->id))
+		if (!m->sequence || !scope_has(&v, s->by_id[i]))
+			continue;
+		if ((n && entry[n - 1].id == m->id))
 			continue;
 		rest = m->id;
 		if (!seek(j, &rest)) {
@@ -243,6 +253,8 @@ static bool put_lack(struct swim *s, struct draft *d, const struct job *j, uint3
 {
 	const struct member *m = &s->members[slot];
 
+	if (!scope_has(&d->scope, slot))
+		return true;
 	switch (lack_of(j, slot, m)) {
 	case LACKS_NOTHING:
 		return true;
@@ -279,6 +291,14 @@ static bool send_records(struct swim *s, struct job *j)
 	return d.items != 0;
 }
 
+/* What it admits comes first; its answer to a PING says it. */
+static void begin_later(struct swim *s, uint32_t slot)
+{
+	s->members[slot].list_first = true;
+	if (!s->members[slot].list)
+		probe_ping(s, slot, 0);
+}
+
 static void start_due_lists(struct swim *s)
 {
 	enum job_kind kind = s->records_held > BUCKETS_ABOVE ? JOB_BUCKETS : JOB_LIST;
@@ -289,11 +309,19 @@ static void start_due_lists(struct swim *s)
 	for (uint32_t i = 0; s->lists_due && i < s->known && running < LISTS_AT_ONCE; i++) {
 		uint32_t slot = s->by_id[i];
 		struct member *m = &s->members[slot];
+		uint64_t ours;
 
 		if (slot == s->cap || !m->list_due)
 			continue;
+		ours = scope_digest(s, slot);
 		not_due(s, slot);
-		if (!m->reachable || m->digest == s->digest || !new_job(s, kind, slot))
+		if (!m->reachable || (ours && m->digest == ours))
+			continue;
+		if (!ours) {
+			begin_later(s, slot);
+			continue;
+		}
+		if (!new_job(s, kind, slot))
 			continue;
 		m->listed = s->now;
 		s->counters.syncs++;
@@ -304,11 +332,16 @@ static void start_due_lists(struct swim *s)
 /* False: nothing was sent. */
 static bool turn(struct swim *s, struct job *j)
 {
+	uint64_t ours;
+
 	if (j->kind == JOB_NONE)
 		return false;
+	ours = scope_digest(s, j->peer);
+	/* It has all that from others by now, or asks again; or a list has changed. */
 	if (instant_since(s->now, j->made).ns > JOB_LASTS.ns
-	    || (j->kind == JOB_NEWER && s->members[j->peer].digest == s->digest)) {
-		end_job(s, j); /* it has all that from others by now, or asks again */
+	    || (j->kind == JOB_NEWER && ours && s->members[j->peer].digest == ours)
+	    || (!ours && (j->kind == JOB_LIST || j->kind == JOB_BUCKETS))) {
+		end_job(s, j);
 		return false;
 	}
 	if (j->kind == JOB_BUCKETS) {
@@ -348,6 +381,8 @@ void sync_give(struct swim *s, uint32_t to, uint32_t slot)
 {
 	struct draft d;
 
+	if (!scope_shares(s, to, slot))
+		return;
 	if (!bucket_take(&s->members[to].answer_full, s->now,
 			 (struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
 		return;
@@ -417,11 +452,14 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 
 void sync_buckets(struct swim *s, uint32_t from, const struct wire_message *m)
 {
-	uint64_t mask[WIRE_BUCKETS_COUNT / 64] = { 0 }, any = 0;
+	uint64_t mask[WIRE_BUCKETS_COUNT / 64] = { 0 }, any = 0, bucket[WIRE_BUCKETS_COUNT];
 	struct job *j;
 
+	if (!scope_digest(s, from))
+		return;
+	scope_buckets(s, from, bucket);
 	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT; i++)
-		if (load_be32(m->buckets.data + i * WIRE_BUCKET) != (uint32_t)s->bucket[i])
+		if (load_be32(m->buckets.data + i * WIRE_BUCKET) != (uint32_t)bucket[i])
 			mask[i / 64] |= UINT64_C(1) << i % 64;
 	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT / 64; i++)
 		any |= mask[i];

@@ -13,9 +13,11 @@ static void get_header(struct cursor *c, struct wire_header *h)
 	h->id = cur_be32(c);
 	h->known = 0;
 	h->count = 0;
+	h->list = 0;
 	if (!(h->flags & WIRE_BRIEF)) {
 		h->known = cur_be64(c);
 		h->count = cur_be32(c);
+		h->list = cur_be64(c);
 	}
 	h->digest = cur_be64(c);
 }
@@ -64,6 +66,18 @@ static void get_list(struct cursor *c, struct wire_message *m)
 		cur_fail(c);
 }
 
+static void get_prints(struct cursor *c, struct wire_message *m)
+{
+	unsigned n;
+
+	m->position = cur_be32(c);
+	m->total = cur_be32(c);
+	n = get_count(c, WIRE_PRINT, WIRE_PRINTS_MAX);
+	m->prints = cur_span(c, n * WIRE_PRINT);
+	if (!n || m->total > WIRE_LIST_MAX || m->position > m->total || n > m->total - m->position)
+		cur_fail(c);
+}
+
 static void get_body(struct cursor *c, struct wire_message *m)
 {
 	uint8_t reason;
@@ -93,6 +107,12 @@ static void get_body(struct cursor *c, struct wire_message *m)
 		break;
 	case WIRE_BUCKETS:
 		m->buckets = cur_span(c, WIRE_BUCKETS_COUNT * WIRE_BUCKET);
+		break;
+	case WIRE_SCOPE:
+		get_prints(c, m);
+		break;
+	case WIRE_SCOPE_ASK:
+		m->position = cur_be32(c);
 		break;
 	default:
 		cur_fail(c);
@@ -144,6 +164,7 @@ void wire_put_header(struct writer *w, const struct wire_header *h)
 	if (!(h->flags & WIRE_BRIEF)) {
 		wr_be64(w, h->known);
 		wr_be32(w, h->count);
+		wr_be64(w, h->list);
 	}
 	wr_be64(w, h->digest);
 }

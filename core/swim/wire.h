@@ -1,8 +1,8 @@
 /* wire.h - swim's messages, decoded whole or not at all (docs/protocol.md, "SWIM messages").
  *
- *   type 1 | flags 1 | id 4 | known 8 | count 4 | digest 8 | body | items n 1 | items
+ *   type 1 | flags 1 | id 4 | known 8 | count 4 | list 8 | digest 8 | body | items n 1 | items
  *
- * without known and count if BRIEF, without n and items if BARE: what idle meshes send is both.
+ * without known, count and list if BRIEF, without n and items if BARE: what idle meshes send is both.
  * A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its
  * form: records in it decode, lists rise strictly and lie in their range, nothing is left over.
  */
@@ -14,8 +14,8 @@
 #include "identity/channel.h"
 
 #define WIRE_FLAGS_AT 1u
-#define WIRE_HEADER 26u
-#define WIRE_BRIEF_LEN 12u /* by so much a header is shorter */
+#define WIRE_HEADER 34u
+#define WIRE_BRIEF_LEN 20u /* by so much a header is shorter */
 #define WIRE_ENTRY 17u
 #define WIRE_ACCUSATION 89u
 #define WIRE_RECORD_HEADER 1u
@@ -24,6 +24,9 @@
 #define WIRE_ITEMS_MAX 12u
 #define WIRE_BUCKETS_COUNT 256u
 #define WIRE_BUCKET 4u
+#define WIRE_PRINT 8u
+#define WIRE_PRINTS_MAX 139u
+#define WIRE_LIST_MAX (1u << 24) /* keys that a list may have */
 
 enum wire_type {
 	WIRE_PING = 0x10,      /* answered by ACK with the same id */
@@ -35,12 +38,14 @@ enum wire_type {
 	WIRE_LIST = 0x16,      /* first 8 | last 8 | n 1 | n times (id 8 | sequence 8 | dead 1) */
 	WIRE_WANT = 0x17,      /* n 1 | n times id 8: their records are asked for */
 	WIRE_BUCKETS = 0x18,   /* 256 times 4: digests by first byte of the id; answered by LISTs */
+	WIRE_SCOPE = 0x19,     /* position 4 | total 4 | n 1 | n times 8: fingerprints of admitted keys */
+	WIRE_SCOPE_ASK = 0x1A, /* position 4: of the first fingerprint that is wanted */
 };
 
 enum wire_flags {
 	WIRE_QUIET = 1, /* the sender has nothing queued, or too much, and suspects nobody */
 	WIRE_BULK = 2,  /* ITEMS: records that answer a LIST or a WANT */
-	WIRE_BRIEF = 4, /* no known, no count: the digest says that the views are equal */
+	WIRE_BRIEF = 4, /* no known, count, list: the digest says that the views are equal */
 	WIRE_BARE = 8,  /* no items */
 };
 
@@ -53,8 +58,9 @@ struct wire_header {
 	uint8_t flags;
 	uint32_t id;     /* of the question; 0 where there is none */
 	uint64_t known;  /* sequence of the receiver's record that the sender holds; 0: none */
-	uint32_t count;  /* records that the sender holds, its own with them */
-	uint64_t digest; /* of the sender's view */
+	uint32_t count;  /* records that the sender holds of what both admit, its own with them */
+	uint64_t list;   /* tag of whom the sender admits, for this receiver; 0: not said */
+	uint64_t digest; /* of what both admit, and of both lists; 0: not known */
 };
 
 struct wire_entry {
@@ -84,6 +90,8 @@ struct wire_message {
 	enum wire_nack reason;        /* NACK */
 	uint64_t first, last;         /* LIST */
 	struct bytes buckets;         /* BUCKETS */
+	uint32_t position, total;     /* SCOPE; SCOPE_ASK: position */
+	struct bytes prints;          /* SCOPE */
 	unsigned entries;             /* LIST, WANT (ids only) */
 	struct wire_entry entry[WIRE_ENTRIES_MAX];
 	unsigned items;

@@ -4,6 +4,7 @@
 #include "swim/accuse.h"
 #include "swim/member.h"
 #include "swim/rings.h"
+#include "swim/scope.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,12 @@ static struct world w;
 static struct swim *room(void)
 {
 	return w.nodes[0].swim;
+}
+
+/* All have the same list. */
+static uint64_t list_of(uint32_t from)
+{
+	return scope_tag(room(), from, room()->cap);
 }
 
 /* Node 0 is real and knows the records of all others, who speak only as the test lets them. */
@@ -29,7 +36,8 @@ static void one_room_of_many(void)
 
 		w.nodes[i].body.sequence = 100;
 		ok(record_sign(&w.nodes[i].body, &w.nodes[i].secret, &r));
-		wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500 });
+		wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500,
+							    .list = list_of(i) });
 		wr_u8(&m, 1);
 		wire_put_record(&m, bytes_of(r.wire, r.len));
 		swim_input(room(), world_time(&w), i, bytes_of(memory, wr_len(&m)), &w.out);
@@ -45,7 +53,8 @@ static void say(uint32_t from, const struct accusation *a)
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct writer m = wr_of(memory, sizeof(memory));
 
-	wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500 });
+	wire_put_header(&m, &(struct wire_header){ .type = WIRE_ITEMS, .known = 500,
+						    .list = list_of(from) });
 	wr_u8(&m, 1);
 	wire_put_accusation(&m, a);
 	outbox_clear(&w.out);
@@ -209,7 +218,8 @@ static void the_proof_of_a_verdict_is_given_to_who_asks(void)
 		accuse(3, subject, watchers[i]);
 	wait(subject, 5 * S);
 	eq_int(world_state(&w, 0, subject), SWIM_DEAD);
-	wire_put_header(&m, &(struct wire_header){ .type = WIRE_WANT, .known = 500 });
+	wire_put_header(&m, &(struct wire_header){ .type = WIRE_WANT, .known = 500,
+					    .list = list_of(4) });
 	wr_u8(&m, 1);
 	wr_be64(&m, member_id(&w.nodes[subject].key));
 	wr_u8(&m, 0);

@@ -16,6 +16,7 @@
 
 #include "swim/accuse.h"
 #include "swim/member.h"
+#include "swim/scope.h"
 #include "swim/rings.h"
 #include "swim/state.h"
 
@@ -78,7 +79,7 @@ static struct writer begin_as(const struct world *w, uint32_t liar, uint32_t to,
 	struct writer m = wr_of(said_bytes, sizeof(said_bytes));
 	struct wire_header h = { .type = type, .flags = flags, .id = id,
 				 .known = sequence_of(w, to), .count = s->records_held,
-				 .digest = s->digest };
+				 .list = scope_tag(s, s->cap, to), .digest = scope_digest(s, to) };
 
 	wire_put_header(&m, &h);
 	return m;
@@ -494,6 +495,7 @@ static bool change_header(struct world *w, uint32_t from, uint32_t to, struct by
 	if (m.h.flags & WIRE_BRIEF) {
 		m.h.known = sequence_of(w, to);
 		m.h.count = room(w, from)->records_held;
+		m.h.list = scope_tag(room(w, from), room(w, from)->cap, to);
 	}
 	m.h.flags &= (uint8_t)~WIRE_BRIEF;
 	change(w, &m.h);

@@ -3,6 +3,7 @@
 #include "swim_world.h"
 
 #include "swim/member.h"
+#include "swim/scope.h"
 
 #define PEERS 8u
 
@@ -14,6 +15,12 @@ static void one_room(void)
 	world_init(&w, PEERS, 11);
 	w.no_paths = true;
 	world_start(&w, 0, 500);
+}
+
+/* All have the same list. */
+static uint64_t list_of(uint32_t from)
+{
+	return scope_tag(w.nodes[0].swim, from, w.nodes[0].swim->cap);
 }
 
 static struct writer begin(uint8_t *memory, const struct wire_header *h)
@@ -44,7 +51,8 @@ static struct record record_of(uint32_t i, uint64_t sequence, uint16_t flags)
 static void give(uint32_t from, const struct record *r)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
-	struct wire_header h = { .type = WIRE_ITEMS, .known = w.nodes[0].body.sequence };
+	struct wire_header h = { .type = WIRE_ITEMS, .known = w.nodes[0].body.sequence,
+				 .list = list_of(from) };
 	struct writer m = begin(memory, &h);
 
 	wr_u8(&m, 1);
@@ -55,7 +63,8 @@ static void give(uint32_t from, const struct record *r)
 static void accuse(uint32_t from, uint32_t subject, uint64_t sequence, uint32_t accuser)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
-	struct wire_header h = { .type = WIRE_ITEMS, .known = w.nodes[0].body.sequence };
+	struct wire_header h = { .type = WIRE_ITEMS, .known = w.nodes[0].body.sequence,
+				 .list = list_of(from) };
 	struct accusation a = world_accusation(&w, subject, sequence, accuser);
 	struct writer m = begin(memory, &h);
 
@@ -151,11 +160,12 @@ static void who_has_spread_all_compares_views(void)
 		give(1, &r);
 		r = record_of(2, 7, 0);
 		give(1, &r);
+		ok(scope_digest(w.nodes[0].swim, 1) != 0); /* no need to ask for its list */
 		while (w.nodes[0].swim->queue_pool.count)
 			eq_int(views_asked_for(1), 0);
 		first = views_asked_for(110);
 		eq_int(first, 1);
-		h.digest = w.nodes[0].swim->digest + !equal;
+		h.digest = scope_digest(w.nodes[0].swim, 1) + !equal;
 		struct writer m = begin(memory, &h);
 		wr_u8(&m, 0);
 		speak(1, &m);
@@ -185,7 +195,7 @@ static void who_is_not_admitted_is_not_listened_to(void)
 static void a_malformed_message_is_counted_and_changes_nothing(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
-	struct wire_header h = { .type = WIRE_PING };
+	struct wire_header h = { .type = WIRE_PING, .list = list_of(1) };
 	struct record r;
 	struct writer m;
 
@@ -270,6 +280,7 @@ static void only_a_higher_sequence_changes_a_state_by_hearsay(void)
 
 static void a_dead_member_that_is_heard_lives_and_is_told_of_its_death(void)
 {
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct wire_message m;
 
 	one_room();
@@ -279,9 +290,17 @@ static void a_dead_member_that_is_heard_lives_and_is_told_of_its_death(void)
 	eq_int(world_state(&w, 0, 1), SWIM_ALIVE);
 	outbox_clear(&w.out);
 	swim_tick(w.nodes[0].swim, world_time(&w), &w.out);
-	ok(sent(1, WIRE_LIST, &m));
+	ok(sent(1, WIRE_PING, &m));
 	ok(m.items >= 1);
 	ok(accuses(&m, 1));
+	/* As soon as we know whom it admits we tell it the rest. */
+	struct wire_header h = { .type = WIRE_ACK, .known = 500, .list = list_of(1) };
+	struct writer ack = begin(memory, &h);
+	wr_u8(&ack, 0);
+	speak(1, &ack);
+	w.now += S / 10;
+	swim_tick(w.nodes[0].swim, world_time(&w), &w.out);
+	ok(sent(1, WIRE_LIST, &m));
 	world_free(&w);
 }
 
@@ -364,6 +383,7 @@ static void an_accusation_only_makes_us_look(void)
 		r = record_of(i, 8, 0);
 		give(i, &r);
 		swim_reachable(w.nodes[0].swim, i, true, world_time(&w));
+		give(i, &r); /* on this path it says whom it admits */
 	}
 	outbox_clear(&w.out);
 	swim_tick(w.nodes[0].swim, world_time(&w), &w.out);

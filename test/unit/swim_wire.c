@@ -30,7 +30,7 @@ static void prepare(void)
 
 static const struct wire_header ping = {
 	.type = WIRE_PING, .flags = WIRE_QUIET, .id = 0x01020304, .known = 0x1112131415161718,
-	.count = 3, .digest = 0x2122232425262728,
+	.count = 3, .list = 0x3132333435363738, .digest = 0x2122232425262728,
 };
 
 static struct writer begin(uint8_t *memory, uint8_t type)
@@ -60,7 +60,8 @@ static void a_ping_has_the_bytes_of_the_specification(void)
 {
 	static const uint8_t want[] = {
 		0x10, 0x01, 1, 2, 3, 4, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
-		0, 0, 0, 3, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0,
+		0, 0, 0, 3, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38,
+		0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0,
 	};
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
 	struct wire_message m;
@@ -73,7 +74,7 @@ static void a_ping_has_the_bytes_of_the_specification(void)
 	eq_int(m.h.type, WIRE_PING);
 	eq_int(m.h.flags, WIRE_QUIET);
 	eq_int(m.h.id, ping.id);
-	ok(m.h.known == ping.known && m.h.digest == ping.digest);
+	ok(m.h.known == ping.known && m.h.list == ping.list && m.h.digest == ping.digest);
 	eq_int(m.h.count, 3);
 	eq_int(m.items, 0);
 	for (size_t len = 0; len < sizeof(want); len++)
@@ -96,7 +97,7 @@ static void an_idle_ping_is_fourteen_bytes(void)
 	eq_int(wr_len(&w), WIRE_HEADER - WIRE_BRIEF_LEN);
 	eq_mem(memory, want, sizeof(want));
 	ok(wire_decode(bytes_of(want, sizeof(want)), &m));
-	ok(!m.h.known && !m.h.count && m.h.digest == ping.digest && !m.items);
+	ok(!m.h.known && !m.h.count && !m.h.list && m.h.digest == ping.digest && !m.items);
 	for (size_t len = 0; len < sizeof(want); len++)
 		ok(!decodes(want, len));
 	wr_u8(&w, 0); /* bare has no number of items */
@@ -247,6 +248,48 @@ static void bucket_digests_come_whole(void)
 		ok(!decodes(memory, len));
 }
 
+static void fingerprints_lie_within_their_list(void)
+{
+	static const struct { uint32_t position, total; uint8_t n; bool good; } rows[] = {
+		{ 0, 1, 1, true }, { 5, 7, 2, true }, { 0, WIRE_LIST_MAX, 2, true },
+		{ 0, WIRE_PRINTS_MAX, WIRE_PRINTS_MAX, true },
+		{ 0, 1, 0, false }, { 0, 1, 2, false }, { 6, 7, 2, false }, { 8, 7, 1, false },
+		{ UINT32_MAX, 7, 1, false }, { UINT32_MAX, UINT32_MAX, 1, false },
+		{ 0, WIRE_LIST_MAX + 1, 1, false },
+	};
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct wire_message m;
+
+	ok(WIRE_HEADER + 9 + WIRE_PRINTS_MAX * WIRE_PRINT + 1 <= CHANNEL_PAYLOAD_MAX);
+	ok(WIRE_HEADER + 9 + (WIRE_PRINTS_MAX + 1) * WIRE_PRINT + 1 > CHANNEL_PAYLOAD_MAX);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct writer w = begin(memory, WIRE_SCOPE);
+
+		wr_be32(&w, rows[i].position);
+		wr_be32(&w, rows[i].total);
+		wr_u8(&w, rows[i].n);
+		for (unsigned k = 0; k < rows[i].n; k++)
+			wr_be64(&w, k + 100);
+		wr_u8(&w, 0);
+		eq_int(decodes(memory, wr_len(&w)), rows[i].good);
+		for (size_t len = 0; len < wr_len(&w); len++)
+			ok(!decodes(memory, len));
+		if (!rows[i].good || !wire_decode(bytes_of(memory, wr_len(&w)), &m))
+			continue;
+		eq_int(m.position, rows[i].position);
+		eq_int(m.total, rows[i].total);
+		eq_int(m.prints.len, rows[i].n * WIRE_PRINT);
+		eq_int(load_be64(m.prints.data), 100);
+	}
+	struct writer ask = begin(memory, WIRE_SCOPE_ASK);
+	wr_be32(&ask, 12);
+	wr_u8(&ask, 0);
+	ok(wire_decode(bytes_of(memory, wr_len(&ask)), &m));
+	eq_int(m.position, 12);
+	for (size_t len = 0; len < wr_len(&ask); len++)
+		ok(!decodes(memory, len));
+}
+
 static void a_list_may_declare_no_entry_that_is_not_there(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
@@ -354,6 +397,7 @@ TAP_TESTS(
 	T(the_largest_messages_fit_and_one_more_does_not),
 	T(lists_rise_strictly_within_their_range),
 	T(bucket_digests_come_whole),
+	T(fingerprints_lie_within_their_list),
 	T(a_list_may_declare_no_entry_that_is_not_there),
 	T(unknown_types_kinds_reasons_and_verdicts_are_refused),
 	T(a_record_that_does_not_decode_refuses_the_whole_message),

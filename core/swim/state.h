@@ -249,8 +249,6 @@ struct swim {
 	bool bursting;
 	struct instant burst_at;
 	uint32_t burst_turn;        /* who of those that follow us gets the next one */
-	struct instant settle_at;   /* a view is compared with ours; zero: not now */
-	unsigned settles;           /* done since we spread something */
 	struct instant gossip_full; /* buckets of bytes */
 	struct instant sync_full;
 

@@ -26,8 +26,6 @@
 #define GREET_AT_ONCE 16u
 #define ACQUAINTED 128u      /* so many are asked for whom they admit; others tell in time */
 #define GATHER_MS 20u       /* before the first burst: what comes together goes together */
-#define SETTLE_MS 100u      /* from the end of spreading to comparing views; then doubled */
-#define SETTLES_MAX 5u
 #define LEAVE_MAX 128u      /* messages of one step */
 #define MEMBERS_MAX (UINT32_C(1) << 24)
 
@@ -186,17 +184,13 @@ static void leave(struct swim *s)
 	s->probing = probe;
 	if (spread && !s->bursting)
 		s->burst_at = later(s->burst_at, instant_add(s->now, span_ms(GATHER_MS)));
-	if (spread != s->bursting) {
-		s->settle_at = spread ? INSTANT_ZERO : instant_add(s->now, span_ms(SETTLE_MS));
-		s->settles = 0;
-	}
 	s->bursting = spread;
 	if (pump && !s->pumping)
 		s->pump_at = later(s->pump_at, s->now);
 	s->pumping = pump;
 	if (!s->near_count) {
 		s->first_lists = 0;
-		s->joined = s->settle_at = INSTANT_ZERO;
+		s->joined = INSTANT_ZERO;
 	}
 	gossip_note(s);
 	s->out = NULL;
@@ -388,8 +382,6 @@ static void input(struct swim *s, uint32_t from, struct wire_message *m)
 	if (complete)
 		compare_own(s, from, &m->h);
 	input_body(s, from, m);
-	if (m->h.type == WIRE_ACK && m->h.digest && m->h.digest == scope_digest(s, from))
-		s->settle_at = INSTANT_ZERO;
 	sync_compare(s, from, &m->h, m->h.type == WIRE_ACK);
 }
 
@@ -460,19 +452,6 @@ static void give_up(struct swim *s)
 	}
 }
 
-/* What many spread at once does not reach all. So who has nothing to spread any more asks somebody
- * for the digest of his view, and again while it is not ours. */
-static void settle(struct swim *s)
-{
-	if (!instant_is_set(s->settle_at) || !instant_reached(s->settle_at, s->now))
-		return;
-	s->settle_at = instant_add(s->now, span_ms(SETTLE_MS << ++s->settles));
-	if (s->settles == SETTLES_MAX)
-		s->settle_at = INSTANT_ZERO;
-	else
-		probe_ping(s, s->near[rng_below(&s->rng, s->near_count)], 0);
-}
-
 void swim_tick(struct swim *s, struct instant now, struct outbox *out)
 {
 	enter(s, now, out);
@@ -483,7 +462,6 @@ void swim_tick(struct swim *s, struct instant now, struct outbox *out)
 	probe_tick(s);
 	greet(s);
 	gossip_burst(s);
-	settle(s);
 	pump_and_leave(s, out);
 }
 
@@ -503,8 +481,6 @@ struct instant swim_deadline(const struct swim *s)
 		first = instant_min(first, s->greet_at);
 	if (s->own_pending)
 		first = instant_min(first, s->own_at);
-	if (instant_is_set(s->settle_at))
-		first = instant_min(first, s->settle_at);
 	return first;
 }
 

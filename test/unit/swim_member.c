@@ -125,56 +125,6 @@ static void a_key_that_is_admitted_is_unknown_until_its_record_comes(void)
 	world_free(&w);
 }
 
-/* The pings since the last look that ask for nothing but a digest. */
-static unsigned views_asked_for(uint64_t ms)
-{
-	unsigned asked = 0;
-
-	for (uint64_t t = 0; t < ms; t++) {
-		outbox_clear(&w.out);
-		w.now += MS;
-		while (instant_reached(swim_deadline(w.nodes[0].swim), world_time(&w))) {
-			struct wire_message m;
-
-			swim_tick(w.nodes[0].swim, world_time(&w), &w.out);
-			asked += sent(1, WIRE_PING, &m) && !m.h.id;
-			outbox_clear(&w.out);
-		}
-	}
-	return asked;
-}
-
-/* After 100 ms, then 200, 400, 800; an equal one ends it. */
-static void who_has_spread_all_compares_views(void)
-{
-	uint8_t memory[CHANNEL_PAYLOAD_MAX];
-	struct record r;
-
-	for (unsigned equal = 0; equal < 2; equal++) {
-		struct wire_header h = { .type = WIRE_ACK, .known = 500, .count = 3 };
-		unsigned first, rest;
-
-		one_room();
-		swim_reachable(w.nodes[0].swim, 1, true, world_time(&w));
-		r = record_of(1, 7, 0);
-		give(1, &r);
-		r = record_of(2, 7, 0);
-		give(1, &r);
-		ok(scope_digest(w.nodes[0].swim, 1) != 0); /* no need to ask for its list */
-		while (w.nodes[0].swim->queue_pool.count)
-			eq_int(views_asked_for(1), 0);
-		first = views_asked_for(110);
-		eq_int(first, 1);
-		h.digest = scope_digest(w.nodes[0].swim, 1) + !equal;
-		struct writer m = begin(memory, &h);
-		wr_u8(&m, 0);
-		speak(1, &m);
-		rest = views_asked_for(5000);
-		eq_int(rest, equal ? 0 : 3);
-		world_free(&w);
-	}
-}
-
 static void who_is_not_admitted_is_not_listened_to(void)
 {
 	struct record r;
@@ -830,7 +780,6 @@ static void a_table_of_16384_is_filled_and_emptied(void)
 
 TAP_TESTS(
 	T(a_key_that_is_admitted_is_unknown_until_its_record_comes),
-	T(who_has_spread_all_compares_views),
 	T(who_is_not_admitted_is_not_listened_to),
 	T(a_malformed_message_is_counted_and_changes_nothing),
 	T(a_bad_signature_is_counted_and_changes_nothing),

@@ -173,10 +173,25 @@ static void print_notes(const struct report *r, const struct screen *s)
 	}
 }
 
+/* Two records of one sequence: nobody but two holders of the key can sign them. */
+static void print_conflicts(const struct report *r, const struct screen *s)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		char line[MAX_NAME + 80];
+
+		if (!r->peers[i].conflict)
+			continue;
+		snprintf(line, sizeof(line), "\n%s: conflict: its key is used at two places\n",
+			 r->peers[i].name);
+		put(s, RED, line);
+	}
+}
+
 void print_report(const struct report *r, const struct screen *s)
 {
 	print_node(r, s);
 	print_peers(r, s);
 	print_silent(r, s);
 	print_notes(r, s);
+	print_conflicts(r, s);
 }

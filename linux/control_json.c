@@ -246,6 +246,8 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_u64(&o, "rx_bytes", p->rx_bytes);
 	add_u64(&o, "tx_bytes", p->tx_bytes);
 	add_u64(&o, "sequence", p->sequence);
+	add(&o, "conflict", p->conflict ? json_integer((json_int_t)(p->conflict & INT64_MAX))
+	    : json_null());
 	return done(&o);
 }
 

@@ -292,6 +292,7 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	p->rx_bytes = get_u64(r, "rx_bytes", INT64_MAX);
 	p->tx_bytes = get_u64(r, "tx_bytes", INT64_MAX);
 	p->sequence = get_u64(r, "sequence", INT64_MAX);
+	p->conflict = get_u64_or_null(r, "conflict");
 	return !r->failed;
 }
 

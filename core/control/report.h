@@ -62,6 +62,7 @@ struct report_peer {
 	struct instant last_heard;
 	uint64_t rx_bytes, tx_bytes;
 	uint64_t sequence;
+	uint64_t conflict;             /* the last sequence with two records; 0: none */
 };
 
 #endif

@@ -110,6 +110,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "swim_suspicions", s->suspicions);
 	counter(r, "swim_refutations", s->refutations);
 	counter(r, "swim_deaths", s->deaths);
+	counter(r, "swim_conflicts", s->conflicts);
 	counter(r, "swim_drop_malformed", s->drop_malformed);
 	counter(r, "swim_drop_signature", s->drop_signature);
 	counter(r, "swim_drop_not_admitted", s->drop_not_admitted);
@@ -207,6 +208,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	swim_info(n->swim, slot, &member);
 	r->state = states[member.state];
 	r->sequence = member.sequence;
+	r->conflict = member.conflict;
 	if (member.record) {
 		struct record record;
 

@@ -121,8 +121,10 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 	struct member *m = &s->members[slot];
 
 	if (record->body.sequence == m->sequence) {
-		if (m->conflict != m->sequence)
+		if (m->conflict != m->sequence) {
+			s->counters.conflicts++;
 			member_fact(s, slot, FACT_CONFLICT);
+		}
 		m->conflict = m->sequence;
 		sync_give(s, from, slot);
 		if (memcmp(record->wire, s->records[slot].wire, MAX_RECORD) > 0)

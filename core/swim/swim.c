@@ -493,7 +493,7 @@ void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out)
 	BUG_ON(slot >= s->cap);
 	*out = (struct swim_info){
 		.state = (enum swim_state)m->state, .sequence = m->sequence,
-		.since = m->since, .last_heard = m->heard,
+		.conflict = m->conflict, .since = m->since, .last_heard = m->heard,
 		.record = m->sequence ? &s->records[slot] : NULL,
 	};
 }

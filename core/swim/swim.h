@@ -66,6 +66,7 @@ void swim_leave(struct swim *s, struct instant now, struct outbox *out);
 struct swim_info {
 	enum swim_state state;
 	uint64_t sequence;           /* 0: no record */
+	uint64_t conflict;           /* the last sequence with two different records; 0: none */
 	struct instant since;        /* of this state */
 	struct instant last_heard;   /* from itself; zero: never */
 	const struct record_kept *record; /* valid until the next call that changes s; NULL: none */
@@ -97,6 +98,7 @@ struct swim_counters {
 	uint64_t pings, acks, ping_reqs, nacks, syncs, records_sent, records_received;
 	uint64_t drop_malformed, drop_signature, drop_not_admitted, drop_stale, drop_rate;
 	uint64_t suspicions, refutations, deaths;
+	uint64_t conflicts;   /* sequences of which a second, different record came */
 	uint32_t alive;       /* members alive or suspect at present, without ourselves */
 };
 const struct swim_counters *swim_counters(const struct swim *s);

@@ -126,6 +126,25 @@ static void a_page_for_every_kind_of_peer(void)
 	       "carol: no answer from where it should be\n");
 }
 
+static void a_key_at_two_places_is_said_in_red(void)
+{
+	struct report_peer p[5];
+	char plain[8192];
+
+	fill(p);
+
+	struct report r = report_of(p, 5);
+
+	snprintf(plain, sizeof(plain), "%s", printed(&r, (struct screen){ .width = 80 }));
+	ok(!strstr(plain, "conflict"));
+	p[0].conflict = 7;
+	snprintf(plain + strlen(plain), sizeof(plain) - strlen(plain),
+		 "\nalice: conflict: its key is used at two places\n");
+	eq_str(printed(&r, (struct screen){ .width = 80 }), plain);
+	ok(strstr(printed(&r, (struct screen){ .width = 80, .colour = true }),
+		  "\033[31m\nalice: conflict: "));
+}
+
 static void lines_stay_within_80_columns(void)
 {
 	struct report_peer p[5];
@@ -167,4 +186,4 @@ static void a_node_without_an_ipv4_address_says_so(void)
 
 TAP_TESTS(T(a_node_that_trusts_nobody_says_what_to_do), T(a_page_for_every_kind_of_peer),
 	  T(lines_stay_within_80_columns), T(an_unreadable_store_is_said_in_red),
-	  T(a_node_without_an_ipv4_address_says_so))
+	  T(a_node_without_an_ipv4_address_says_so), T(a_key_at_two_places_is_said_in_red))

@@ -144,7 +144,7 @@ static struct report_peer sample_peer(void)
 		.last_heard = { 4999 * 1000000000ull },
 		.rx_bytes = 123456789012,
 		.tx_bytes = 5,
-		.sequence = 17,
+		.sequence = 17, .conflict = 16,
 	};
 
 	memset(p.key.b, 1, sizeof(p.key.b));
@@ -176,6 +176,7 @@ static void a_peer_survives_the_way(void)
 	eq_int(a.peer.last_heard.ns, p.last_heard.ns);
 	eq_int(a.peer.rx_bytes, 123456789012);
 	eq_int(a.peer.sequence, 17);
+	eq_int(a.peer.conflict, 16);
 }
 
 static void what_is_unknown_stays_unknown(void)

@@ -396,7 +396,7 @@ static void a_higher_record_of_ours_makes_us_jump_above_it(void)
 
 static void two_records_of_one_sequence_are_told_once_and_the_smaller_is_kept(void)
 {
-	struct swim_info info;
+	struct swim_info info, other;
 	struct record a, b;
 
 	one_room();
@@ -412,7 +412,11 @@ static void two_records_of_one_sequence_are_told_once_and_the_smaller_is_kept(vo
 		world_flush(&w, 0);
 	}
 	eq_int(w.nodes[0].conflicts, 1);
+	eq_int(swim_counters(w.nodes[0].swim)->conflicts, 1);
 	swim_info(w.nodes[0].swim, 1, &info);
+	eq_int(info.conflict, info.sequence);
+	swim_info(w.nodes[0].swim, 2, &other);
+	eq_int(other.conflict, 0);
 	const struct record *smaller = memcmp(a.wire, b.wire, MAX_RECORD) < 0 ? &a : &b;
 	eq_mem(info.record->wire, smaller->wire, MAX_RECORD);
 	world_free(&w);

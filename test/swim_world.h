@@ -9,6 +9,7 @@
 
 #include "tap.h"
 #include "contexts.h"
+#include "record_share.h"
 
 #include "base/heap.h"
 #include "base/rng.h"
@@ -55,6 +56,8 @@ struct world {
 	uint32_t loss_permille;
 	uint64_t delay_min, delay_max;
 	bool no_paths;         /* nobody finds paths by records */
+	struct record_share records; /* of all nodes; not begun: each keeps its own */
+	struct swim_store store;
 	enum swim_profile profile;
 	struct world_event *heap;
 	uint32_t count;
@@ -354,6 +357,7 @@ static inline void world_start(struct world *w, uint32_t i, uint64_t sequence)
 
 	config.seed = rng_u64(&w->rng);
 	config.profile = w->profile;
+	config.store = w->records.place ? &w->store : NULL;
 	free(node->memory);
 	node->memory = calloc(1, swim_size(w->cap));
 	node->swim = swim_init(node->memory, &config, world_time(w));
@@ -403,6 +407,13 @@ static inline void world_init(struct world *w, uint32_t n, uint64_t seed)
 	}
 }
 
+/* Before any node starts: the nodes share the bytes of records. */
+static inline void world_share(struct world *w)
+{
+	record_share_init(&w->records);
+	w->store = (struct swim_store){ record_share_keep, &w->records };
+}
+
 static inline void world_free(struct world *w)
 {
 	while (w->count)
@@ -411,6 +422,7 @@ static inline void world_free(struct world *w)
 		free(w->nodes[i].memory);
 		free(w->nodes[i].dead_at);
 	}
+	record_share_free(&w->records);
 	free(w->nodes);
 	free(w->heap);
 	free(w->timers_memory);

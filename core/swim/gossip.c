@@ -241,7 +241,7 @@ static void count_item(struct draft *d)
 
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 {
-	const struct record_kept *r = &s->records[slot];
+	const struct record_kept *r = member_record(s, slot);
 
 	BUG_ON(!s->members[slot].sequence || !scope_has(&d->scope, slot));
 	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)

@@ -229,7 +229,10 @@ void member_store(struct swim *s, uint32_t slot, const struct record *record)
 	if (!m->sequence && slot != s->cap)
 		rings_add(s, slot);
 	m->sequence = record->body.sequence;
-	record_keep(record, &s->records[slot]);
+	if (s->store)
+		s->shared[slot] = s->store->keep(s->store->ctx, record);
+	else
+		record_keep(record, &s->records[slot]);
 	count_view(s, slot, 1);
 	if (slot != s->cap)
 		member_fact(s, slot, FACT_RECORD);

@@ -28,6 +28,11 @@ void member_set_list(struct swim *s, uint32_t slot, uint64_t list);
 void member_set_reachable(struct swim *s, uint32_t slot, bool yes);
 /* Stores a record of at least the sequence that is stored. */
 void member_store(struct swim *s, uint32_t slot, const struct record *record);
+/* The stored one; only where the sequence is not 0. Valid until the next member_store. */
+static inline const struct record_kept *member_record(const struct swim *s, uint32_t slot)
+{
+	return s->store ? s->shared[slot] : &s->records[slot];
+}
 /* The wish to be told: FACT_* bits; s->cap: this node. */
 void member_fact(struct swim *s, uint32_t slot, uint8_t bits);
 

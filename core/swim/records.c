@@ -70,7 +70,7 @@ static void refute(struct swim *s, uint32_t by)
 
 static void take_own(struct swim *s, uint32_t from, const struct record_claim *claim)
 {
-	const struct record_kept *own = &s->records[s->cap];
+	const struct record_kept *own = member_record(s, s->cap);
 	struct record record;
 
 	if (claim->body.sequence < s->members[s->cap].sequence) {
@@ -127,7 +127,7 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 		}
 		m->conflict = m->sequence;
 		sync_give(s, from, slot);
-		if (memcmp(record->wire, s->records[slot].wire, MAX_RECORD) > 0)
+		if (memcmp(record->wire, member_record(s, slot)->wire, MAX_RECORD) > 0)
 			return;
 	}
 	member_store(s, slot, record);
@@ -161,8 +161,8 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 		sync_give(s, from, slot);
 		return;
 	}
-	if (claim.body.sequence == m->sequence && claim.len == s->records[slot].len
-	    && !memcmp(claim.wire, s->records[slot].wire, claim.len))
+	if (claim.body.sequence == m->sequence && claim.len == member_record(s, slot)->len
+	    && !memcmp(claim.wire, member_record(s, slot)->wire, claim.len))
 		return;
 	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST)) {

@@ -4,8 +4,9 @@
  * the contract gives none, and what has to be sent is then left to the next tick (leave() in
  * swim.c makes its deadline).
  *
- * Memory per member: a struct member, a struct record_kept and indexes of 32 bits. Everything lies
- * in one block, in arrays by slot, touched only as slots are used.
+ * Memory per member: a struct member, a struct record_kept (8 bytes where a simulator shares the
+ * records of its nodes) and indexes of 32 bits. Everything lies in one block, in arrays by slot,
+ * touched only as slots are used.
  */
 #ifndef SWIM_STATE_H
 #define SWIM_STATE_H
@@ -186,7 +187,10 @@ struct swim {
 	struct swim_counters counters;
 
 	struct member *members;     /* cap + 1 */
-	struct record_kept *records; /* cap + 1; valid where member.sequence is not 0 */
+	/* cap + 1 of one of these, valid where member.sequence is not 0: member_record() */
+	const struct swim_store *store; /* NULL: the records are ours */
+	struct record_kept *records;
+	const struct record_kept **shared;
 	uint32_t *by_id;            /* slots, this node's with them, by rising id (and slot) */
 	uint32_t known;             /* entries of by_id */
 	uint32_t *rings;            /* RINGS times cap + 1 slots, sorted by place */

@@ -72,8 +72,8 @@ static size_t scope_words(uint32_t members)
 }
 
 struct layout {
-	size_t members, records, by_id, near, rings, queue, queue_pool, suspicions, suspicion_pool,
-		suspicion_heap, scopes, scope_bits, end;
+	size_t members, records, shared, by_id, near, rings, queue, queue_pool, suspicions,
+		suspicion_pool, suspicion_heap, scopes, scope_bits, end;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -94,6 +94,7 @@ static struct layout layout_of(uint32_t members)
 	take(&at, sizeof(struct swim));
 	l.members = take(&at, all * sizeof(struct member));
 	l.records = take(&at, all * sizeof(struct record_kept));
+	l.shared = take(&at, all * sizeof(const struct record_kept *));
 	l.by_id = take(&at, all * sizeof(uint32_t));
 	l.near = take(&at, all * sizeof(uint32_t));
 	l.rings = take(&at, RINGS * all * sizeof(uint32_t));
@@ -127,7 +128,9 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->period = config->period.ns ? config->period : span_ms(s->profile->period_ms);
 	rng_init(&s->rng, config->seed);
 	s->members = (struct member *)(base + l.members);
+	s->store = config->store;
 	s->records = (struct record_kept *)(base + l.records);
+	s->shared = (const struct record_kept **)(base + l.shared);
 	s->by_id = (uint32_t *)(base + l.by_id);
 	s->near = (uint32_t *)(base + l.near);
 	s->rings = (uint32_t *)(base + l.rings);
@@ -494,7 +497,7 @@ void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out)
 	*out = (struct swim_info){
 		.state = (enum swim_state)m->state, .sequence = m->sequence,
 		.conflict = m->conflict, .since = m->since, .last_heard = m->heard,
-		.record = m->sequence ? &s->records[slot] : NULL,
+		.record = m->sequence ? member_record(s, slot) : NULL,
 	};
 }
 

@@ -22,6 +22,14 @@ struct swim;
 /* How much may be spent while nothing happens, in IP bytes a second over IPv6: 200, 80, 20. */
 enum swim_profile { SWIM_LAN, SWIM_WAN, SWIM_METERED, SWIM_PROFILES };
 
+/* Where the bytes of records lie. A node of its own keeps them in its tables. A simulator gives all
+ * its nodes one store instead: keep() returns the bytes of this record, which stay as they are for
+ * as long as any of the nodes exists. */
+struct swim_store {
+	const struct record_kept *(*keep)(void *ctx, const struct record *record);
+	void *ctx;
+};
+
 struct swim_config {
 	uint32_t members;
 	uint64_t seed;               /* of its rng */
@@ -30,6 +38,7 @@ struct swim_config {
 	const struct secret_key *secret; /* of self; the caller's, for as long as the room */
 	enum swim_profile profile;
 	struct span period;          /* probe period; 0: the profile's */
+	const struct swim_store *store;  /* the caller's, for as long as the room; NULL: tables */
 };
 
 enum swim_state {

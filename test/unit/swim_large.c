@@ -101,6 +101,7 @@ static void join(struct world *w, bool is_row)
 	if (!size)
 		size = size_asked_for();
 	world_init(w, size, 77);
+	world_share(w);
 	world_join_all(w);
 	took = world_until(w, world_full, 60 * S);
 	if (is_row)

@@ -204,7 +204,8 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 	struct wire_header h = {
 		.type = (uint8_t)type, .flags = flags, .id = id,
 		.known = s->members[to].sequence,
-		.count = scope_count(s, to), .list = scope_tag(s, s->cap, to), .digest = scope_digest(s, to),
+		.count = scope_count(s, to), .list = scope_tag(s, s->cap, to),
+		.digest = scope_digest(s, to),
 	};
 	uint8_t *memory = s->out ? outbox_reserve(s->out, CHANNEL_PAYLOAD_MAX) : NULL;
 

@@ -47,7 +47,8 @@ void draft_items(struct draft *d);
 bool draft_record(struct swim *s, struct draft *d, uint32_t slot);
 /* Bytes of items that still fit. */
 size_t draft_room(const struct draft *d);
-/* False, too, when we do not hold that accusation or the receiver may not hear of it. Ours is signed if need be. */
+/* False, too, when we do not hold that accusation or the receiver may not hear of it. Ours is
+ * signed if need be. */
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser);
 /* Adds what it must know (our record, that we suspect it) and, if the budget allows, what is
  * being spread. Returns the number of items that the message has then. */

@@ -255,7 +255,8 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 		}
 		if (m->stranger || s->acquainted < ACQUAINTED) {
 			s->greet_exponent = 0;
-			s->greet_at = later(now, instant_add(s->greeted, span_ms(GREET_SOONEST_MS)));
+			s->greet_at = instant_add(s->greeted, span_ms(GREET_SOONEST_MS));
+			s->greet_at = later(s->greet_at, now);
 		}
 	}
 	leave(s);

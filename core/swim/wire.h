@@ -2,8 +2,8 @@
  *
  *   type 1 | flags 1 | id 4 | known 8 | count 4 | list 8 | digest 8 | body | items n 1 | items
  *
- * without known, count and list if BRIEF, without n and items if BARE: what idle meshes send is both.
- * A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its
+ * without known, count and list if BRIEF, without n and items if BARE: what idle meshes send is
+ * both. A decoded message borrows the bytes it was decoded from. Nothing in it is verified but its
  * form: records in it decode, lists rise strictly and lie in their range, nothing is left over.
  */
 #ifndef SWIM_WIRE_H
@@ -38,7 +38,7 @@ enum wire_type {
 	WIRE_LIST = 0x16,      /* first 8 | last 8 | n 1 | n times (id 8 | sequence 8 | dead 1) */
 	WIRE_WANT = 0x17,      /* n 1 | n times id 8: their records are asked for */
 	WIRE_BUCKETS = 0x18,   /* 256 times 4: digests by first byte of the id; answered by LISTs */
-	WIRE_SCOPE = 0x19,     /* position 4 | total 4 | n 1 | n times 8: fingerprints of admitted keys */
+	WIRE_SCOPE = 0x19,     /* position 4 | total 4 | n 1 | n times 8: fingerprints of keys */
 	WIRE_SCOPE_ASK = 0x1A, /* position 4: of the first fingerprint that is wanted */
 };
 

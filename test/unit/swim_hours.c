@@ -33,7 +33,8 @@ static void no_false_death_at_20_percent_loss(void)
 		suspicions += swim_counters(w.nodes[i].swim)->suspicions;
 	}
 	printf("# N = %lu, %lu node-hours: %ju false deaths, %ju suspicions, %.0f IP bytes "
-	       "a second and node\n", nodes, hours, (uintmax_t)world_deaths(&w), (uintmax_t)suspicions,
+	       "a second and node\n",
+	       nodes, hours, (uintmax_t)world_deaths(&w), (uintmax_t)suspicions,
 	       (double)bytes / (double)(seconds * nodes));
 	w.loss_permille = 0;
 	ok(world_until(&w, world_full, 10 * S) != UINT64_MAX);

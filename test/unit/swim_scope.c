@@ -436,7 +436,7 @@ static void mesh(uint32_t n, unsigned percent, uint64_t seed)
 	world_run(&w, 60 * S);
 	for (uint32_t i = 0; i < n; i++)
 		bytes += w.nodes[i].bytes;
-	printf("# %u nodes, %u %% admit each other: %.2f s until all know; idle %.0f bytes a second\n",
+	printf("# %u nodes, %u %% admit each other: all know after %.2f s; idle %.0f B/s\n",
 	       n, percent, (double)time / 1e9, (double)bytes / 60 / n);
 	world_free(&w);
 }

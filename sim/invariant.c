@@ -9,6 +9,13 @@
 #define FORGETS span_s(60)    /* after an end of trust, until others must know it */
 #define SWEEP_EVERY span_s(2)    /* of the whole report of a machine */
 #define STEPS_AT_ONCE 20000u     /* at one instant: time does not go on */
+/* Who hears nobody for so long judges nobody: twice the LAN profile's second between two probes,
+ * times one more than the worst local health. */
+#define DEAF span_s(10)
+/* Who is accused has answered: four answers at once, then one in five seconds. Whether a datagram
+ * that arrives is taken for fresh is not known here, so one accusation is not enough. */
+#define ANSWERS_WITHIN span_s(15)
+#define ACCUSED_OFTEN 4u
 /* core/swim's two budgets (docs/protocol.md), and what single answers may add to them. */
 #define GOSSIP_PER_SECOND (2u * 32768u)
 #define GOSSIP_BURST ((256u << 10) + (2u << 20) + 160u * MAX_DATAGRAM)
@@ -30,6 +37,11 @@ struct own {
 	struct instant swept;
 	struct instant step;
 	uint32_t steps;              /* at that instant */
+	struct instant deaf_verdict; /* zero, or when it judged although it heard nobody */
+	uint64_t accused;            /* sequence that it is accused with, 0: of nothing */
+	struct instant accused_since;
+	uint32_t accusations;        /* of that sequence, that arrived */
+	bool warned;                 /* an accusation of itself was sent to it */
 	uint64_t bucket;             /* bytes */
 	struct instant drained;
 };
@@ -42,6 +54,7 @@ struct invariants {
 	struct report_node *node;
 	struct report_peer *peer;
 	uint32_t from, to;           /* of the datagram that is read */
+	uint64_t read;               /* sequence of the accusation that is read */
 };
 
 static const char *const words[] = { "unknown", "alive", "suspect", "dead", "left" };
@@ -84,6 +97,7 @@ static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequenc
 		return;
 	}
 	struct own *own = &v->own[subject];
+	own->warned |= what == ABOUT_ACCUSED && subject == v->to;
 	if (!trusts(w, v->from, subject))
 		world_violation(w, "%u tells %u %s %u, whom it does not admit", v->from, v->to,
 				things[what], subject);
@@ -101,6 +115,46 @@ static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequenc
 	} else if (sequence > own->signed_max) {
 		world_violation(w, "%u tells %u %s %u, sequence %ju, which it did not sign",
 				v->from, v->to, things[what], subject, (uintmax_t)sequence);
+	}
+}
+
+/* What the accused machine reads: an accusation of itself, then who says so. */
+static void about_reader(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
+{
+	struct invariants *v = ctx;
+	struct own *own = &v->own[v->to];
+
+	if (what == ABOUT_ACCUSED)
+		v->read = subject == v->to ? sequence : 0;
+	if (what != ABOUT_ACCUSER || !v->read || v->read != own->signed_max
+	    || subject == NOBODY || subject == v->to || !trusts(v->w, v->to, subject))
+		return;
+	if (own->accused != v->read) {
+		own->accused = v->read;
+		own->accused_since = v->w->now;
+		own->accusations = 0;
+	}
+	own->accusations++;
+}
+
+static void hear_accusations(struct invariants *v, uint32_t to, const struct datagram *d)
+{
+	struct tap_reader reader = { about_reader, v };
+	struct own *own = &v->own[to];
+	uint64_t epoch, counter;
+
+	if (!own->warned)
+		return;
+	v->from = d->sender;
+	v->to = to;
+	v->read = 0;
+	wiretap_read(v->tap, d->sender, to, bytes_of(d->data, d->len), &reader, &epoch, &counter);
+	if (own->accused && own->accused == own->signed_max
+	    && own->accusations >= ACCUSED_OFTEN
+	    && instant_since(v->w->now, own->accused_since).ns > ANSWERS_WITHIN.ns) {
+		world_violation(v->w, "%u is accused with sequence %ju and has no higher one", to,
+				(uintmax_t)own->accused);
+		own->accused = 0;
 	}
 }
 
@@ -153,6 +207,7 @@ static void on_delivered(void *ctx, uint32_t to, const struct datagram *d)
 		return;
 	known(v, to, d->sender)->heard = v->w->now;
 	v->own[to].heard = v->w->now;
+	hear_accusations(v, to, d);
 }
 
 /* --- what is believed */
@@ -223,6 +278,8 @@ static void change(struct invariants *v, uint32_t who, uint32_t subject, enum re
 	if (next != REPORT_DEAD)
 		return;
 	k->died = w->now;
+	if (instant_since(w->now, v->own[who].heard).ns > DEAF.ns)
+		v->own[who].deaf_verdict = w->now;
 	if (!sees_anybody(v, who))
 		v->own[who].silence = w->now;
 }
@@ -313,14 +370,27 @@ static void sweep(struct invariants *v, uint32_t who)
 		world_violation(w, "%u reports %u members and trusts %u", who, peers, trusted);
 }
 
+/* Who hears nobody may take all for lost at once, or the only other one for dead. */
+static void deaf(struct invariants *v, uint32_t who)
+{
+	struct own *own = &v->own[who];
+
+	if (instant_is_set(own->deaf_verdict) && sees_anybody(v, who))
+		world_violation(v->w, "%u judges, and hears nobody", who);
+	own->deaf_verdict = INSTANT_ZERO;
+}
+
 static void on_stepped(void *ctx, uint32_t who)
 {
 	struct invariants *v = ctx;
 	struct own *own = &v->own[who];
 	struct world *w = v->w;
 
+	deaf(v, who);
 	if (own->step.ns != w->now.ns)
 		own->steps = 0;
+	if (instant_since(w->now, own->step).ns > ANSWERS_WITHIN.ns / 3)
+		own->accused = 0;
 	own->step = w->now;
 	if (++own->steps > STEPS_AT_ONCE) {
 		world_violation(w, "%u never lets time go on", who);
@@ -342,6 +412,8 @@ static void on_started(void *ctx, uint32_t who)
 	for (uint32_t i = 0; i < v->w->n; i++)
 		*known(v, who, i) = (struct known){ .state = REPORT_UNKNOWN };
 	own->swept = v->w->now;
+	own->accused = 0;
+	own->deaf_verdict = INSTANT_ZERO;
 	if (!v->w->hosts[who].has_clock)
 		own->floor = 0;
 }

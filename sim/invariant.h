@@ -7,7 +7,9 @@
  * minute after that one ceased to, and told so) - nothing is told of a record that its subject has
  * not signed - what is sent can be read by whom it is sealed for, and no counter is used twice
  * - datagrams of the control channel have at most 1232 bytes, and a machine's gossip keeps its
- * budget - tables hold no more than they have room for; events and reports agree - time goes on
+ * budget - who is accused again and again answers with a higher sequence - who hears nobody judges
+ * nobody, but may take all for lost at once - tables hold no more than they have room for; events
+ * and reports agree - time goes on
  *
  * (Packets through tunnels: sim/net.c.) */
 #ifndef SIM_INVARIANT_H

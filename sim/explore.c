@@ -19,6 +19,7 @@
 #define CHAOS_S 90u
 #define LIFE_S 120u              /* of a child, in real time */
 #define TWICE_EVERY 16u          /* of so many seeds one is run twice, for its hash */
+#define DEAF_EVERY 8u            /* of so many seeds one ends with somebody who hears nobody */
 
 /* --- making */
 
@@ -172,6 +173,18 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Somebody dies, and whoever may suspect him hears nobody any more: rare among random faults. */
+static void deafen(FILE *f, struct rng *r, uint32_t n)
+{
+	uint32_t dead = 1 + below(r, n - 1), deaf = below(r, dead);
+	uint32_t from = (CHAOS_S + 22) * 1000, at = from + 500 + below(r, 2000);
+
+	fprintf(f, "at %us calm\nstart all\n", CHAOS_S + 1);
+	fprintf(f, "at %u.%03us kill %u for 30s\n", from / 1000, from % 1000, dead);
+	fprintf(f, "at %u.%03us cut %u 0-%u for 25s\n", at / 1000, at % 1000, deaf, n - 1);
+	fprintf(f, "at %us calm\nstart all\n", CHAOS_S + 53);
+}
+
 char *explore_scenario(uint64_t seed)
 {
 	uint32_t times[FAULTS_MAX], count;
@@ -194,7 +207,10 @@ char *explore_scenario(uint64_t seed)
 		fprintf(f, "at %u.%03us ", times[i] / 1000, times[i] % 1000);
 		fault(f, &r, n, gentle);
 	}
-	fprintf(f, "at %us calm\nstart all\n", CHAOS_S + 1);
+	if (seed % DEAF_EVERY == DEAF_EVERY - 1)
+		deafen(f, &r, n);
+	else
+		fprintf(f, "at %us calm\nstart all\n", CHAOS_S + 1);
 	fprintf(f, "expect 5m settled\nexpect 30s tunnels\n");
 	if (gentle)
 		fprintf(f, "expect no false death\n");

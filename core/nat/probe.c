@@ -9,6 +9,8 @@
 /* Answers for one member: a burst of 20, then 20 a second. */
 #define ANSWER_BURST 20u
 #define ANSWER_EVERY span_ms(50)
+#define HERE_BURST 4u /* anybody can replay a call */
+#define HERE_EVERY span_ms(500)
 /* Probes to what never answered, for one member and to one IP address. Of IPv6 a /64 counts as
  * one, but it may be a LAN of hundreds that start together. */
 #define SILENT_BURST 32u
@@ -137,7 +139,7 @@ void paths_called(struct paths *p, struct instant now, uint32_t slot, const stru
 
 	p->counters.calls_received++;
 	if (!path->admitted || !path_usable(p, from) ||
-	    !bucket_take(&path->called_full, now, ANSWER_EVERY, ANSWER_BURST)) {
+	    !bucket_take(&path->called_full, now, HERE_EVERY, HERE_BURST)) {
 		p->counters.drop_rate++;
 		return;
 	}

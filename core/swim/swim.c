@@ -24,7 +24,7 @@
 #define GREET_SOONEST_MS 50u /* newcomers do not wait longer, nor are the others asked more often */
 #define GREET_EXPONENT_MAX 9u
 #define GREET_AT_ONCE 16u
-#define ACQUAINTED 128u      /* so many are asked for whom they admit; others tell in time */
+#define ACQUAINTED 256u     /* so many are asked for whom they admit; others tell in time */
 #define GATHER_MS 20u       /* before the first burst: what comes together goes together */
 #define LEAVE_MAX 128u      /* messages of one step */
 #define MEMBERS_MAX (UINT32_C(1) << 24)

@@ -334,6 +334,14 @@ static void sent_once(struct swim *s, uint32_t index)
 	link_item(s, index);
 }
 
+/* It waits for others, but not for ever. */
+static void pass_over(struct swim *s, uint32_t index, unsigned *passes)
+{
+	(*passes)++;
+	if (++s->queue[index].passed >= PASSES_MAX)
+		drop_item(s, index);
+}
+
 /* Goes through one list; items sent are only noted, for counting them down moves them into the
  * next list. */
 static void take_list(struct swim *s, struct draft *d, uint32_t *head, uint32_t *sent, unsigned *n,
@@ -343,18 +351,14 @@ static void take_list(struct swim *s, struct draft *d, uint32_t *head, uint32_t 
 	unsigned passes = 0;
 
 	while (at && *n < WIRE_ITEMS_MAX && *misses < MISSES && passes < PASSES_AT_ONCE) {
-		struct gossip_item *item = &s->queue[at - 1];
+		const struct gossip_item *item = &s->queue[at - 1];
 		uint32_t next = item->next;
 		bool was_last = next == *head;
 
-		if (!may_hear(d, item)) {
-			item->passed++;
-			passes++;
-		}
-		if (is_void(s, item) || item->passed >= PASSES_MAX)
+		if (is_void(s, item))
 			drop_item(s, at - 1);
 		else if (!may_hear(d, item))
-			; /* it waits for others */
+			pass_over(s, at - 1, &passes);
 		else if (is_idle_for(s, d, item) || put_item(s, d, item))
 			sent[(*n)++] = at - 1;
 		else

@@ -13,44 +13,49 @@
 #define SHARE_PLACES (1u << 18) /* a power of two; at most half of them are taken */
 
 struct record_share {
-	struct record_kept **place; /* by hash of the bytes, the next free one after it */
+	struct swim_record *records;
+	uint32_t *place;       /* index plus 1, by hash of the bytes; the next free one after it */
 	uint32_t count;
 };
 
-static inline const struct record_kept *record_share_keep(void *ctx, const struct record *record)
+static inline uint32_t record_share_keep(void *ctx, const struct record *record)
 {
 	static const uint8_t key[16] = "not a secret";
 	struct record_share *share = ctx;
 	uint64_t at = siphash(key, record->wire, record->len);
-	struct record_kept *kept;
+	struct swim_record *r;
 
 	for (;; at++) {
-		kept = share->place[at % SHARE_PLACES];
-		if (!kept)
+		uint32_t index = share->place[at % SHARE_PLACES];
+
+		if (!index)
 			break;
-		if (kept->len == record->len && !memcmp(kept->wire, record->wire, kept->len))
-			return kept;
+		r = &share->records[index - 1];
+		if (r->kept.len == record->len && !memcmp(r->kept.wire, record->wire, record->len))
+			return index - 1;
 	}
-	if (++share->count > SHARE_PLACES / 2) {
+	if (share->count == SHARE_PLACES / 2) {
 		puts("Bail out! too many records");
 		exit(1);
 	}
-	kept = malloc(sizeof(*kept));
-	record_keep(record, kept);
-	share->place[at % SHARE_PLACES] = kept;
-	return kept;
+	r = &share->records[share->count++];
+	r->sequence = record->body.sequence;
+	record_keep(record, &r->kept);
+	share->place[at % SHARE_PLACES] = share->count;
+	return share->count - 1;
 }
 
 static inline void record_share_init(struct record_share *share)
 {
-	*share = (struct record_share){ .place = calloc(SHARE_PLACES, sizeof(*share->place)) };
+	share->records = calloc(SHARE_PLACES / 2, sizeof(*share->records));
+	share->place = calloc(SHARE_PLACES, sizeof(*share->place));
+	share->count = 0;
 }
 
 /* Also of one that was never begun. */
 static inline void record_share_free(struct record_share *share)
 {
-	for (uint32_t i = 0; share->place && i < SHARE_PLACES; i++)
-		free(share->place[i]);
+	free(share->records);
 	free(share->place);
 }
 

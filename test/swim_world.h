@@ -57,6 +57,7 @@ struct world {
 	uint64_t delay_min, delay_max;
 	bool no_paths;         /* nobody finds paths by records */
 	struct record_share records; /* of all nodes; not begun: each keeps its own */
+	struct swim_identity *identities;
 	struct swim_store store;
 	enum swim_profile profile;
 	struct world_event *heap;
@@ -411,7 +412,11 @@ static inline void world_init(struct world *w, uint32_t n, uint64_t seed)
 static inline void world_share(struct world *w)
 {
 	record_share_init(&w->records);
-	w->store = (struct swim_store){ record_share_keep, &w->records };
+	w->identities = calloc(w->n, sizeof(*w->identities));
+	for (uint32_t i = 0; i < w->n; i++)
+		swim_identify(&w->nodes[i].key, &w->identities[i]);
+	w->store = (struct swim_store){ w->identities, w->records.records, record_share_keep,
+					&w->records };
 }
 
 static inline void world_free(struct world *w)
@@ -423,6 +428,7 @@ static inline void world_free(struct world *w)
 		free(w->nodes[i].dead_at);
 	}
 	record_share_free(&w->records);
+	free(w->identities);
 	free(w->nodes);
 	free(w->heap);
 	free(w->timers_memory);

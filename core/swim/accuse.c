@@ -10,6 +10,7 @@
 #include "swim/accuse.h"
 
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/rings.h"
 
 #include "crypto/curve.h"
@@ -35,19 +36,19 @@ static void words(uint8_t out[SIGNED_LEN], uint64_t subject, uint64_t sequence,
 
 void accuse_sign(const struct swim *s, uint32_t subject, struct signature *out)
 {
-	const struct member *m = &s->members[subject];
 	uint8_t message[SIGNED_LEN];
 
-	words(message, m->id, m->sequence, &s->members[s->cap].key);
+	words(message, slot_id(s, subject), slot_sequence(s, subject), &s->self.key);
 	ed25519_sign(out, message, sizeof(message), s->secret);
 }
 
 bool accuse_verify(const struct swim *s, uint32_t accuser, const struct accusation *a)
 {
+	const struct public_key *key = &slot_identity(s, accuser)->key;
 	uint8_t message[SIGNED_LEN];
 
-	words(message, a->subject, a->sequence, &s->members[accuser].key);
-	return ed25519_verify(&a->signature, message, sizeof(message), &s->members[accuser].key);
+	words(message, a->subject, a->sequence, key);
+	return ed25519_verify(&a->signature, message, sizeof(message), key);
 }
 
 bool accuse_small(const struct swim *s)
@@ -62,25 +63,26 @@ bool accuse_admissible(const struct swim *s, uint32_t accuser, uint32_t subject)
 
 void accuse_was_right(struct swim *s, uint32_t accuser, bool right)
 {
-	struct member *m = &s->members[accuser];
+	struct peer *p;
 
 	if (accuser == s->cap)
 		return;
-	if (instant_since(s->now, m->credit_since).ns > span_s(CREDIT_S).ns) {
-		m->credit_since = s->now;
-		m->was_right = m->was_wrong = 0;
+	p = peer_of(s, accuser);
+	if (instant_since(s->now, p->credit_since).ns > span_s(CREDIT_S).ns) {
+		p->credit_since = s->now;
+		p->was_right = p->was_wrong = 0;
 	}
-	if (right && m->was_right < UINT8_MAX)
-		m->was_right++;
-	if (!right && m->was_wrong < UINT8_MAX)
-		m->was_wrong++;
+	if (right && p->was_right < UINT8_MAX)
+		p->was_right++;
+	if (!right && p->was_wrong < UINT8_MAX)
+		p->was_wrong++;
 }
 
 bool accuse_believed(const struct swim *s, uint32_t accuser)
 {
-	const struct member *m = &s->members[accuser];
-	unsigned all = m->was_right + m->was_wrong;
+	const struct peer *p = peer_seen(s, accuser);
+	unsigned all = p->was_right + p->was_wrong;
 
-	return m->was_wrong <= LIES_ALLOWED || 5u * m->was_right >= all
-	       || instant_since(s->now, m->credit_since).ns > span_s(CREDIT_S).ns;
+	return p->was_wrong <= LIES_ALLOWED || 5u * p->was_right >= all
+	       || instant_since(s->now, p->credit_since).ns > span_s(CREDIT_S).ns;
 }

@@ -13,6 +13,7 @@
 
 #include "swim/accuse.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/probe.h"
 #include "swim/suspicion.h"
 
@@ -125,7 +126,7 @@ void gossip_record(struct swim *s, uint32_t slot)
 		drop_item(s, m->item - 1);
 	index = add_item(s, class, slot);
 	if (index != NONE)
-		m->item = index + 1;
+		m->item = (uint16_t)(index + 1);
 }
 
 void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser)
@@ -135,7 +136,7 @@ void gossip_accusation(struct swim *s, uint32_t subject, uint32_t accuser)
 	if (index == NONE)
 		return;
 	s->queue[index].accuser = accuser;
-	s->queue[index].sequence = s->members[subject].sequence;
+	s->queue[index].sequence = slot_sequence(s, subject);
 }
 
 void gossip_forget(struct swim *s, uint32_t slot)
@@ -203,7 +204,7 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 {
 	struct wire_header h = {
 		.type = (uint8_t)type, .flags = flags, .id = id,
-		.known = s->members[to].sequence,
+		.known = slot_sequence(s, to),
 		.count = scope_count(s, to), .list = scope_tag(s, s->cap, to),
 		.digest = scope_digest(s, to),
 	};
@@ -211,7 +212,7 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 
 	if (is_quiet(s))
 		h.flags |= WIRE_QUIET;
-	if (h.digest && s->members[to].digest == h.digest)
+	if (h.digest && peer_seen(s, to)->digest == h.digest)
 		h.flags |= WIRE_BRIEF;
 	*d = (struct draft){ .to = to, .scope = scope_with(s, to), .ok = memory != NULL };
 	d->bulk = type == WIRE_LIST || type == WIRE_BUCKETS || type == WIRE_SCOPE
@@ -244,7 +245,7 @@ bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 {
 	const struct record_kept *r = member_record(s, slot);
 
-	BUG_ON(!s->members[slot].sequence || !scope_has(&d->scope, slot));
+	BUG_ON(!slot_sequence(s, slot) || !scope_has(&d->scope, slot));
 	if (room(d) < WIRE_RECORD_HEADER + r->len || d->items == WIRE_ITEMS_MAX)
 		return false;
 	count_item(d);
@@ -252,7 +253,7 @@ bool draft_record(struct swim *s, struct draft *d, uint32_t slot)
 	d->records++;
 	if (slot == s->cap) {
 		d->own_in = true;
-		s->members[d->to].own_sent = s->now;
+		peer_of(s, d->to)->own_sent = s->now;
 	}
 	return true;
 }
@@ -265,9 +266,9 @@ size_t draft_room(const struct draft *d)
 bool draft_accusation(struct swim *s, struct draft *d, uint32_t subject, uint32_t accuser)
 {
 	struct accusation a = {
-		.subject = s->members[subject].id,
-		.sequence = s->members[subject].sequence,
-		.accuser = s->members[accuser].id,
+		.subject = slot_id(s, subject),
+		.sequence = slot_sequence(s, subject),
+		.accuser = slot_id(s, accuser),
 	};
 
 	if (!scope_has(&d->scope, subject) || !scope_has(&d->scope, accuser)
@@ -291,7 +292,7 @@ static bool is_void(const struct swim *s, const struct gossip_item *item)
 
 	if (item->class != GOSSIP_ACCUSATION)
 		return false;
-	return m->sequence != item->sequence || m->state == SWIM_LEFT || m->lost
+	return slot_sequence(s, item->slot) != item->sequence || m->state == SWIM_LEFT || m->lost
 	       || !suspicion_proof(s, item->slot, item->accuser, &signature);
 }
 
@@ -302,7 +303,7 @@ static bool is_idle_for(const struct swim *s, const struct draft *d, const struc
 	if (item->class == GOSSIP_ACCUSATION)
 		return item->accuser == d->to;
 	if (item->slot == s->cap)
-		return s->members[d->to].told >= s->members[s->cap].sequence;
+		return s->members[d->to].told;
 	return item->slot == d->to;
 }
 
@@ -385,13 +386,13 @@ static void take_queue(struct swim *s, struct draft *d)
 unsigned draft_piggyback(struct swim *s, struct draft *d)
 {
 	struct member *to = &s->members[d->to];
-	uint64_t own = s->members[s->cap].sequence;
-	struct instant again = instant_add(to->own_sent, span_ms(OWN_AGAIN_MS));
+	struct instant sent = peer_seen(s, d->to)->own_sent;
+	struct instant again = instant_add(sent, span_ms(OWN_AGAIN_MS));
 
 	if (!d->ok)
 		return 0;
-	if (to->told < own && !d->own_in
-	    && (!instant_is_set(to->own_sent) || instant_reached(again, s->now)))
+	if (!to->told && !d->own_in && slot_sequence(s, s->cap)
+	    && (!instant_is_set(sent) || instant_reached(again, s->now)))
 		draft_record(s, d, s->cap);
 	/* Who is accused, or was dead until now, hears it first, and can refute. */
 	if (to->was_dead || (to->state == SWIM_DEAD && !to->lost))
@@ -425,7 +426,7 @@ static void burst_to(struct swim *s, uint32_t slot)
 {
 	struct draft d;
 
-	if (!s->members[slot].list) {
+	if (!peer_seen(s, slot)->list) {
 		probe_ping(s, slot, 0); /* whom does it admit? */
 		return;
 	}
@@ -438,7 +439,7 @@ static void burst_to(struct swim *s, uint32_t slot)
 /* The reachable member that many places after us in the order of ids. */
 static uint32_t after_us(const struct swim *s, unsigned places)
 {
-	uint32_t at = member_from(s, s->members[s->cap].id);
+	uint32_t at = member_from(s, slot_id(s, s->cap));
 
 	for (uint32_t i = 1; i < s->known; i++) {
 		uint32_t slot = s->by_id[(at + i) % s->known];

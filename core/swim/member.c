@@ -13,6 +13,7 @@
  * for want of room; what happens to a member between two questions is told as its outcome. */
 #include "swim/member.h"
 
+#include "swim/peer.h"
 #include "swim/rings.h"
 #include "swim/scope.h"
 
@@ -33,15 +34,23 @@ uint64_t member_id(const struct public_key *key)
 	return load_be64(h.b);
 }
 
+void swim_identify(const struct public_key *key, struct swim_identity *out)
+{
+	out->key = *key;
+	out->id = member_id(key);
+	rings_place(out);
+}
+
 uint64_t member_share(const struct swim *s, uint32_t slot)
 {
 	const struct member *m = &s->members[slot];
+	uint64_t sequence = slot_sequence(s, slot);
 	uint8_t view[17];
 
-	if (!m->sequence)
+	if (!sequence)
 		return 0;
-	store_be64(view, m->id);
-	store_be64(view + 8, m->sequence);
+	store_be64(view, slot_id(s, slot));
+	store_be64(view + 8, sequence);
 	view[16] = m->state == SWIM_DEAD && !m->lost;
 	return siphash(view_key, view, sizeof(view));
 }
@@ -49,12 +58,11 @@ uint64_t member_share(const struct swim *s, uint32_t slot)
 /* Its share comes into the sums, or out of them (sign -1). */
 static void count_view(struct swim *s, uint32_t slot, int sign)
 {
-	const struct member *m = &s->members[slot];
 	uint64_t share = member_share(s, slot) * (uint64_t)(int64_t)sign;
 
 	s->digest += share;
-	s->bucket[m->id >> 56] += share;
-	scope_count_view(s, slot, share, m->sequence ? (uint32_t)sign : 0);
+	s->bucket[slot_id(s, slot) >> 56] += share;
+	scope_count_view(s, slot, share, slot_sequence(s, slot) ? (uint32_t)sign : 0);
 }
 
 static uint64_t list_hash(uint64_t id)
@@ -72,7 +80,7 @@ uint32_t member_from(const struct swim *s, uint64_t id)
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (s->members[s->by_id[mid]].id < id)
+		if (slot_id(s, s->by_id[mid]) < id)
 			low = mid + 1;
 		else
 			high = mid;
@@ -84,7 +92,7 @@ uint32_t member_find_id(const struct swim *s, uint64_t id)
 {
 	uint32_t at = member_from(s, id);
 
-	return at < s->known && s->members[s->by_id[at]].id == id ? s->by_id[at] : NONE;
+	return at < s->known && slot_id(s, s->by_id[at]) == id ? s->by_id[at] : NONE;
 }
 
 uint32_t member_find(const struct swim *s, const struct public_key *key)
@@ -92,11 +100,11 @@ uint32_t member_find(const struct swim *s, const struct public_key *key)
 	uint64_t id = member_id(key);
 
 	for (uint32_t at = member_from(s, id); at < s->known; at++) {
-		const struct member *m = &s->members[s->by_id[at]];
+		const struct swim_identity *i = slot_identity(s, s->by_id[at]);
 
-		if (m->id != id)
+		if (i->id != id)
 			break;
-		if (!memcmp(m->key.b, key->b, sizeof(key->b)))
+		if (!memcmp(i->key.b, key->b, sizeof(key->b)))
 			return s->by_id[at];
 	}
 	return NONE;
@@ -147,13 +155,14 @@ static void swap_near(struct swim *s, uint32_t a, uint32_t b)
 
 void member_set_list(struct swim *s, uint32_t slot, uint64_t list)
 {
-	struct member *m = &s->members[slot];
+	const struct member *m = &s->members[slot];
+	struct peer *p = peer_of(s, slot);
 
-	if (m->near && list && !m->list)
+	if (m->near && list && !p->list)
 		swap_near(s, m->near - 1, s->acquainted++);
-	else if (m->near && !list && m->list)
+	else if (m->near && !list && p->list)
 		swap_near(s, m->near - 1, --s->acquainted);
-	m->list = list;
+	p->list = list;
 }
 
 /* Brings `near` and the strangers in line with state and reachability. */
@@ -166,10 +175,10 @@ static void update_near(struct swim *s, uint32_t slot)
 	if (want && !m->near) {
 		s->near[s->near_count++] = slot;
 		m->near = s->near_count;
-		if (m->list)
+		if (peer_seen(s, slot)->list)
 			swap_near(s, m->near - 1, s->acquainted++);
 	} else if (!want && m->near) {
-		if (m->list)
+		if (peer_seen(s, slot)->list)
 			swap_near(s, m->near - 1, --s->acquainted);
 		swap_near(s, m->near - 1, --s->near_count);
 		m->near = 0;
@@ -189,7 +198,7 @@ static void change(struct swim *s, uint32_t slot, enum swim_state state, bool lo
 	s->lost += (lost ? 1u : 0u) - (m->lost ? 1u : 0u);
 	m->lost = lost;
 	m->state = (uint8_t)state;
-	m->since = s->now;
+	m->since = tick_of(s->now);
 	count_view(s, slot, 1);
 	s->counters.alive += (member_lives(m) ? 1u : 0u) - (lived ? 1u : 0u);
 	if (lived != member_lives(m))
@@ -218,24 +227,34 @@ void member_set_reachable(struct swim *s, uint32_t slot, bool yes)
 	update_near(s, slot);
 }
 
+/* Our record is new. */
+static void nobody_told(struct swim *s)
+{
+	for (uint32_t i = 0; i < s->known; i++)
+		s->members[s->by_id[i]].told = false;
+}
+
 void member_store(struct swim *s, uint32_t slot, const struct record *record)
 {
-	struct member *m = &s->members[slot];
+	uint64_t before = slot_sequence(s, slot);
 
-	BUG_ON(record->body.sequence < m->sequence || !record->body.sequence);
+	BUG_ON(record->body.sequence < before || !record->body.sequence);
 	count_view(s, slot, -1);
-	if (!m->sequence)
+	if (!before)
 		s->records_held++;
-	if (!m->sequence && slot != s->cap)
+	if (!before && slot != s->cap)
 		rings_add(s, slot);
-	m->sequence = record->body.sequence;
-	if (s->store)
-		s->shared[slot] = s->store->keep(s->store->ctx, record);
-	else
-		record_keep(record, &s->records[slot]);
+	if (s->store) {
+		s->shared[slot] = s->store->keep(s->store->ctx, record) + 1;
+	} else {
+		s->records[slot].sequence = record->body.sequence;
+		record_keep(record, &s->records[slot].kept);
+	}
 	count_view(s, slot, 1);
 	if (slot != s->cap)
 		member_fact(s, slot, FACT_RECORD);
+	else
+		nobody_told(s);
 }
 
 void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
@@ -244,13 +263,17 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 	uint32_t at;
 
 	BUG_ON(slot > s->cap || m->used || member_find(s, key) != NONE);
-	*m = (struct member){ .key = *key, .id = member_id(key), .by = NONE, .used = true };
-	m->since = s->now;
-	at = member_from(s, m->id);
+	*m = (struct member){ .since = tick_of(s->now), .used = true };
+	if (slot == s->cap)
+		swim_identify(key, &s->self);
+	else if (!s->store)
+		swim_identify(key, &s->own_identities[slot]);
+	BUG_ON(memcmp(slot_identity(s, slot)->key.b, key->b, sizeof(key->b)) != 0);
+	at = member_from(s, slot_id(s, slot));
 	memmove(s->by_id + at + 1, s->by_id + at, (s->known - at) * sizeof(*s->by_id));
 	s->by_id[at] = slot;
 	s->known++;
-	s->list += list_hash(m->id);
+	s->list += list_hash(slot_id(s, slot));
 	if (slot == s->cap)
 		rings_add(s, slot);
 }
@@ -258,7 +281,7 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 void member_remove(struct swim *s, uint32_t slot)
 {
 	struct member *m = &s->members[slot];
-	uint32_t at = member_from(s, m->id);
+	uint32_t at = member_from(s, slot_id(s, slot));
 
 	BUG_ON(slot >= s->cap || !m->used);
 	member_set_reachable(s, slot, false);
@@ -266,11 +289,16 @@ void member_remove(struct swim *s, uint32_t slot)
 		change(s, slot, SWIM_UNKNOWN, false);
 	count_view(s, slot, -1);
 	scope_forget(s, slot);
-	s->list -= list_hash(m->id);
-	if (m->sequence) {
+	s->list -= list_hash(slot_id(s, slot));
+	if (slot_sequence(s, slot)) {
 		s->records_held--;
 		rings_remove(s, slot);
 	}
+	if (s->store)
+		s->shared[slot] = 0;
+	else
+		s->records[slot].sequence = 0;
+	peer_forget(s, slot);
 	s->lists_due -= m->list_due;
 	unlink_fact(s, slot);
 	while (s->by_id[at] != slot)

@@ -4,8 +4,16 @@
 
 #include "swim/state.h"
 
+static inline const struct swim_identity *slot_identity(const struct swim *s, uint32_t slot)
+{
+	return slot == s->cap ? &s->self : &s->identities[slot];
+}
 /* The 8 bytes that stand for a key in lists and accusations: the first of BLAKE3(key). */
 uint64_t member_id(const struct public_key *key);
+static inline uint64_t slot_id(const struct swim *s, uint32_t slot)
+{
+	return slot_identity(s, slot)->id;
+}
 void member_add(struct swim *s, uint32_t slot, const struct public_key *key);
 void member_remove(struct swim *s, uint32_t slot);
 /* NONE when not admitted; s->cap: this node. */
@@ -28,10 +36,17 @@ void member_set_list(struct swim *s, uint32_t slot, uint64_t list);
 void member_set_reachable(struct swim *s, uint32_t slot, bool yes);
 /* Stores a record of at least the sequence that is stored. */
 void member_store(struct swim *s, uint32_t slot, const struct record *record);
+/* Of the stored record; never falls; 0: none. */
+static inline uint64_t slot_sequence(const struct swim *s, uint32_t slot)
+{
+	if (!s->store)
+		return s->records[slot].sequence;
+	return s->shared[slot] ? s->store->records[s->shared[slot] - 1].sequence : 0;
+}
 /* The stored one; only where the sequence is not 0. Valid until the next member_store. */
 static inline const struct record_kept *member_record(const struct swim *s, uint32_t slot)
 {
-	return s->store ? s->shared[slot] : &s->records[slot];
+	return s->store ? &s->store->records[s->shared[slot] - 1].kept : &s->records[slot].kept;
 }
 /* The wish to be told: FACT_* bits; s->cap: this node. */
 void member_fact(struct swim *s, uint32_t slot, uint8_t bits);

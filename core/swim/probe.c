@@ -50,13 +50,13 @@ static uint32_t next_target(struct swim *s)
 		return s->targets[s->probe_turn++ % RINGS];
 	for (unsigned i = 0; i < s->target_count; i++) {
 		uint32_t slot = s->targets[i];
-		uint64_t far = s->members[slot].id - s->probe_after - 1;
+		uint64_t far = slot_id(s, slot) - s->probe_after - 1;
 
-		if (best == NONE || far < s->members[best].id - s->probe_after - 1)
+		if (best == NONE || far < slot_id(s, best) - s->probe_after - 1)
 			best = slot;
 	}
 	if (best != NONE)
-		s->probe_after = s->members[best].id;
+		s->probe_after = slot_id(s, best);
 	return best;
 }
 
@@ -83,6 +83,14 @@ bool probe_running(const struct swim *s, uint32_t slot)
 	return false;
 }
 
+struct instant probe_began(const struct swim *s, uint32_t slot)
+{
+	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
+		if (s->probes[i].used && s->probes[i].slot == slot)
+			return s->probes[i].started;
+	return INSTANT_ZERO;
+}
+
 static void end(struct swim *s, struct probe *p)
 {
 	p->used = false;
@@ -102,11 +110,12 @@ void probe_ping(struct swim *s, uint32_t to, uint32_t id)
 
 static void send_ping_req(struct swim *s, uint32_t to, const struct probe *p)
 {
+	const struct public_key *target = &slot_identity(s, p->slot)->key;
 	struct draft d;
 
 	draft_begin(s, &d, to, WIRE_PING_REQ, 0, p->id);
 	if (d.ok)
-		wr_bytes(&d.w, s->members[p->slot].key.b, sizeof(s->members[p->slot].key.b));
+		wr_bytes(&d.w, target->b, sizeof(target->b));
 	draft_items(&d);
 	draft_piggyback(s, &d);
 	draft_send(s, &d);
@@ -175,7 +184,7 @@ bool probe_start(struct swim *s, uint32_t slot)
 		p->id = (uint32_t)rng_u64(&s->rng) | 1;
 		p->started = s->now;
 		p->ends = instant_add(s->now, stretched(s, s->profile->fail_ms));
-		s->members[slot].probed = s->now;
+		suspicion_probed(s, slot, s->now);
 		s->probe_count++;
 		step(s, p);
 		return true;
@@ -236,7 +245,7 @@ static void fail(struct swim *s, struct probe *p)
 		suspicion_untold(s, slot);
 		return;
 	}
-	suspicion_own(s, slot);
+	suspicion_own(s, slot, started);
 }
 
 void probe_drop(struct swim *s, uint32_t slot)

@@ -7,6 +7,8 @@
 /* False when too many run. Does nothing, and is true, when one to this member runs. */
 bool probe_start(struct swim *s, uint32_t slot);
 bool probe_running(const struct swim *s, uint32_t slot);
+/* When the one that runs began; INSTANT_ZERO: none runs. */
+struct instant probe_began(const struct swim *s, uint32_t slot);
 /* One ping, outside of any probe when id is 0. */
 void probe_ping(struct swim *s, uint32_t to, uint32_t id);
 /* A sign of life, from itself or by a helper: what runs has succeeded. */

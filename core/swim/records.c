@@ -16,6 +16,7 @@
 #include "swim/accuse.h"
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/probe.h"
 #include "swim/suspicion.h"
 #include "swim/sync.h"
@@ -24,7 +25,7 @@
 
 #define VERIFY_PER_SECOND 200u /* signatures, for each sender */
 #define VERIFY_BURST 1024u
-#define ACCEPT_PER_SECOND 4u   /* records, about each subject */
+#define ACCEPT_TICKS 4u        /* from one record about a subject to the next */
 #define ACCEPT_BURST 16u
 #define OWN_EACH_S 5u
 #define OWN_BURST 4u
@@ -57,15 +58,15 @@ void records_tick(struct swim *s)
 	if (!s->own_pending || !instant_reached(s->own_at, s->now))
 		return;
 	s->own_pending = false;
-	if (s->own_newer >= s->members[s->cap].sequence)
+	if (s->own_newer >= slot_sequence(s, s->cap))
 		want_higher(s, s->own_newer, s->own_by);
 }
 
 static void refute(struct swim *s, uint32_t by)
 {
-	if (s->own_newer < s->members[s->cap].sequence && s->health < HEALTH_MAX)
+	if (s->own_newer < slot_sequence(s, s->cap) && s->health < HEALTH_MAX)
 		s->health++;
-	want_higher(s, s->members[s->cap].sequence, by);
+	want_higher(s, slot_sequence(s, s->cap), by);
 }
 
 static void take_own(struct swim *s, uint32_t from, const struct record_claim *claim)
@@ -73,15 +74,15 @@ static void take_own(struct swim *s, uint32_t from, const struct record_claim *c
 	const struct record_kept *own = member_record(s, s->cap);
 	struct record record;
 
-	if (claim->body.sequence < s->members[s->cap].sequence) {
+	if (claim->body.sequence < slot_sequence(s, s->cap)) {
 		s->counters.drop_stale++;
 		sync_give(s, from, s->cap);
 		return;
 	}
-	if (claim->body.sequence == s->members[s->cap].sequence && claim->len == own->len
+	if (claim->body.sequence == slot_sequence(s, s->cap) && claim->len == own->len
 	    && !memcmp(claim->wire, own->wire, own->len))
 		return;
-	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+	if (!bucket_take(&peer_of(s, from)->verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST))
 		s->counters.drop_rate++;
 	else if (!record_verify(claim, &record))
@@ -104,7 +105,6 @@ static void settle_state(struct swim *s, uint32_t slot, const struct record_body
 		return;
 	}
 	s->counters.refutations += m->state == SWIM_SUSPECT;
-	m->by = NONE;
 	m->was_dead = false; /* it has refuted: no need to tell it */
 	member_set_state(s, slot, SWIM_ALIVE);
 }
@@ -115,17 +115,31 @@ static bool is_joining(const struct swim *s)
 	       && instant_since(s->now, s->joined).ns < span_ms(JOINING_MS).ns;
 }
 
+static bool may_accept(const struct swim *s, struct member *m)
+{
+	uint32_t now = tick_of(s->now);
+
+	if (m->accept_full < now)
+		m->accept_full = now;
+	if (m->accept_full - now > (ACCEPT_BURST - 1) * ACCEPT_TICKS)
+		return false;
+	m->accept_full += ACCEPT_TICKS;
+	return true;
+}
+
 static void accept(struct swim *s, uint32_t slot, const struct record *record, uint32_t from,
 		   bool bulk)
 {
-	struct member *m = &s->members[slot];
+	uint64_t sequence = slot_sequence(s, slot);
 
-	if (record->body.sequence == m->sequence) {
-		if (m->conflict != m->sequence) {
+	if (record->body.sequence == sequence) {
+		struct peer *p = peer_of(s, slot);
+
+		if (p->conflict != sequence) {
 			s->counters.conflicts++;
 			member_fact(s, slot, FACT_CONFLICT);
 		}
-		m->conflict = m->sequence;
+		p->conflict = sequence;
 		sync_give(s, from, slot);
 		if (memcmp(record->wire, member_record(s, slot)->wire, MAX_RECORD) > 0)
 			return;
@@ -141,7 +155,7 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 {
 	struct record_claim claim;
 	struct record record;
-	struct member *m;
+	uint64_t held;
 	uint32_t slot;
 
 	BUG_ON(!record_decode(wire, &claim)); /* wire_decode saw to it */
@@ -155,16 +169,16 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 		take_own(s, from, &claim);
 		return;
 	}
-	m = &s->members[slot];
-	if (claim.body.sequence < m->sequence) {
+	held = slot_sequence(s, slot);
+	if (claim.body.sequence < held) {
 		s->counters.drop_stale++;
 		sync_give(s, from, slot);
 		return;
 	}
-	if (claim.body.sequence == m->sequence && claim.len == member_record(s, slot)->len
+	if (claim.body.sequence == held && claim.len == member_record(s, slot)->len
 	    && !memcmp(claim.wire, member_record(s, slot)->wire, claim.len))
 		return;
-	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+	if (!bucket_take(&peer_of(s, from)->verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST)) {
 		s->counters.drop_rate++;
 		return;
@@ -173,7 +187,7 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 		s->counters.drop_signature++;
 		return;
 	}
-	if (!bucket_take(&m->accept_full, s->now, per_second(ACCEPT_PER_SECOND), ACCEPT_BURST)) {
+	if (!may_accept(s, &s->members[slot])) {
 		s->counters.drop_rate++;
 		return;
 	}
@@ -183,7 +197,7 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 /* Whether the accuser signed it; the work that a sender causes is bounded. */
 static bool is_signed(struct swim *s, uint32_t from, uint32_t accuser, const struct accusation *a)
 {
-	if (!bucket_take(&s->members[from].verify_full, s->now, per_second(VERIFY_PER_SECOND),
+	if (!bucket_take(&peer_of(s, from)->verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST)) {
 		s->counters.drop_rate++;
 		return false;
@@ -200,10 +214,10 @@ void records_accused(struct swim *s, uint32_t from, const struct accusation *a)
 
 	if (slot == NONE || accuser == NONE) {
 		s->counters.drop_not_admitted++;
-	} else if (a->sequence < s->members[slot].sequence) {
+	} else if (a->sequence < slot_sequence(s, slot)) {
 		s->counters.drop_stale++;
 		sync_give(s, from, slot);
-	} else if (a->sequence > s->members[slot].sequence) {
+	} else if (a->sequence > slot_sequence(s, slot)) {
 		sync_ask(s, from, a->subject);
 	} else if (accuser == s->cap || accuser == slot) {
 		return;
@@ -241,7 +255,8 @@ void records_heard(struct swim *s, uint32_t slot)
 {
 	struct member *m = &s->members[slot];
 
-	m->heard = s->heard = s->quiet_since = s->now;
+	m->heard = tick_of(s->now);
+	s->heard = s->quiet_since = s->now;
 	take_back_lost(s);
 	probe_success(s, slot);
 	if (m->state == SWIM_DEAD)

@@ -2,8 +2,7 @@
  *
  * A member's place on ring r is SipHash(id || r), so everybody who knows the same members sees the
  * same circles, and nobody can choose his neighbours but by grinding keys for one ring at a
- * time. Places are computed when they are compared, which is some 20 hashes for a search among a
- * million: 4 bytes a ring and member, instead of 12. */
+ * time. */
 #include "swim/rings.h"
 
 #include "swim/member.h"
@@ -16,13 +15,20 @@
 static const uint8_t ring_key[16] = { 'm', 'e', 's', 'h', 'g', 'u', 'a', 'r', 'd', ' ',
 				      'r', 'i', 'n', 'g', ' ', '1' };
 
-static uint64_t place(const struct swim *s, uint32_t slot, unsigned ring)
+void rings_place(struct swim_identity *identity)
 {
 	uint8_t in[9];
 
-	store_be64(in, s->members[slot].id);
-	in[8] = (uint8_t)ring;
-	return siphash(ring_key, in, sizeof(in));
+	store_be64(in, identity->id);
+	for (unsigned ring = 0; ring < RINGS; ring++) {
+		in[8] = (uint8_t)ring;
+		identity->place[ring] = siphash(ring_key, in, sizeof(in));
+	}
+}
+
+static uint64_t place(const struct swim *s, uint32_t slot, unsigned ring)
+{
+	return slot_identity(s, slot)->place[ring];
 }
 
 static uint32_t *ring_of(const struct swim *s, unsigned ring)

@@ -4,6 +4,8 @@
 
 #include "swim/state.h"
 
+/* Fills in the places of an id. */
+void rings_place(struct swim_identity *identity);
 /* A member with a record, or this node, comes and goes. */
 void rings_add(struct swim *s, uint32_t slot);
 void rings_remove(struct swim *s, uint32_t slot);

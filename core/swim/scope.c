@@ -21,6 +21,7 @@
 
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/sync.h"
 
 #include "crypto/hash.h"
@@ -40,8 +41,8 @@
 
 static void direction(uint8_t key[16], const struct swim *s, uint32_t from, uint32_t to)
 {
-	store_be64(key, s->members[from].id);
-	store_be64(key + 8, s->members[to].id);
+	store_be64(key, slot_id(s, from));
+	store_be64(key + 8, slot_id(s, to));
 }
 
 uint64_t scope_tag(const struct swim *s, uint32_t from, uint32_t to)
@@ -66,7 +67,9 @@ uint64_t scope_print(const struct swim *s, uint32_t from, uint32_t to, uint64_t 
 
 static bool is_equal(const struct swim *s, uint32_t peer)
 {
-	return s->members[peer].list && s->members[peer].list == scope_tag(s, peer, s->cap);
+	uint64_t list = peer_seen(s, peer)->list;
+
+	return list && list == scope_tag(s, peer, s->cap);
 }
 
 static struct scope *find(const struct swim *s, uint32_t peer)
@@ -83,13 +86,13 @@ static uint64_t *bits_of(const struct swim *s, const struct scope *x)
 
 static bool is_complete(const struct swim *s, const struct scope *x)
 {
-	return x->complete && x->list == s->members[x->peer].list && x->ours == s->list;
+	return x->complete && x->list == peer_seen(s, x->peer)->list && x->ours == s->list;
 }
 
 struct scope_view scope_with(const struct swim *s, uint32_t peer)
 {
 	struct scope_view v = { .self = s->cap, .peer = peer, .all = is_equal(s, peer) };
-	struct scope *x = v.all || !s->members[peer].list ? NULL : find(s, peer);
+	struct scope *x = v.all || !peer_seen(s, peer)->list ? NULL : find(s, peer);
 
 	if (x) {
 		x->used = s->now;
@@ -114,7 +117,7 @@ bool scope_lacks(const struct swim *s, uint32_t peer, uint32_t slot)
 
 uint64_t scope_digest(const struct swim *s, uint32_t peer)
 {
-	uint64_t tags = s->members[peer].list + scope_tag(s, s->cap, peer);
+	uint64_t tags = peer_seen(s, peer)->list + scope_tag(s, s->cap, peer);
 	const struct scope *x = find(s, peer);
 
 	if (is_equal(s, peer))
@@ -142,7 +145,7 @@ void scope_buckets(const struct swim *s, uint32_t peer, uint64_t out[WIRE_BUCKET
 	memset(out, 0, sizeof(s->bucket));
 	for (uint32_t i = 0; i < s->known; i++)
 		if (scope_has(&v, s->by_id[i]))
-			out[s->members[s->by_id[i]].id >> 56] += member_share(s, s->by_id[i]);
+			out[slot_id(s, s->by_id[i]) >> 56] += member_share(s, s->by_id[i]);
 }
 
 /* --- what both admit */
@@ -155,7 +158,7 @@ static void set_bit(struct swim *s, struct scope *x, uint32_t slot)
 		return;
 	*word |= bit;
 	x->digest += member_share(s, slot);
-	x->count += s->members[slot].sequence != 0;
+	x->count += slot_sequence(s, slot) != 0;
 }
 
 static void clear_bits(struct swim *s, struct scope *x)
@@ -208,14 +211,16 @@ static struct scope *scope_of(struct swim *s, uint32_t peer)
 		return x;
 	*x = (struct scope){ .peer = peer, .used = s->now };
 	clear_bits(s, x);
-	s->members[peer].scope = (uint32_t)(x - s->scopes) + 1;
+	s->members[peer].scope = (uint16_t)(x - s->scopes + 1);
 	return x;
 }
 
 void scope_reset(struct swim *s, uint32_t peer)
 {
+	if (!s->members[peer].peer)
+		return;
 	member_set_list(s, peer, 0);
-	s->members[peer].digest = 0;
+	peer_of(s, peer)->digest = 0;
 }
 
 void scope_forget(struct swim *s, uint32_t slot)
@@ -252,7 +257,7 @@ static void ask(struct swim *s, uint32_t peer)
 	if (!x || is_complete(s, x) || (instant_is_set(x->ask_at)
 					&& !instant_reached(x->ask_at, s->now)))
 		return;
-	if (x->list != s->members[peer].list || x->ours != s->list || x->complete) {
+	if (x->list != peer_seen(s, peer)->list || x->ours != s->list || x->complete) {
 		x->got = 0;
 		x->complete = false;
 	}
@@ -273,41 +278,41 @@ static void learn(struct swim *s, uint32_t peer, uint64_t list)
 /* A brief header has no tag, but its digest has: ours, or the one we had of it before. */
 static void guess(struct swim *s, uint32_t from, const struct wire_header *h)
 {
-	struct member *m = &s->members[from];
+	struct peer *p = peer_of(s, from);
 	const struct scope *x = find(s, from);
 	uint64_t tags[2] = { scope_tag(s, from, s->cap), x ? x->list : 0 };
 
-	for (unsigned i = 0; i < 2 && !m->list && h->digest; i++) {
-		m->list = tags[i];
-		if (m->list && scope_digest(s, from) == h->digest) {
-			m->list = 0;
+	for (unsigned i = 0; i < 2 && !p->list && h->digest; i++) {
+		p->list = tags[i];
+		if (p->list && scope_digest(s, from) == h->digest) {
+			p->list = 0;
 			learn(s, from, tags[i]);
 			return;
 		}
-		m->list = 0;
+		p->list = 0;
 	}
 }
 
 bool scope_heard(struct swim *s, uint32_t from, struct wire_header *h)
 {
-	struct member *m = &s->members[from];
+	const struct peer *p = peer_of(s, from);
 	uint64_t ours;
 
 	if (h->flags & WIRE_BRIEF)
 		guess(s, from, h);
-	else if (h->list && h->list != m->list)
+	else if (h->list && h->list != p->list)
 		learn(s, from, h->list);
-	if (m->list && !is_equal(s, from))
+	if (p->list && !is_equal(s, from))
 		ask(s, from);
-	else if (m->list && find(s, from))
+	else if (p->list && find(s, from))
 		release(s, find(s, from));
 	if (!(h->flags & WIRE_BRIEF))
 		return true;
 	ours = scope_digest(s, from);
-	h->count = m->count;
+	h->count = p->count;
 	if (!ours || h->digest != ours)
 		return false;
-	h->known = s->members[s->cap].sequence;
+	h->known = slot_sequence(s, s->cap);
 	h->count = scope_count(s, from);
 	return true;
 }
@@ -317,7 +322,7 @@ void scope_asked(struct swim *s, uint32_t from, const struct wire_message *m)
 	uint32_t at = m->position;
 
 	if (at >= s->known || !sync_budget_left(s)
-	    || !bucket_take(&s->members[from].scope_full, s->now,
+	    || !bucket_take(&peer_of(s, from)->scope_full, s->now,
 			    (struct span){ 1000000000u / ANSWERS_PER_SECOND }, ANSWERS_BURST)) {
 		s->counters.drop_rate++;
 		return;
@@ -331,7 +336,7 @@ void scope_asked(struct swim *s, uint32_t from, const struct wire_message *m)
 		wr_be32(&d.w, s->known);
 		wr_u8(&d.w, (uint8_t)n);
 		for (uint32_t i = at; i < at + n; i++)
-			wr_be64(&d.w, scope_print(s, s->cap, from, s->members[s->by_id[i]].id));
+			wr_be64(&d.w, scope_print(s, s->cap, from, slot_id(s, s->by_id[i])));
 		draft_items(&d);
 		draft_send(s, &d);
 		at += n;
@@ -373,7 +378,7 @@ static void match(struct swim *s, struct scope *x, struct bytes prints)
 	for (uint32_t i = 0; i < s->known; i++) {
 		uint32_t slot = s->by_id[i];
 
-		if (has_print(&table, scope_print(s, x->peer, s->cap, s->members[slot].id)))
+		if (has_print(&table, scope_print(s, x->peer, s->cap, slot_id(s, slot))))
 			set_bit(s, x, slot);
 	}
 }
@@ -384,7 +389,7 @@ void scope_take(struct swim *s, uint32_t from, const struct wire_message *m)
 	uint32_t n = (uint32_t)(m->prints.len / WIRE_PRINT);
 
 	if (!x || (m->h.flags & WIRE_BRIEF) || x->complete || m->position != x->got
-	    || !bucket_take(&s->members[from].parts_full, s->now,
+	    || !bucket_take(&peer_of(s, from)->parts_full, s->now,
 			    (struct span){ 1000000000u / PARTS_PER_SECOND }, PARTS_BURST)) {
 		s->counters.drop_rate++;
 		return;

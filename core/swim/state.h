@@ -4,14 +4,16 @@
  * the contract gives none, and what has to be sent is then left to the next tick (leave() in
  * swim.c makes its deadline).
  *
- * Memory per member: a struct member, a struct record_kept (8 bytes where a simulator shares the
- * records of its nodes) and indexes of 32 bits. Everything lies in one block, in arrays by slot,
- * touched only as slots are used.
+ * Memory per member: a struct member, a struct swim_identity, a struct swim_record (4 bytes for
+ * both where a simulator's nodes share them) and indexes of 32 bits; a struct peer for each of
+ * the PEER_MAX that we talk with. Everything lies in one block, in arrays by slot, touched only as
+ * slots are used.
  */
 #ifndef SWIM_STATE_H
 #define SWIM_STATE_H
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "base/pool.h"
 #include "swim/swim.h"
 #include "swim/wire.h"
@@ -42,7 +44,7 @@ struct profile {
 #define ACCUSERS 4u              /* K + 1: remembered for each subject, and relayed */
 #define SUSPICION_MAX 1024u
 #define TARGETS_ALL 32u          /* up to so many others everybody probes everybody */
-#define RINGS 4u                 /* beyond it, the successor on each of these rings */
+#define RINGS SWIM_RINGS         /* beyond it, the successor on each of these rings */
 #define LOOKERS 2u               /* so many before a member on each ring look at once */
 #define WATCHERS 4u              /* and so many may accuse it */
 #define QUEUE_MAX 4096u
@@ -50,52 +52,47 @@ struct profile {
 #define JOB_MAX 64u
 #define JOBS_PER_PEER 32u
 #define LISTS_AT_ONCE 4u
-#define SCOPE_MAX 256u          /* peers whose list is not ours */
+#define SCOPE_MAX 256u           /* peers whose list is not ours */
+#define PEER_MAX 512u            /* members that we talk with */
 
+/* What everybody is to us, whom we admit: 32 bytes, so that ten thousand of them are cheap. The key
+ * is in slot_identity(), the record in member_record(), what we hold of those that we talk with in
+ * peer.h. */
 struct member {
-	struct public_key key;
-	uint64_t id;                /* index only: the full key decides */
-	uint64_t sequence;          /* of the stored record; never falls; 0: none */
-	uint64_t conflict;          /* the sequence that a conflict was told of */
-	uint64_t told;              /* sequence of our record that it said it holds */
-	uint64_t digest;            /* of the view that we share, as it last said; 0: unknown */
-	uint64_t list;              /* tag of whom it admits, as it last said; 0: unknown */
-	uint32_t count;
-	uint32_t by;                /* first accuser; NONE: we */
-	struct instant since;       /* of state */
-	struct instant heard;       /* from itself */
-	struct instant probed;      /* last probe of ours began */
-	struct instant listed;      /* last LIST of ours to it began */
-	struct instant own_sent;    /* our record went to it */
-	struct instant credit_since;
-	/* token buckets: the instant at which each is full again */
-	struct instant verify_full; /* signatures checked for it as a sender */
-	struct instant accept_full; /* records accepted about it */
-	struct instant answer_full; /* records and wants sent to it unasked */
-	struct instant accuse_full; /* members that its lists make us look at */
-	struct instant heed_full;   /* accusations heeded of it as an accuser */
-	struct instant scope_full;  /* SCOPE_ASKs of it answered */
-	struct instant parts_full;  /* SCOPEs of it taken in */
+	uint32_t since;             /* ticks; of state */
+	uint32_t heard;             /* ticks; from itself; 0: never */
+	uint32_t accept_full;       /* ticks; token bucket: records accepted about it */
 	uint32_t near;              /* index in s->near plus 1 */
-	uint32_t scope;             /* index in s->scopes plus 1 */
-	uint32_t suspicion;         /* index in s->suspicions plus 1 */
-	uint32_t item;              /* of its record in the queue plus 1 */
 	uint32_t fact_next;         /* list of members with facts; slot plus 1 */
-	uint8_t facts;              /* bits FACT_* */
-	uint8_t was_right, was_wrong; /* accusations of others, since credit_since */
+	uint16_t peer;              /* index in s->peers plus 1 */
+	uint16_t scope;             /* index in s->scopes plus 1 */
+	uint16_t suspicion;         /* index in s->suspicions plus 1 */
+	uint16_t item;              /* of its record in the queue plus 1 */
 	uint8_t state;              /* enum swim_state */
 	uint8_t reported;           /* the state that the last fact told */
-	uint8_t list_wait;          /* exponent of the wait before the next LIST */
-	bool used;
-	bool reachable;
-	bool was_dead;              /* and does not know it yet */
-	bool estranged;             /* was dead, and its view not seen equal to ours since */
-	bool list_due;
-	bool list_first;            /* LIST wanted as soon as we know what it admits */
-	bool lost;                  /* dead only because we heard nobody at all */
-	bool stranger;              /* reachable, and no record of it yet */
-	bool in_facts;
+	uint8_t facts;              /* bits FACT_* */
+	bool used : 1;
+	bool reachable : 1;
+	bool was_dead : 1;          /* and does not know it yet */
+	bool estranged : 1;         /* was dead, and its view not seen equal to ours since */
+	bool lost : 1;              /* dead only because we heard nobody at all */
+	bool stranger : 1;          /* reachable, and no record of it yet */
+	bool in_facts : 1;
+	bool told : 1;              /* it has said that it holds our record */
+	bool list_due : 1;
+	bool list_first : 1;        /* LIST wanted as soon as we know what it admits */
 };
+
+/* Sixteenths of a second on the boot clock: a word of them is eight years. */
+#define TICK_NS 62500000u
+static inline uint32_t tick_of(struct instant t)
+{
+	return (uint32_t)(t.ns / TICK_NS);
+}
+static inline struct instant instant_of(uint32_t tick)
+{
+	return (struct instant){ (uint64_t)tick * TICK_NS };
+}
 
 enum { FACT_RECORD = 1, FACT_CONFLICT = 2, FACT_STATE = 4, FACT_OWN = 8, FACT_PATH = 16 };
 
@@ -125,6 +122,8 @@ struct errand {
 
 struct suspicion {
 	uint32_t slot;
+	uint32_t by;                /* first accuser; NONE: we */
+	struct instant probed;      /* last probe of ours began */
 	bool own;                   /* our own probes failed: the member is SUSPECT */
 	bool looked;                /* a probe was started for it */
 	bool relayed;               /* accusations are passed on */
@@ -187,10 +186,16 @@ struct swim {
 	struct swim_counters counters;
 
 	struct member *members;     /* cap + 1 */
-	/* cap + 1 of one of these, valid where member.sequence is not 0: member_record() */
-	const struct swim_store *store; /* NULL: the records are ours */
-	struct record_kept *records;
-	const struct record_kept **shared;
+	struct swim_identity self;
+	const struct swim_identity *identities; /* slot_identity(); by slot */
+	struct swim_identity *own_identities; /* the same, where they are ours */
+	/* cap + 1 of one of these: member_record() */
+	const struct swim_store *store; /* NULL: identities and records are ours */
+	struct swim_record *records; /* sequence 0: none */
+	uint32_t *shared;           /* index in store->records plus 1 */
+	struct pool peer_pool;
+	struct peer *peers;
+	struct list peers_by_use;   /* the one used longest ago first */
 	uint32_t *by_id;            /* slots, this node's with them, by rising id (and slot) */
 	uint32_t known;             /* entries of by_id */
 	uint32_t *rings;            /* RINGS times cap + 1 slots, sorted by place */

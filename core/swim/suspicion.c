@@ -28,6 +28,7 @@
 #include "swim/accuse.h"
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/probe.h"
 #include "swim/rings.h"
 
@@ -88,7 +89,7 @@ static bool give_up_proof(struct swim *s)
 	return false;
 }
 
-static struct suspicion *make(struct swim *s, uint32_t slot)
+static struct suspicion *make(struct swim *s, uint32_t slot, uint32_t by)
 {
 	uint32_t index = pool_get(&s->suspicion_pool);
 
@@ -98,9 +99,10 @@ static struct suspicion *make(struct swim *s, uint32_t slot)
 		s->counters.drop_rate++;
 		return NULL;
 	}
-	s->suspicions[index] = (struct suspicion){ .slot = slot };
+	s->suspicions[index] = (struct suspicion){ .slot = slot, .by = by };
 	s->suspicions[index].heard = s->suspicions[index].since = s->now;
-	s->members[slot].suspicion = index + 1;
+	s->suspicions[index].probed = probe_began(s, slot);
+	s->members[slot].suspicion = (uint16_t)(index + 1);
 	if (!s->suspected++)
 		s->suspected_since = s->now;
 	return &s->suspicions[index];
@@ -134,7 +136,7 @@ static struct span again(const struct swim *s)
  * began. */
 static void schedule(struct swim *s, struct suspicion *x)
 {
-	struct instant probe = instant_add(s->members[x->slot].probed, again(s));
+	struct instant probe = instant_add(x->probed, again(s));
 
 	if (!instant_before(s->now, probe))
 		probe = instant_add(s->now, span_ms(LOOK_AGAIN_MS));
@@ -195,10 +197,10 @@ bool suspicion_put_proof(struct swim *s, struct draft *d, uint32_t slot)
 /* The accuser is late and not sure yet: we have been through that. */
 static void agree(struct swim *s, uint32_t slot, uint32_t accuser)
 {
+	struct peer *p = peer_of(s, accuser);
 	struct draft d;
 
-	if (!bucket_take(&s->members[accuser].answer_full, s->now, span_ms(1000 / AGREE_PER_SECOND),
-			 AGREE_BURST))
+	if (!bucket_take(&p->answer_full, s->now, span_ms(1000 / AGREE_PER_SECOND), AGREE_BURST))
 		return;
 	draft_begin(s, &d, accuser, WIRE_ITEMS, 0, 0);
 	draft_items(&d);
@@ -234,13 +236,12 @@ void suspicion_look(struct swim *s, uint32_t slot, uint32_t from)
 	struct suspicion *x = find(s, slot);
 
 	if (x || our_turn(s, slot) != AT_ONCE
-	    || !bucket_take(&s->members[from].accuse_full, s->now, span_ms(HINT_EACH_MS),
+	    || !bucket_take(&peer_of(s, from)->accuse_full, s->now, span_ms(HINT_EACH_MS),
 			    HINT_BURST))
 		return;
-	x = make(s, slot);
+	x = make(s, slot, from);
 	if (!x)
 		return;
-	s->members[slot].by = from;
 	heap_set(&s->suspicion_heap, index_of(s, x), s->now);
 }
 
@@ -248,16 +249,15 @@ void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser, const stru
 {
 	struct suspicion *x = find(s, slot);
 
-	if (!bucket_take(&s->members[accuser].heed_full, s->now, span_ms(HEED_EACH_MS),
+	if (!bucket_take(&peer_of(s, accuser)->heed_full, s->now, span_ms(HEED_EACH_MS),
 			 HEED_BURST)) {
 		s->counters.drop_rate++;
 		return;
 	}
 	if (!x) {
-		x = make(s, slot);
+		x = make(s, slot, accuser);
 		if (!x)
 			return;
-		s->members[slot].by = accuser;
 	}
 	x->accuser[x->accusers] = accuser;
 	x->proof[x->accusers++] = *proof;
@@ -280,24 +280,24 @@ static void relay(struct swim *s, struct suspicion *x)
 		gossip_accusation(s, x->slot, x->accuser[i]);
 }
 
-void suspicion_own(struct swim *s, uint32_t slot)
+void suspicion_own(struct swim *s, uint32_t slot, struct instant began)
 {
 	struct suspicion *x = find(s, slot);
 
 	if (!member_lives(&s->members[slot]))
 		return;
 	if (!x) {
-		x = make(s, slot);
+		x = make(s, slot, NONE);
 		if (!x)
 			return;
-		s->members[slot].by = NONE;
+		x->probed = began;
 	}
 	if (!x->own) {
 		x->own = true;
 		accuse_sign(s, slot, &x->own_proof);
 		if (!x->relayed)
 			relay(s, x);
-		x->since = x->accusers ? s->members[slot].probed : s->now;
+		x->since = x->accusers ? x->probed : s->now;
 		s->counters.suspicions++;
 		member_set_state(s, slot, SWIM_SUSPECT);
 		set_verdict(s, x);
@@ -307,6 +307,21 @@ void suspicion_own(struct swim *s, uint32_t slot)
 	if (x->accusers < CONFIRMERS)
 		gossip_accusation(s, slot, s->cap);
 	schedule(s, x);
+}
+
+void suspicion_probed(struct swim *s, uint32_t slot, struct instant began)
+{
+	struct suspicion *x = find(s, slot);
+
+	if (x)
+		x->probed = began;
+}
+
+uint32_t suspicion_by(const struct swim *s, uint32_t slot)
+{
+	uint32_t at = s->members[slot].suspicion;
+
+	return at ? s->suspicions[at - 1].by : NONE;
 }
 
 void suspicion_untold(struct swim *s, uint32_t slot)
@@ -343,6 +358,8 @@ void suspicion_forget_accuser(struct swim *s, uint32_t slot)
 	for (uint32_t i = 0; i < s->suspicion_pool.fresh; i++) {
 		struct suspicion *x = &s->suspicions[i];
 
+		if (x->by == slot)
+			x->by = NONE;
 		for (unsigned k = 0; pool_used(&s->suspicion_pool, i) && k < x->accusers; k++)
 			if (x->accuser[k] == slot) {
 				x->accuser[k] = x->accuser[--x->accusers];
@@ -384,7 +401,7 @@ static void look_own(struct swim *s, struct suspicion *x)
 		}
 		x->verdict_at = instant_add(s->now, span_ms(STALL_EXTRA_MS));
 	}
-	if (instant_since(s->now, s->members[x->slot].probed).ns >= again(s).ns
+	if (instant_since(s->now, x->probed).ns >= again(s).ns
 	    && !probe_running(s, x->slot) && probe_start(s, x->slot))
 		x->looked = true;
 	schedule(s, x);

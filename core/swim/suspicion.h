@@ -11,8 +11,10 @@ void suspicion_heard(struct swim *s, uint32_t slot, uint32_t accuser,
 		     const struct signature *proof);
 /* `from` takes it for dead, without proof: we look, if we are among those who watch it. */
 void suspicion_look(struct swim *s, uint32_t slot, uint32_t from);
-/* A probe of ours failed although we are well. */
-void suspicion_own(struct swim *s, uint32_t slot);
+/* A probe of ours begins. */
+void suspicion_probed(struct swim *s, uint32_t slot, struct instant began);
+/* A probe of ours that began then failed although we are well. */
+void suspicion_own(struct swim *s, uint32_t slot, struct instant began);
 /* The probe that an accusation caused could not tell. */
 void suspicion_untold(struct swim *s, uint32_t slot);
 /* It lives: its accusers were wrong. */
@@ -25,6 +27,8 @@ void suspicion_shift(struct swim *s, struct span by);
 /* A member goes that may have accused others. */
 void suspicion_forget_accuser(struct swim *s, uint32_t slot);
 
+/* Who said it first; NONE: we, or nobody. */
+uint32_t suspicion_by(const struct swim *s, uint32_t slot);
 /* What is held against a member: the signature of this accuser (s->cap: ours); one accuser
  * (s->cap: us, if there is no other); all of it into a message, false if it does not fit. */
 bool suspicion_proof(const struct swim *s, uint32_t slot, uint32_t accuser, struct signature *out);

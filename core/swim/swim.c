@@ -9,6 +9,7 @@
 
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/probe.h"
 #include "swim/records.h"
 #include "swim/scope.h"
@@ -61,6 +62,11 @@ static uint32_t suspicion_cap(uint32_t members)
 	return members < SUSPICION_MAX ? members : SUSPICION_MAX;
 }
 
+static uint32_t peer_cap(uint32_t members)
+{
+	return members < PEER_MAX ? members : PEER_MAX;
+}
+
 static uint32_t scope_cap(uint32_t members)
 {
 	return members < SCOPE_MAX ? members : SCOPE_MAX;
@@ -72,8 +78,8 @@ static size_t scope_words(uint32_t members)
 }
 
 struct layout {
-	size_t members, records, shared, by_id, near, rings, queue, queue_pool, suspicions,
-		suspicion_pool, suspicion_heap, scopes, scope_bits, end;
+	size_t members, identities, records, shared, peers, peer_pool, by_id, near, rings, queue,
+		queue_pool, suspicions, suspicion_pool, suspicion_heap, scopes, scope_bits, end;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -93,8 +99,11 @@ static struct layout layout_of(uint32_t members)
 	BUG_ON(!members || members > MEMBERS_MAX);
 	take(&at, sizeof(struct swim));
 	l.members = take(&at, all * sizeof(struct member));
-	l.records = take(&at, all * sizeof(struct record_kept));
-	l.shared = take(&at, all * sizeof(const struct record_kept *));
+	l.identities = take(&at, members * sizeof(struct swim_identity));
+	l.records = take(&at, all * sizeof(struct swim_record));
+	l.shared = take(&at, all * sizeof(uint32_t));
+	l.peers = take(&at, peer_cap(members) * sizeof(struct peer));
+	l.peer_pool = take(&at, pool_size(peer_cap(members)));
 	l.by_id = take(&at, all * sizeof(uint32_t));
 	l.near = take(&at, all * sizeof(uint32_t));
 	l.rings = take(&at, RINGS * all * sizeof(uint32_t));
@@ -129,8 +138,13 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	rng_init(&s->rng, config->seed);
 	s->members = (struct member *)(base + l.members);
 	s->store = config->store;
-	s->records = (struct record_kept *)(base + l.records);
-	s->shared = (const struct record_kept **)(base + l.shared);
+	s->own_identities = (struct swim_identity *)(base + l.identities);
+	s->identities = s->store ? s->store->identities : s->own_identities;
+	s->records = (struct swim_record *)(base + l.records);
+	s->shared = (uint32_t *)(base + l.shared);
+	s->peers = (struct peer *)(base + l.peers);
+	pool_init(&s->peer_pool, base + l.peer_pool, peer_cap(s->cap));
+	list_init(&s->peers_by_use);
 	s->by_id = (uint32_t *)(base + l.by_id);
 	s->near = (uint32_t *)(base + l.near);
 	s->rings = (uint32_t *)(base + l.rings);
@@ -149,7 +163,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->own_by = NONE;
 	s->quiet_since = now;
 	member_add(s, s->cap, &config->self);
-	s->probe_after = s->members[s->cap].id;
+	s->probe_after = slot_id(s, s->cap);
 	return s;
 }
 
@@ -227,9 +241,6 @@ void swim_forget(struct swim *s, uint32_t slot, struct instant now)
 	suspicion_forget_accuser(s, slot);
 	probe_forget(s, slot);
 	sync_forget(s, slot);
-	for (uint32_t i = 0; i < s->known; i++)
-		if (s->members[s->by_id[i]].by == slot)
-			s->members[s->by_id[i]].by = NONE;
 	if (s->own_by == slot)
 		s->own_by = NONE;
 	member_remove(s, slot);
@@ -247,7 +258,7 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 	member_set_reachable(s, slot, yes);
 	if (yes) {
 		/* It may be another process than before: what it knew is not known. */
-		m->told = 0;
+		m->told = false;
 		scope_reset(s, slot);
 		if (m->estranged || s->first_lists < FIRST_LISTS) {
 			s->first_lists++;
@@ -264,11 +275,11 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 
 void swim_set_self(struct swim *s, const struct record *record, struct instant now)
 {
-	struct member *self = &s->members[s->cap];
+	uint64_t sequence = slot_sequence(s, s->cap);
 
-	BUG_ON(memcmp(record->body.key.b, self->key.b, sizeof(self->key.b)) != 0);
-	BUG_ON(record->body.sequence < self->sequence);
-	if (record->body.sequence == self->sequence)
+	BUG_ON(memcmp(record->body.key.b, s->self.key.b, sizeof(s->self.key.b)) != 0);
+	BUG_ON(record->body.sequence < sequence);
+	if (record->body.sequence == sequence)
 		return;
 	enter(s, now, NULL);
 	member_store(s, s->cap, record);
@@ -292,7 +303,7 @@ void swim_leave(struct swim *s, struct instant now, struct outbox *out)
 	enter(s, now, out);
 	n = s->near_count < LEAVE_MAX ? s->near_count : LEAVE_MAX;
 	first = n ? (uint32_t)rng_below(&s->rng, s->near_count) : 0;
-	for (uint32_t i = 0; i < n && s->members[s->cap].sequence; i++) {
+	for (uint32_t i = 0; i < n && slot_sequence(s, s->cap); i++) {
 		struct draft d;
 
 		draft_begin(s, &d, s->near[(first + i) % s->near_count], WIRE_ITEMS, 0, 0);
@@ -360,14 +371,15 @@ static void input_body(struct swim *s, uint32_t from, const struct wire_message 
 /* The sender's header says what it holds of us: less than there is, or more than we know. */
 static void compare_own(struct swim *s, uint32_t from, const struct wire_header *h)
 {
-	struct member *m = &s->members[from], *self = &s->members[s->cap];
-	struct instant again = instant_add(m->own_sent, span_ms(100));
+	uint64_t own = slot_sequence(s, s->cap);
+	struct instant sent = peer_seen(s, from)->own_sent;
+	struct instant again = instant_add(sent, span_ms(100));
 
-	m->told = h->known;
-	if (h->known > self->sequence)
-		sync_ask(s, from, self->id);
-	else if (h->known < self->sequence && h->type != WIRE_PING
-		 && (!instant_is_set(m->own_sent) || instant_reached(again, s->now)))
+	s->members[from].told = h->known >= own;
+	if (h->known > own)
+		sync_ask(s, from, s->self.id);
+	else if (h->known < own && h->type != WIRE_PING
+		 && (!instant_is_set(sent) || instant_reached(again, s->now)))
 		sync_give(s, from, s->cap);
 }
 
@@ -425,7 +437,7 @@ static void greet(struct swim *s)
 	for (uint32_t i = 0; i < s->near_count && greeted < GREET_AT_ONCE; i++) {
 		uint32_t slot = s->near[(start + i) % s->near_count];
 
-		if (!s->members[slot].stranger && s->members[slot].list)
+		if (!s->members[slot].stranger && peer_seen(s, slot)->list)
 			continue;
 		probe_ping(s, slot, 0);
 		greeted++;
@@ -496,9 +508,10 @@ void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out)
 
 	BUG_ON(slot >= s->cap);
 	*out = (struct swim_info){
-		.state = (enum swim_state)m->state, .sequence = m->sequence,
-		.conflict = m->conflict, .since = m->since, .last_heard = m->heard,
-		.record = m->sequence ? member_record(s, slot) : NULL,
+		.state = (enum swim_state)m->state, .sequence = slot_sequence(s, slot),
+		.conflict = peer_seen(s, slot)->conflict,
+		.since = instant_of(m->since), .last_heard = instant_of(m->heard),
+		.record = slot_sequence(s, slot) ? member_record(s, slot) : NULL,
 	};
 }
 
@@ -525,7 +538,8 @@ static bool take_fact(struct swim *s, uint32_t slot, struct swim_fact *out)
 	uint8_t bit = m->facts & (uint8_t)-m->facts;
 
 	m->facts &= (uint8_t)~bit;
-	*out = (struct swim_fact){ .slot = slot, .by = UINT32_MAX, .sequence = m->sequence };
+	*out = (struct swim_fact){ .slot = slot, .by = UINT32_MAX };
+	out->sequence = slot_sequence(s, slot);
 	switch (bit) {
 	case FACT_RECORD:
 		out->kind = SWIM_FACT_RECORD;
@@ -538,13 +552,14 @@ static bool take_fact(struct swim *s, uint32_t slot, struct swim_fact *out)
 		out->slot = UINT32_MAX;
 		out->by = s->own_by;
 		out->sequence = s->own_newer;
-		return s->own_newer >= m->sequence;
+		return s->own_newer >= slot_sequence(s, slot);
 	case FACT_PATH:
 		out->kind = SWIM_FACT_PATH_DOUBTED;
 		return true;
 	default:
 		out->kind = kind_of_state((enum swim_state)m->state);
-		out->by = m->state == SWIM_SUSPECT || m->state == SWIM_DEAD ? m->by : UINT32_MAX;
+		if (m->state == SWIM_SUSPECT || m->state == SWIM_DEAD)
+			out->by = suspicion_by(s, slot);
 		if (m->state == m->reported || m->state == SWIM_UNKNOWN)
 			return false;
 		m->reported = m->state;

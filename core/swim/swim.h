@@ -22,11 +22,28 @@ struct swim;
 /* How much may be spent while nothing happens, in IP bytes a second over IPv6: 200, 80, 20. */
 enum swim_profile { SWIM_LAN, SWIM_WAN, SWIM_METERED, SWIM_PROFILES };
 
-/* Where the bytes of records lie. A node of its own keeps them in its tables. A simulator gives all
- * its nodes one store instead: keep() returns the bytes of this record, which stay as they are for
- * as long as any of the nodes exists. */
+/* What follows from a key: the 8 bytes that stand for it, and its places on the circles. */
+#define SWIM_RINGS 4u
+struct swim_identity {
+	struct public_key key;
+	uint64_t id;                 /* index only: the full key decides */
+	uint64_t place[SWIM_RINGS];
+};
+void swim_identify(const struct public_key *key, struct swim_identity *out);
+
+struct swim_record {
+	uint64_t sequence;
+	struct record_kept kept;
+};
+
+/* Where keys and records lie. A node of its own keeps them in its tables. A simulator gives all its
+ * nodes one store instead: the identity of slot j is the same for all that admit it, and keep()
+ * returns the index in `records` of this one, which stays for as long as any of the nodes
+ * exists. */
 struct swim_store {
-	const struct record_kept *(*keep)(void *ctx, const struct record *record);
+	const struct swim_identity *identities;
+	const struct swim_record *records;
+	uint32_t (*keep)(void *ctx, const struct record *record);
 	void *ctx;
 };
 

@@ -22,6 +22,7 @@
 
 #include "swim/gossip.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/probe.h"
 #include "swim/records.h"
 #include "swim/suspicion.h"
@@ -85,47 +86,50 @@ static void not_due(struct swim *s, uint32_t slot)
 	m->list_due = false;
 }
 
-static struct span list_wait(const struct member *m)
+static struct span list_wait(const struct peer *p)
 {
-	return span_ms((uint64_t)FIRST_WAIT_MS << m->list_wait);
+	return span_ms((uint64_t)FIRST_WAIT_MS << p->list_wait);
 }
 
 void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer)
 {
 	struct member *m = &s->members[from];
+	struct peer *p = peer_of(s, from);
 	uint64_t ours = scope_digest(s, from);
 	uint32_t held = scope_count(s, from);
 	uint32_t more = h->count > held ? h->count : held;
 	uint32_t less = h->count < held ? h->count : held;
 	bool quiet = (h->flags & WIRE_QUIET) && !gossip_settles(s);
 
-	m->digest = h->digest;
-	m->count = h->count;
+	p->digest = h->digest;
+	p->count = h->count;
 	if (!ours || !h->digest)
 		return;
 	if (h->digest == ours) {
 		m->estranged = false;
-		m->list_wait = 0;
+		p->list_wait = 0;
 		not_due(s, from);
 		return;
 	}
 	if (!answer || !m->reachable || (!quiet && (more - less) * 10u <= more))
 		return;
-	if (instant_is_set(m->listed)) {
-		if (instant_since(s->now, m->listed).ns < list_wait(m).ns)
+	if (instant_is_set(p->listed)) {
+		if (instant_since(s->now, p->listed).ns < list_wait(p).ns)
 			return;
-		if (m->list_wait < WAIT_EXPONENT_MAX)
-			m->list_wait++;
+		if (p->list_wait < WAIT_EXPONENT_MAX)
+			p->list_wait++;
 	}
 	sync_due(s, from);
 }
 
 /* --- lists out */
 
-static struct wire_entry entry_of(const struct member *m)
+static struct wire_entry entry_of(const struct swim *s, uint32_t slot)
 {
+	const struct member *m = &s->members[slot];
+
 	return (struct wire_entry){
-		.id = m->id, .sequence = m->sequence,
+		.id = slot_id(s, slot), .sequence = slot_sequence(s, slot),
 		.dead = m->state == SWIM_DEAD && !m->lost,
 	};
 }
@@ -180,22 +184,22 @@ static void send_list(struct swim *s, struct job *j)
 		return;
 	}
 	for (uint32_t i = member_from(s, first); i < s->known; i++) {
-		const struct member *m = &s->members[s->by_id[i]];
+		uint64_t id = slot_id(s, s->by_id[i]);
 
-		if (!m->sequence || !scope_has(&v, s->by_id[i]))
+		if (!slot_sequence(s, s->by_id[i]) || !scope_has(&v, s->by_id[i]))
 			continue;
-		if ((n && entry[n - 1].id == m->id))
+		if (n && entry[n - 1].id == id)
 			continue;
-		rest = m->id;
+		rest = id;
 		if (!seek(j, &rest)) {
-			last = m->id - 1;
+			last = id - 1;
 			break;
 		}
 		if (n == WIRE_ENTRIES_MAX) {
 			last = entry[n - 1].id;
 			break;
 		}
-		entry[n++] = entry_of(m);
+		entry[n++] = entry_of(s, s->by_id[i]);
 	}
 	draft_begin(s, &d, j->peer, WIRE_LIST, 0, 0);
 	wr_be64(&d.w, first);
@@ -233,17 +237,19 @@ static const struct wire_entry *listed(const struct job *j, uint64_t id)
 enum lack { LACKS_NOTHING, LACKS_RECORD, LACKS_VERDICT };
 
 /* What the peer of the job lacks about this member. */
-static enum lack lack_of(const struct job *j, uint32_t slot, const struct member *m)
+static enum lack lack_of(const struct swim *s, const struct job *j, uint32_t slot)
 {
-	const struct wire_entry *e = listed(j, m->id);
+	const struct member *m = &s->members[slot];
+	const struct wire_entry *e = listed(j, slot_id(s, slot));
+	uint64_t sequence = slot_sequence(s, slot);
 
-	if (!m->sequence || (slot == j->peer && !e))
+	if (!sequence || (slot == j->peer && !e))
 		return LACKS_NOTHING;
 	if (j->kind == JOB_WANTED)
 		return e ? LACKS_RECORD : LACKS_NOTHING;
-	if (!e || e->sequence < m->sequence)
+	if (!e || e->sequence < sequence)
 		return LACKS_RECORD;
-	if (e->sequence == m->sequence && !e->dead && m->state == SWIM_DEAD && !m->lost
+	if (e->sequence == sequence && !e->dead && m->state == SWIM_DEAD && !m->lost
 	    && slot != j->peer)
 		return LACKS_VERDICT;
 	return LACKS_NOTHING;
@@ -255,7 +261,7 @@ static bool put_lack(struct swim *s, struct draft *d, const struct job *j, uint3
 
 	if (!scope_has(&d->scope, slot))
 		return true;
-	switch (lack_of(j, slot, m)) {
+	switch (lack_of(s, j, slot)) {
 	case LACKS_NOTHING:
 		return true;
 	case LACKS_RECORD:
@@ -278,9 +284,9 @@ static bool send_records(struct swim *s, struct job *j)
 	if (!d.ok)
 		return true;
 	draft_items(&d);
-	for (; i < s->known && s->members[s->by_id[i]].id <= j->last; i++) {
+	for (; i < s->known && slot_id(s, s->by_id[i]) <= j->last; i++) {
 		if (!put_lack(s, &d, j, s->by_id[i])) {
-			j->next = s->members[s->by_id[i]].id;
+			j->next = slot_id(s, s->by_id[i]);
 			draft_send(s, &d);
 			return true;
 		}
@@ -295,7 +301,7 @@ static bool send_records(struct swim *s, struct job *j)
 static void begin_later(struct swim *s, uint32_t slot)
 {
 	s->members[slot].list_first = true;
-	if (!s->members[slot].list)
+	if (!peer_seen(s, slot)->list)
 		probe_ping(s, slot, 0);
 }
 
@@ -315,7 +321,7 @@ static void start_due_lists(struct swim *s)
 			continue;
 		ours = scope_digest(s, slot);
 		not_due(s, slot);
-		if (!m->reachable || (ours && m->digest == ours))
+		if (!m->reachable || (ours && peer_seen(s, slot)->digest == ours))
 			continue;
 		if (!ours) {
 			begin_later(s, slot);
@@ -323,7 +329,7 @@ static void start_due_lists(struct swim *s)
 		}
 		if (!new_job(s, kind, slot))
 			continue;
-		m->listed = s->now;
+		peer_of(s, slot)->listed = s->now;
 		s->counters.syncs++;
 		running++;
 	}
@@ -339,7 +345,7 @@ static bool turn(struct swim *s, struct job *j)
 	ours = scope_digest(s, j->peer);
 	/* It has all that from others by now, or asks again; or a list has changed. */
 	if (instant_since(s->now, j->made).ns > JOB_LASTS.ns
-	    || (j->kind == JOB_NEWER && ours && s->members[j->peer].digest == ours)
+	    || (j->kind == JOB_NEWER && ours && peer_seen(s, j->peer)->digest == ours)
 	    || (!ours && (j->kind == JOB_LIST || j->kind == JOB_BUCKETS))) {
 		end_job(s, j);
 		return false;
@@ -383,7 +389,7 @@ void sync_give(struct swim *s, uint32_t to, uint32_t slot)
 
 	if (!scope_shares(s, to, slot))
 		return;
-	if (!bucket_take(&s->members[to].answer_full, s->now,
+	if (!bucket_take(&peer_of(s, to)->answer_full, s->now,
 			 (struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
 		return;
 	draft_begin(s, &d, to, WIRE_ITEMS, 0, 0);
@@ -408,7 +414,7 @@ static void send_want(struct swim *s, uint32_t to, const uint64_t *ids, unsigned
 
 void sync_ask(struct swim *s, uint32_t to, uint64_t id)
 {
-	if (bucket_take(&s->members[to].answer_full, s->now,
+	if (bucket_take(&peer_of(s, to)->answer_full, s->now,
 			(struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
 		send_want(s, to, &id, 1);
 }
@@ -432,13 +438,11 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 	for (unsigned i = 0; i < m->entries; i++) {
 		const struct wire_entry *e = &m->entry[i];
 		uint32_t slot = member_find_id(s, e->id);
-		const struct member *about = slot == NONE ? NULL : &s->members[slot];
-
-		if (!about)
+		if (slot == NONE)
 			continue;
-		if (e->sequence > about->sequence)
+		if (e->sequence > slot_sequence(s, slot))
 			want[wanted++] = e->id;
-		else if (e->dead && e->sequence == about->sequence
+		else if (e->dead && e->sequence == slot_sequence(s, slot)
 			 && records_said_dead(s, slot, from))
 			want[wanted++] = e->id;
 	}

@@ -293,7 +293,7 @@ static void list_half(struct world *w, uint32_t liar, uint32_t to, int64_t add, 
 		uint32_t slot = s->by_id[i];
 		uint64_t sequence = slot == s->cap ? sequence_of(w, liar) : sequence_of(w, slot);
 
-		e[n++] = (struct wire_entry){ s->members[slot].id, sequence + (uint64_t)add,
+		e[n++] = (struct wire_entry){ slot_id(s, slot), sequence + (uint64_t)add,
 					      dead };
 	}
 	list(w, liar, to, e, n, e[0].id, e[n - 1].id);
@@ -337,7 +337,7 @@ static void want(struct world *w, uint32_t liar, uint32_t to, bool known)
 
 	wr_u8(&m, 60);
 	for (uint32_t i = 0; i < 60; i++)
-		wr_be64(&m, known ? s->members[s->by_id[i + turn % 60]].id
+		wr_be64(&m, known ? slot_id(s, s->by_id[i + turn % 60])
 			: (uint64_t)i << 56 | (turn + 1));
 	wr_u8(&m, 0);
 	send(w, liar, to, &m);
@@ -862,7 +862,7 @@ static void note_old_records(const struct world *w)
 
 	for (uint32_t i = 0; i < N; i++)
 		if (i != view)
-			old[i] = room(w, view)->records[i];
+			old[i] = room(w, view)->records[i].kept;
 }
 
 /* Deaths of honest ones who live, seen by honest ones. */

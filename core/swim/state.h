@@ -45,6 +45,7 @@ struct profile {
 #define SUSPICION_MAX 1024u
 #define TARGETS_ALL 32u          /* up to so many others everybody probes everybody */
 #define RINGS SWIM_RINGS         /* beyond it, the successor on each of these rings */
+#define RING_NEW_MAX 256u
 #define LOOKERS 2u               /* so many before a member on each ring look at once */
 #define WATCHERS 4u              /* and so many may accuse it */
 #define QUEUE_MAX 4096u
@@ -200,6 +201,8 @@ struct swim {
 	uint32_t known;             /* entries of by_id */
 	uint32_t *rings;            /* RINGS times cap + 1 slots, sorted by place */
 	uint32_t ringed;            /* on each ring: this node and who has a record */
+	uint32_t ring_new[RING_NEW_MAX]; /* and these, but not yet */
+	uint32_t ring_new_count;
 	uint32_t *near;             /* slots reachable and neither dead nor left; first those of
 	                             * whom we know whom they admit */
 	uint32_t near_count, acquainted;
@@ -236,6 +239,7 @@ struct swim {
 	uint32_t probe_count;
 	struct errand errands[ERRAND_MAX];
 	uint32_t errand_count;
+	bool greeting;              /* greet_at counts */
 	uint32_t greet_exponent;
 	struct instant greet_at, greeted;
 

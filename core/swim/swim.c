@@ -190,11 +190,18 @@ static struct instant later(struct instant a, struct instant b)
 	return instant_before(a, b) ? b : a;
 }
 
+/* Whether there is somebody near of whom we should know more. */
+static bool greets(const struct swim *s)
+{
+	return s->strangers || (s->acquainted < s->near_count && s->acquainted < ACQUAINTED);
+}
+
 static void leave(struct swim *s)
 {
 	bool spread = !s->left && !gossip_idle(s) && s->near_count;
 	bool pump = s->job_count || s->lists_due;
 	bool probe = probe_possible(s);
+	bool greet = greets(s);
 
 	if (probe && !s->probing)
 		s->probe_at.ns = s->now.ns + rng_below(&s->rng, s->period.ns);
@@ -205,6 +212,9 @@ static void leave(struct swim *s)
 	if (pump && !s->pumping)
 		s->pump_at = later(s->pump_at, s->now);
 	s->pumping = pump;
+	if (greet && !s->greeting)
+		s->greet_at = later(s->greet_at, s->now);
+	s->greeting = greet;
 	if (!s->near_count) {
 		s->first_lists = 0;
 		s->joined = INSTANT_ZERO;
@@ -419,11 +429,6 @@ void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes 
 
 /* --- time */
 
-static bool greets(const struct swim *s)
-{
-	return s->strangers || (s->acquainted < s->near_count && s->acquainted < ACQUAINTED);
-}
-
 /* Who is reachable and has told nothing of himself yet is asked, less and less often. */
 static void greet(struct swim *s)
 {
@@ -493,7 +498,7 @@ struct instant swim_deadline(const struct swim *s)
 		first = instant_min(first, s->burst_at);
 	if (s->pumping)
 		first = instant_min(first, s->pump_at);
-	if (greets(s))
+	if (s->greeting)
 		first = instant_min(first, s->greet_at);
 	if (s->own_pending)
 		first = instant_min(first, s->own_at);

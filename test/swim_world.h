@@ -23,6 +23,12 @@
 
 enum world_kind { WORLD_MESSAGE, WORLD_PATH };
 
+/* A path that is found; all take the same time. */
+struct world_find {
+	uint64_t at;
+	uint32_t from, to;
+};
+
 struct world_event {
 	uint64_t at, number;
 	enum world_kind kind;
@@ -62,6 +68,9 @@ struct world {
 	enum swim_profile profile;
 	struct world_event *heap;
 	uint32_t count;
+	struct world_find *finds; /* a ring; its size is a power of two */
+	uint32_t finds_size, finds_first, finds_count;
+	uint64_t claim_each;   /* how often world_until() asks; 0: at each event */
 	struct heap timers;    /* by node; brought up to date by what happens to it */
 	void *timers_memory;
 	struct outbox out;
@@ -132,6 +141,26 @@ static inline void world_path(struct world *w, uint32_t a, uint32_t b, uint64_t 
 	world_push(w, e);
 }
 
+/* Both find the path between them 2 ms from now. */
+static inline void world_find(struct world *w, uint32_t a, uint32_t b)
+{
+	struct world_find both[2] = { { w->now + 2 * MS, a, b }, { w->now + 2 * MS, b, a } };
+
+	if (w->finds_count + 2 > w->finds_size) {
+		uint32_t size = w->finds_size ? 2 * w->finds_size : 1024;
+		struct world_find *finds = malloc(size * sizeof(*finds));
+
+		for (uint32_t i = 0; i < w->finds_count; i++)
+			finds[i] = w->finds[(w->finds_first + i) % w->finds_size];
+		free(w->finds);
+		w->finds = finds;
+		w->finds_size = size;
+		w->finds_first = 0;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		w->finds[(w->finds_first + w->finds_count++) % w->finds_size] = both[i];
+}
+
 static inline void world_sign(struct world *w, uint32_t i, uint64_t sequence, uint16_t flags)
 {
 	struct world_node *node = &w->nodes[i];
@@ -153,11 +182,12 @@ static inline void world_fact(struct world *w, uint32_t i, const struct swim_fac
 	switch (f->kind) {
 	case SWIM_FACT_RECORD:
 		if (!w->no_paths)
-			world_path(w, i, f->slot, 2 * MS);
+			world_find(w, i, f->slot);
 		break;
 	case SWIM_FACT_DEAD:
 		node->deaths++;
-		node->dead_at[f->slot] = w->now;
+		if (node->dead_at)
+			node->dead_at[f->slot] = w->now;
 		break;
 	case SWIM_FACT_CONFLICT:
 		node->conflicts++;
@@ -253,13 +283,23 @@ static inline bool world_step(struct world *w, uint64_t until)
 {
 	uint64_t message = w->count ? w->heap[0].at : UINT64_MAX;
 	uint64_t timer = heap_first(&w->timers).ns;
+	uint64_t find = w->finds_count ? w->finds[w->finds_first].at : UINT64_MAX;
 	uint64_t first = message < timer ? message : timer;
 	uint32_t who;
 
+	first = find < first ? find : first;
 	if (first > until)
 		return false;
 	w->now = first > w->now ? first : w->now;
-	if (message <= timer) {
+	if (find == first) {
+		struct world_find f = w->finds[w->finds_first];
+		struct world_event e = { .kind = WORLD_PATH, .from = f.from, .to = f.to };
+
+		w->finds_first = (w->finds_first + 1) % w->finds_size;
+		w->finds_count--;
+		who = f.to;
+		world_event(w, &e);
+	} else if (message <= timer) {
 		struct world_event e = world_pop(w);
 
 		who = e.to;
@@ -287,12 +327,16 @@ static inline void world_run(struct world *w, uint64_t time)
 static inline uint64_t world_until(struct world *w, bool (*claim)(const struct world *),
 				   uint64_t limit)
 {
-	uint64_t start = w->now;
+	uint64_t start = w->now, asked;
 
 	world_timers(w);
-	for (unsigned steps = 0; !claim(w); steps++)
-		if (w->now - start > limit || !world_step(w, start + limit))
-			return claim(w) ? w->now - start : UINT64_MAX;
+	while (!claim(w)) {
+		asked = w->now;
+		do {
+			if (w->now - start > limit || !world_step(w, start + limit))
+				return claim(w) ? w->now - start : UINT64_MAX;
+		} while (w->now - asked < w->claim_each);
+	}
 	return w->now - start;
 }
 
@@ -408,9 +452,30 @@ static inline void world_init(struct world *w, uint32_t n, uint64_t seed)
 	}
 }
 
-/* Before any node starts: the nodes share the bytes of records. */
+static inline int world_by_id(const void *a, const void *b)
+{
+	struct swim_identity x, y;
+
+	swim_identify(&((const struct world_node *)a)->key, &x);
+	swim_identify(&((const struct world_node *)b)->key, &y);
+	return x.id < y.id ? -1 : x.id > y.id;
+}
+
+static inline void world_sort(struct world *w)
+{
+	qsort(w->nodes, w->n, sizeof(*w->nodes), world_by_id);
+}
+
+/* Before any node starts, and for large worlds: the nodes share the bytes of keys and records, are
+ * in the order of their ids, and a claim is looked at once a millisecond. */
 static inline void world_share(struct world *w)
 {
+	world_sort(w);
+	for (uint32_t i = 0; i < w->n; i++) {
+		free(w->nodes[i].dead_at);
+		w->nodes[i].dead_at = NULL;
+	}
+	w->claim_each = MS;
 	record_share_init(&w->records);
 	w->identities = calloc(w->n, sizeof(*w->identities));
 	for (uint32_t i = 0; i < w->n; i++)
@@ -431,6 +496,7 @@ static inline void world_free(struct world *w)
 	free(w->identities);
 	free(w->nodes);
 	free(w->heap);
+	free(w->finds);
 	free(w->timers_memory);
 	free(w->arena);
 }

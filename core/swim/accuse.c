@@ -56,7 +56,7 @@ bool accuse_small(const struct swim *s)
 	return s->counters.alive <= SMALL;
 }
 
-bool accuse_admissible(const struct swim *s, uint32_t accuser, uint32_t subject)
+bool accuse_admissible(struct swim *s, uint32_t accuser, uint32_t subject)
 {
 	return accuse_small(s) || rings_rank(s, accuser, subject, WATCHERS) != 0;
 }

@@ -11,7 +11,7 @@ bool accuse_verify(const struct swim *s, uint32_t accuser, const struct accusati
 /* Whether an accusation of the subject by that member (s->cap: us) counts: in a small mesh
  * anybody's, else that of its monitors, and of who would be one if a few members were not there,
  * since views differ a little. */
-bool accuse_admissible(const struct swim *s, uint32_t accuser, uint32_t subject) must_check;
+bool accuse_admissible(struct swim *s, uint32_t accuser, uint32_t subject) must_check;
 /* Everybody watches everybody. */
 bool accuse_small(const struct swim *s);
 

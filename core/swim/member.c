@@ -262,7 +262,7 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 	struct member *m = &s->members[slot];
 	uint32_t at;
 
-	BUG_ON(slot > s->cap || m->used || member_find(s, key) != NONE);
+	BUG_ON(slot > s->cap || m->used);
 	*m = (struct member){ .since = tick_of(s->now), .used = true };
 	if (slot == s->cap)
 		swim_identify(key, &s->self);
@@ -270,6 +270,8 @@ void member_add(struct swim *s, uint32_t slot, const struct public_key *key)
 		swim_identify(key, &s->own_identities[slot]);
 	BUG_ON(memcmp(slot_identity(s, slot)->key.b, key->b, sizeof(key->b)) != 0);
 	at = member_from(s, slot_id(s, slot));
+	for (uint32_t i = at; i < s->known && slot_id(s, s->by_id[i]) == slot_id(s, slot); i++)
+		BUG_ON(!memcmp(slot_identity(s, s->by_id[i])->key.b, key->b, sizeof(key->b)));
 	memmove(s->by_id + at + 1, s->by_id + at, (s->known - at) * sizeof(*s->by_id));
 	s->by_id[at] = slot;
 	s->known++;

@@ -2,7 +2,10 @@
  *
  * A member's place on ring r is SipHash(id || r), so everybody who knows the same members sees the
  * same circles, and nobody can choose his neighbours but by grinding keys for one ring at a
- * time. */
+ * time.
+ *
+ * Who is new waits in a short list until somebody asks: so thousands who come in one second cost a
+ * merge for each RING_NEW_MAX of them, and not four moves of half the table each. */
 #include "swim/rings.h"
 
 #include "swim/member.h"
@@ -54,20 +57,56 @@ static uint32_t search(const struct swim *s, unsigned ring, uint64_t at, uint32_
 	return low;
 }
 
+static bool is_after(const struct swim *s, unsigned ring, uint32_t a, uint32_t b)
+{
+	uint64_t pa = place(s, a, ring), pb = place(s, b, ring);
+
+	return pa > pb || (pa == pb && a > b);
+}
+
+/* Puts those that are new where they belong, the last one first. */
+static void merge(struct swim *s, unsigned ring)
+{
+	uint32_t *r = ring_of(s, ring), new[RING_NEW_MAX], old = s->ringed, n = 0;
+
+	for (; n < s->ring_new_count; n++) {
+		uint32_t at = n;
+
+		for (; at && is_after(s, ring, new[at - 1], s->ring_new[n]); at--)
+			new[at] = new[at - 1];
+		new[at] = s->ring_new[n];
+	}
+	while (n) {
+		if (old && is_after(s, ring, r[old - 1], new[n - 1])) {
+			r[old + n - 1] = r[old - 1];
+			old--;
+		} else {
+			n--;
+			r[old + n] = new[n];
+		}
+	}
+}
+
+static void settle(struct swim *s)
+{
+	if (!s->ring_new_count)
+		return;
+	for (unsigned ring = 0; ring < RINGS; ring++)
+		merge(s, ring);
+	s->ringed += s->ring_new_count;
+	s->ring_new_count = 0;
+}
+
 void rings_add(struct swim *s, uint32_t slot)
 {
-	for (unsigned ring = 0; ring < RINGS; ring++) {
-		uint32_t *r = ring_of(s, ring);
-		uint32_t at = search(s, ring, place(s, slot, ring), slot);
-
-		memmove(r + at + 1, r + at, (s->ringed - at) * sizeof(*r));
-		r[at] = slot;
-	}
-	s->ringed++;
+	if (s->ring_new_count == RING_NEW_MAX)
+		settle(s);
+	s->ring_new[s->ring_new_count++] = slot;
 }
 
 void rings_remove(struct swim *s, uint32_t slot)
 {
+	settle(s);
 	for (unsigned ring = 0; ring < RINGS; ring++) {
 		uint32_t *r = ring_of(s, ring);
 		uint32_t at = search(s, ring, place(s, slot, ring), slot);
@@ -78,10 +117,13 @@ void rings_remove(struct swim *s, uint32_t slot)
 	s->ringed--;
 }
 
-uint32_t rings_successor(const struct swim *s, unsigned ring)
+uint32_t rings_successor(struct swim *s, unsigned ring)
 {
 	const uint32_t *r = ring_of(s, ring);
-	uint32_t at = search(s, ring, place(s, s->cap, ring), s->cap);
+	uint32_t at;
+
+	settle(s);
+	at = search(s, ring, place(s, s->cap, ring), s->cap);
 
 	for (uint32_t i = 1; i < s->ringed; i++) {
 		uint32_t slot = r[(at + i) % s->ringed];
@@ -123,10 +165,11 @@ static unsigned rank_on(const struct swim *s, unsigned ring, uint32_t watcher, u
 	return 0;
 }
 
-unsigned rings_rank(const struct swim *s, uint32_t watcher, uint32_t subject, unsigned most)
+unsigned rings_rank(struct swim *s, uint32_t watcher, uint32_t subject, unsigned most)
 {
 	unsigned best = 0;
 
+	settle(s);
 	for (unsigned ring = 0; ring < RINGS && best != 1; ring++) {
 		unsigned rank = rank_on(s, ring, watcher, subject, most);
 

@@ -222,7 +222,7 @@ bool suspicion_cares(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t f
 enum turn { NEVER, AT_ONCE, LATER };
 
 /* When this node looks at an accused member. */
-static enum turn our_turn(const struct swim *s, uint32_t slot)
+static enum turn our_turn(struct swim *s, uint32_t slot)
 {
 	unsigned rank = accuse_small(s) ? 1 : rings_rank(s, s->cap, slot, WATCHERS);
 

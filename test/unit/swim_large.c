@@ -56,7 +56,7 @@ static uint64_t bytes_sent(const struct world *w)
 /* Tables are an upper bound: memory is taken where they are touched. */
 static uint64_t memory_at_most(uint64_t n)
 {
-	return n * (swim_size((uint32_t)n) + n * sizeof(uint64_t) + sizeof(struct world_node))
+	return n * (swim_size((uint32_t)n) + sizeof(struct world_node))
 	       + WORLD_EVENTS * sizeof(struct world_event);
 }
 

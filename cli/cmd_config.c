@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_SETTINGS 5u
+#define MAX_SETTINGS 6u
 
 struct setting {
 	const char *name;
@@ -100,6 +100,7 @@ static void take_settings(struct config *c, const struct arguments *a, const cha
 	prefix_format(&c->prefix, text);
 	s = add_setting(c, "prefix", c->source);
 	snprintf(s->text, sizeof(s->text), "%s", text);
+	add_number(c, "max_members", running ? c->node.max_members : MAX_MEMBERS);
 	s = add_setting(c, "seeds", c->source);
 
 	struct text list = text_of(s->text, sizeof(s->text));

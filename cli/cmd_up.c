@@ -138,6 +138,7 @@ static enum exit_code run(const struct arguments *a)
 	config.mesh = true;
 	snprintf(config.interface, sizeof(config.interface), "%s", interface);
 	config.mtu = option_number(a, "mtu", MESH_MTU);
+	config.members = option_number(a, "max-members", MAX_MEMBERS);
 	config.port = (uint16_t)option_number(a, "port", MESH_PORT);
 	config.port_given = has_option(a, "port");
 	return (enum exit_code)priv_run(&config, mesh_child);
@@ -157,6 +158,9 @@ const struct command command_up = {
 		  .min = MIN_MTU, .max = MAX_MTU, .help = "of the interface (default: 1420)" },
 		{ .name = "prefix", .kind = OPTION_TEXT, .value = "CIDR",
 		  .help = "IPv4 prefix of the mesh (default: 10.99.0.0/16)" },
+		{ .name = "max-members", .kind = OPTION_NUMBER, .value = "N",
+		  .min = 1, .max = MOST_MEMBERS,
+		  .help = "trusted keys in use at the most (default: 16384)" },
 		{ .name = "detach", .kind = OPTION_FLAG,
 		  .help = "return when the mesh address is usable" },
 		{ .name = "gossip-only", .kind = OPTION_FLAG,

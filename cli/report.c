@@ -38,6 +38,14 @@ static void print_node(const struct report *r, const struct screen *s)
 			 "  %u unusable keys; meshguard config show names them\n", n->bad_keys);
 		put(s, YELLOW, line);
 	}
+	if (n->left_out) {
+		char line[120];
+
+		snprintf(line, sizeof(line),
+			 "  %u trusted keys are left out: room for %u; start with --max-members\n",
+			 n->left_out, n->max_members);
+		put(s, YELLOW, line);
+	}
 	for (unsigned i = 0; i < n->seed_count; i++) {
 		char seed[ENDPOINT_TEXT];
 

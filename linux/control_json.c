@@ -213,6 +213,8 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_u64(&o, "trusted", n->trusted);
 	add_u64(&o, "alive", n->alive);
 	add_u64(&o, "unusable_keys", n->bad_keys);
+	add_u64(&o, "max_members", n->max_members);
+	add_u64(&o, "left_out_keys", n->left_out);
 	add_bool(&o, "trust_unreadable", n->trust_unreadable);
 	add_u64(&o, "wakeups", n->wakeups);
 	add(&o, "seeds", seeds_json(n));

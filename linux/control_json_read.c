@@ -245,6 +245,8 @@ static bool read_node(struct reader *r, struct answer *a)
 	n->trusted = (uint32_t)get_u64(r, "trusted", UINT32_MAX);
 	n->alive = (uint32_t)get_u64(r, "alive", UINT32_MAX);
 	n->bad_keys = (uint32_t)get_u64(r, "unusable_keys", UINT32_MAX);
+	n->max_members = (uint32_t)get_u64(r, "max_members", UINT32_MAX);
+	n->left_out = (uint32_t)get_u64(r, "left_out_keys", UINT32_MAX);
 	n->trust_unreadable = get_bool(r, "trust_unreadable");
 	n->wakeups = get_u64(r, "wakeups", INT64_MAX);
 	read_seeds(r, n);

@@ -24,6 +24,7 @@ static const char *const words[EV_KINDS] = {
 	[EV_PEER_REVOKED] = "peer_revoked",
 	[EV_TRUST_EMPTY] = "trust_empty",
 	[EV_TRUST_BAD] = "trust_bad",
+	[EV_TRUST_FULL] = "trust_full",
 	[EV_KEY_TWIN] = "key_twin",
 	[EV_ADDRESS_MOVED] = "address_moved",
 	[EV_ADDRESS_CONFLICT] = "address_conflict",

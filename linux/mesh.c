@@ -47,6 +47,7 @@ struct mesh {
 	int link;                   /* index of the interface, whatever it is called by now */
 	uint32_t mtu;               /* of the interface at present */
 	struct instant restore;     /* when to give the interface its addresses again */
+	uint32_t left_out;          /* trusted keys without room, as told on standard error */
 	uint64_t events_told;       /* on standard error */
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
@@ -151,6 +152,17 @@ static void set_address(struct mesh *m)
 			m->child->interface, is, was);
 }
 
+static void read_trust_again(struct mesh *m)
+{
+	struct priv_message message = { .kind = PRIV_TRUST_AGAIN };
+	int error = priv_ask(m->child, &message, NULL);
+
+	m->actions.read_trust_again = false;
+	if (error)
+		fprintf(stderr, "meshguard: the trust store was not read again: %s; keys that "
+			"were left out wait for its next change\n", strerror(-error));
+}
+
 static void make_room(struct mesh *m)
 {
 	if (!outbox_has_room(&m->actions.out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
@@ -167,6 +179,8 @@ static void step(struct mesh *m, const struct node_event *e)
 		save_peers(m);
 	if (m->actions.set_address)
 		set_address(m);
+	if (m->actions.read_trust_again)
+		read_trust_again(m);
 }
 
 static void on_udp(struct mesh *m, int fd)
@@ -236,6 +250,21 @@ static void on_tun(void *ctx, uint32_t events)
 	flush(m);
 }
 
+/* Once for each number. */
+static void tell_left_out(struct mesh *m)
+{
+	struct report_node report;
+
+	node_report(m->node, &report);
+	if (report.trusted < report.max_members)
+		return;
+	if (report.left_out && report.left_out != m->left_out)
+		fprintf(stderr, "meshguard: %u trusted keys are left out: there is room for %u; "
+			"start with a higher --max-members, or revoke keys of no use\n",
+			report.left_out, report.max_members);
+	m->left_out = report.left_out;
+}
+
 static void notice(struct mesh *m, const struct priv_message *p)
 {
 	struct node_event e = { 0 };
@@ -265,8 +294,10 @@ static void notice(struct mesh *m, const struct priv_message *p)
 		return;
 	}
 	step(m, &e);
-	if (p->kind == PRIV_TRUST_END)
+	if (p->kind == PRIV_TRUST_END) {
+		tell_left_out(m);
 		priv_ready(m->child);
+	}
 }
 
 static void on_channel(void *ctx, uint32_t events)
@@ -417,11 +448,11 @@ static int open_node(struct mesh *m)
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
 		.gossip_only = c->config->gossip_only, .announce = c->config->announce,
-		.profile = c->config->profile,
+		.profile = c->config->profile, .members = c->config->members,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
 		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
 	};
-	void *memory = map_memory(node_size(0, 0));
+	void *memory = map_memory(node_size(c->config->members, 0));
 	struct out *items = map_memory(ITEMS * sizeof(*items));
 	uint8_t *arena = map_memory(ARENA);
 

@@ -33,6 +33,7 @@ enum priv_kind {
 	PRIV_SET_MTU,        /* value */
 	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
 	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port shall be free again */
+	PRIV_TRUST_AGAIN,    /* the trust store is read and told again */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_KEY,      /* key, name: one usable entry */
@@ -69,6 +70,7 @@ struct priv_config {
 	struct endpoint announce;      /* our first candidate; port 0: ours; family 0: none */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
+	uint32_t members;              /* mesh: trusted keys in use at the most */
 	uint16_t port;
 	bool port_given;
 	struct prefix prefix;          /* mesh: IPv4 prefix, default 10.99.0.0/16 */

@@ -221,6 +221,11 @@ static int carry_out(struct server *s, const struct priv_message *m)
 		return rtnl_link_mtu(&s->p->netlink, s->p->link, m->value);
 	case PRIV_SAVE:
 		return save(s, m);
+	case PRIV_TRUST_AGAIN:
+		if (!s->p->config->mesh)
+			return -EOPNOTSUPP;
+		trust_feed_reload(&s->trust, s->now);
+		return 0;
 	default:
 		return -EBADRQC;
 	}

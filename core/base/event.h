@@ -27,6 +27,7 @@ enum event_kind {
 	EV_PEER_REVOKED,      /* subject */
 	EV_TRUST_EMPTY,       /* the trust store admits nobody */
 	EV_TRUST_BAD,         /* a: number of unusable entries */
+	EV_TRUST_FULL,        /* a: number of keys that found no room; once for each number */
 	EV_KEY_TWIN,          /* subject: refused, its X25519 key is that of another key */
 	/* addresses */
 	EV_ADDRESS_MOVED,     /* subject; a: new index */

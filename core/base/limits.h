@@ -5,6 +5,7 @@
 #define MESH_PORT 51821u
 #define MESH_MTU 1420u
 #define MAX_MEMBERS 16384u        /* default; admitted keys, members, wg peers of a mesh */
+#define MOST_MEMBERS 65536u       /* that it may be set to */
 #define MAX_DATAGRAM 1232u        /* control datagrams, section 4 of the design */
 #define MAX_RECORD 400u           /* one signed node record */
 #define MAX_NAME 63u              /* bytes of a name, without terminator */

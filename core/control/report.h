@@ -32,6 +32,8 @@ struct report_node {
 	uint64_t sequence;
 	uint32_t trusted, alive;
 	uint32_t bad_keys;             /* unusable entries of the trust store */
+	uint32_t max_members;          /* keys in use at the most */
+	uint32_t left_out;             /* keys of the trust store beyond that */
 	bool trust_unreadable;
 	uint64_t wakeups;
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];

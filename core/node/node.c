@@ -305,7 +305,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		input_packet(n, now, e, out);
 		break;
 	case NODE_TRUST_BEGIN:
-		n->bad_keys = 0;
+		n->bad_keys = n->left_out = 0;
 		peering_begin(n, e->unreadable);
 		break;
 	case NODE_TRUST_KEY:
@@ -313,6 +313,8 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		break;
 	case NODE_TRUST_END:
 		peering_end(n, e->number, now);
+		if (n->left_out && trust_count(n->trust) < n->config.members)
+			actions->read_trust_again = true;
 		break;
 	case NODE_SEED:
 		paths_add_seed(n->paths, &e->from, now.boot);

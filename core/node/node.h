@@ -77,6 +77,8 @@ struct node_actions {
 	bool save_peers;             /* keep `peers` over restarts; the caller clears it */
 	uint32_t peers_len;
 	uint8_t peers[NODE_PEERS_MAX];
+	bool read_trust_again;       /* give the trust store once more: keys that were refused for
+	                                want of room may have it now; the caller clears it */
 	bool set_address;            /* give the interface `ipv4` instead of `former`; the caller
 	                                clears it. Family 0: none */
 	struct ip ipv4, former;

@@ -94,6 +94,7 @@ struct node {
 	bool trust_loaded;          /* once at least */
 	bool trust_unreadable;
 	uint32_t bad_keys;
+	uint32_t left_out, left_out_told; /* keys for which there was no room */
 
 	size_t tunnel_credit;       /* of this step's datagram, beyond what answered it */
 	unsigned ticked;            /* the room that was served last by time */

@@ -68,10 +68,22 @@ void peering_key(struct node *n, const struct public_key *key, const char *name,
 		break;
 	case TRUST_OWN_KEY:
 	case TRUST_INVALID:
-	case TRUST_FULL:
 		n->bad_keys++;
 		break;
+	case TRUST_FULL:
+		n->left_out++;
+		break;
 	}
+}
+
+/* Once for each number. Not while there is room: then the store is given once more. */
+static void tell_left_out(struct node *n, struct moment now)
+{
+	if (n->left_out && trust_count(n->trust) < n->config.members)
+		return;
+	if (n->left_out && n->left_out != n->left_out_told)
+		node_emit(n, now.boot, EV_TRUST_FULL, TRUST_NONE, NULL, n->left_out);
+	n->left_out_told = n->left_out;
 }
 
 void peering_end(struct node *n, uint32_t bad, struct moment now)
@@ -86,6 +98,7 @@ void peering_end(struct node *n, uint32_t bad, struct moment now)
 	n->bad_keys += bad;
 	if (bad)
 		node_emit(n, now.boot, EV_TRUST_BAD, TRUST_NONE, NULL, bad);
+	tell_left_out(n, now);
 	if (!trust_count(n->trust))
 		node_emit(n, now.boot, EV_TRUST_EMPTY, TRUST_NONE, NULL, n->trust_unreadable);
 }

@@ -137,6 +137,8 @@ void node_report(const struct node *n, struct report_node *r)
 	r->trusted = trust_count(n->trust);
 	r->alive = swim_counters(n->swim)->alive;
 	r->bad_keys = n->bad_keys;
+	r->max_members = n->config.members;
+	r->left_out = n->left_out;
 	r->trust_unreadable = n->trust_unreadable;
 	r->seed_count = paths_seeds(n->paths, seeds, answered, MAX_SEEDS);
 	for (unsigned i = 0; i < r->seed_count; i++) {

@@ -25,7 +25,7 @@ def it_works_with_nothing_there():
         eq((c["trusted"], c["unusable"], c["trust_unreadable"]), ([], [], False))
         eq({n: v["value"] for n, v in c["settings"].items()},
            {"interface": "mgtest7", "port": 51821, "mtu": 1420, "prefix": "10.99.0.0/16",
-            "seeds": []})
+            "max_members": 16384, "seeds": []})
         eq(c["settings"]["port"]["source"], "default")
         eq(c["settings"]["interface"]["source"], "--interface")
         r = w.want(DONE, "config", "show", *INTERFACE, says="not there yet")

@@ -134,6 +134,8 @@ def values_of_up_are_checked_before_anything_happens():
             w.want(USAGE, "up", option, value, says=option)
         w.want(USAGE, "up", "--port", "1", "--port", "2", says="twice")
         w.want(USAGE, "up", *["--seed=192.0.2.7:1"] * 65, says="64")
+        for n in ("0", "65537", "many"):
+            w.want(USAGE, "up", "--max-members", n, says="--max-members")
         w.want(USAGE, "up", "--log-events", "--detach", says="--detach")
         w.want(USAGE, "up", "--gossip-only", "--mtu", "1300", says="--mtu")
         w.want(USAGE, "up", "--gossip-only", "--debug-keylog", "x", says="--debug-keylog")

@@ -64,6 +64,23 @@ ok "nor is it an interface's" not as A up --gossip-only --interface lo --port 20
 ok "an interface needs rights" not as A up --port 20009
 ok "events are told with their subject" logged B member_alive "$(key C)"
 
+# --- more trusted keys than room
+port[S]=20004
+as S keygen >"$work/S.keygen"
+for other in A B C; do
+	as S trust "$(key $other)" --name $other >/dev/null
+done
+starts S --max-members 2 --log-events
+room() { says S '.node | [.max_members, .trusted, .left_out_keys]' | jq -c .; }
+room_is() { [ "$(room)" = "$1" ]; }
+ok "a third key finds no room" within 5 room_is '[2,2,1]'
+ok "which is said once" [ "$(grep -c '1 trusted keys are left out: there is room for 2' "$work/S.log")" = 1 ]
+ok "and told as an event" grep -q '"event":"trust_full".*"value":1}' "$work/S.log"
+ok "and shown" grep -q '1 trusted keys are left out' <(as S status --interface gS)
+as S revoke A >/dev/null
+ok "it has room once another is revoked" within 5 room_is '[2,2,0]'
+stop S
+
 # --- a whole node: it is a member of theirs, and gets no tunnel
 mkdir "$work/W.d"
 daemon[W]=

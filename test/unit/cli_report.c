@@ -108,9 +108,12 @@ static void a_page_for_every_kind_of_peer(void)
 	r.node.seeds[0].answered = true;
 	endpoint(&r.node.seeds[1].endpoint, "192.0.2.8:51821");
 	r.node.bad_keys = 2;
+	r.node.max_members = 5;
+	r.node.left_out = 3;
 	eq_str(printed(&r, (struct screen){ .width = 80 }),
 	       HEAD "  peers      1 alive of 5 trusted\n"
 	       "  2 unusable keys; meshguard config show names them\n"
+	       "  3 trusted keys are left out: room for 5; start with --max-members\n"
 	       "  seed       192.0.2.7:51821 answered\n"
 	       "  seed       192.0.2.8:51821 no answer\n"
 	       "\n"

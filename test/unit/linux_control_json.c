@@ -73,6 +73,7 @@ static struct report_node sample_node(void)
 	struct report_node n = {
 		.interface = "mg0", .ipv4 = ip_v4(10, 99, 1, 2), .port = 51821, .mtu = 1420,
 		.started = { 1000 * 1000000000ull }, .sequence = 9, .trusted = 3, .alive = 2,
+		.max_members = 65536, .left_out = 4,
 		.bad_keys = 1, .wakeups = 77, .table_count = 2, .counter_count = 2, .seed_count = 2,
 		.tables = { { "peers", 4096, 16384, 3 }, { "sessions", 1, 2, 3 } },
 		.counters = { { "datagrams", 12 }, { "dropped", UINT64_MAX } },
@@ -115,6 +116,8 @@ static void a_node_survives_the_way(void)
 	eq_int(a.node.trusted, 3);
 	eq_int(a.node.alive, 2);
 	eq_int(a.node.bad_keys, 1);
+	eq_int(a.node.max_members, 65536);
+	eq_int(a.node.left_out, 4);
 	eq_int(a.node.wakeups, 77);
 	eq_int(a.node.table_count, 2);
 	eq_str(a.node.tables[0].name, "peers");

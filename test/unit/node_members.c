@@ -2,6 +2,12 @@
 #define MEMBERS 2
 #include "node_world.h"
 
+#include "identity/channel.h"
+#include "identity/trust.h"
+#include "nat/path.h"
+
+#include <stdio.h>
+
 static struct report_node report_of(const struct machine *m)
 {
 	struct report_node r;
@@ -144,7 +150,58 @@ static void a_node_has_tables_for_as_many_as_may_be_asked_for(void)
 	}
 }
 
+/* Bytes of a table for each of the second 8,192 members. */
+static size_t each(size_t (*size)(uint32_t))
+{
+	return (size(MAX_MEMBERS) - size(MAX_MEMBERS / 2)) / (MAX_MEMBERS / 2);
+}
+
+static size_t node_table(uint32_t members)
+{
+	return node_size(members, 0);
+}
+
+static size_t wg_table(uint32_t members)
+{
+	return wg_size(&(struct wg_limits){ members, 3 * 2048, 4096 });
+}
+
+/* The file with single spaces for line ends. */
+static const char *text_of_file(const char *path)
+{
+	static char text[1 << 18];
+	FILE *f = fopen(path, "r");
+
+	ok(f != NULL);
+	text[f ? fread(text, 1, sizeof(text) - 1, f) : 0] = 0;
+	if (f)
+		fclose(f);
+	for (char *p = text; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	return text;
+}
+
+/* The sentence that stands there is made here. */
+static void docs_membership_states_what_one_more_member_costs(void)
+{
+	const size_t all = each(node_table), nat = each(paths_size), wg = each(wg_table);
+	const size_t swim = each(swim_size), trust = each(trust_size), channel = each(channel_size);
+	char sentence[400];
+
+	ok(all < 4000);
+	snprintf(sentence, sizeof(sentence),
+		 "%zu bytes of a node's tables: %zu for its addresses (`core/nat`), %zu for its "
+		 "tunnel without sessions (`core/wg`), %zu for its record and state (`core/swim`), "
+		 "%zu for trust and %zu for the keys of the pair (`core/identity`), %zu for routes "
+		 "and addresses (`core/node`).",
+		 all, nat, wg, swim, trust, channel, all - nat - wg - swim - trust - channel);
+	if (!strstr(text_of_file("docs/membership.md"), sentence))
+		TAP_FAIL("docs/membership.md does not say: %s", sentence);
+}
+
 TAP_TESTS(T(a_full_table_never_evicts_an_admitted_live_member),
 	  T(what_is_left_out_is_told_once_for_each_number),
 	  T(room_that_a_revocation_makes_is_asked_for),
-	  T(a_node_has_tables_for_as_many_as_may_be_asked_for))
+	  T(a_node_has_tables_for_as_many_as_may_be_asked_for),
+	  T(docs_membership_states_what_one_more_member_costs))

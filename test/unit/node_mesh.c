@@ -403,15 +403,6 @@ static void a_ground_key_never_gets_the_address_it_drove_another_from(void)
 	ok(!ip_equal(&got, &first));
 }
 
-/* docs/membership.md states it. */
-static void one_more_member_costs_less_than_4000_bytes(void)
-{
-	size_t each = (node_size(2000, 0) - node_size(1000, 0)) / 1000;
-
-	printf("# %zu bytes a member\n", each);
-	ok(each > 1000 && each < 4000);
-}
-
 TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_underlay),
 	  T(a_seed_that_comes_a_minute_later_is_found), T(a_seed_that_comes_an_hour_later_is_found),
 	  T(a_killed_node_is_back_within_five_seconds), T(the_seed_may_be_the_one_that_restarts),
@@ -425,5 +416,4 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),
 	  T(two_halves_that_meet_agree_in_the_end),
-	  T(a_ground_key_never_gets_the_address_it_drove_another_from),
-	  T(one_more_member_costs_less_than_4000_bytes))
+	  T(a_ground_key_never_gets_the_address_it_drove_another_from))

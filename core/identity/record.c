@@ -13,6 +13,7 @@
 
 #define VERSION 1u
 #define LENGTH_AT 1u        /* offset of the length */
+#define KEY_AT 3u
 #define HEADER 64u          /* the fixed fields */
 #define SIGNATURE 64u
 #define MIN_RECORD (HEADER + SIGNATURE)
@@ -160,6 +161,11 @@ size_t record_length(struct bytes wire)
 		return 0;
 	len = load_be16(wire.data + LENGTH_AT);
 	return len < MIN_RECORD || len > MAX_RECORD || len > wire.len ? 0 : len;
+}
+
+void record_key(struct bytes wire, struct public_key *out)
+{
+	memcpy(out->b, wire.data + KEY_AT, sizeof(out->b));
 }
 
 bool record_decode(struct bytes wire, struct record_claim *out)

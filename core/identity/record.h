@@ -74,5 +74,7 @@ bool record_sign(const struct record_body *body, const struct secret_key *secret
 /* For queues: length of the record that starts here, from its own header; 0 if malformed or cut
  * short. */
 size_t record_length(struct bytes wire);
+/* Whose it is; only where record_length is not 0. */
+void record_key(struct bytes wire, struct public_key *out);
 
 #endif

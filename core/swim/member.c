@@ -95,17 +95,27 @@ uint32_t member_find_id(const struct swim *s, uint64_t id)
 	return at < s->known && slot_id(s, s->by_id[at]) == id ? s->by_id[at] : NONE;
 }
 
+static bool is_at(const struct swim *s, uint32_t slot, const struct public_key *key)
+{
+	return s->members[slot].used
+	       && !memcmp(slot_identity(s, slot)->key.b, key->b, sizeof(key->b));
+}
+
 uint32_t member_find(const struct swim *s, const struct public_key *key)
 {
-	uint64_t id = member_id(key);
+	uint32_t *hint = &s->hints[load_be32(key->b) % HINTS];
+	uint64_t id;
 
+	if (*hint && is_at(s, *hint - 1, key))
+		return *hint - 1;
+	id = member_id(key);
 	for (uint32_t at = member_from(s, id); at < s->known; at++) {
-		const struct swim_identity *i = slot_identity(s, s->by_id[at]);
-
-		if (i->id != id)
+		if (slot_id(s, s->by_id[at]) != id)
 			break;
-		if (!memcmp(i->key.b, key->b, sizeof(key->b)))
+		if (is_at(s, s->by_id[at], key)) {
+			*hint = s->by_id[at] + 1;
 			return s->by_id[at];
+		}
 	}
 	return NONE;
 }

@@ -71,7 +71,6 @@ static void refute(struct swim *s, uint32_t by)
 
 static void take_own(struct swim *s, uint32_t from, const struct record_claim *claim)
 {
-	const struct record_kept *own = member_record(s, s->cap);
 	struct record record;
 
 	if (claim->body.sequence < slot_sequence(s, s->cap)) {
@@ -79,9 +78,6 @@ static void take_own(struct swim *s, uint32_t from, const struct record_claim *c
 		sync_give(s, from, s->cap);
 		return;
 	}
-	if (claim->body.sequence == slot_sequence(s, s->cap) && claim->len == own->len
-	    && !memcmp(claim->wire, own->wire, own->len))
-		return;
 	if (!bucket_take(&peer_of(s, from)->verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST))
 		s->counters.drop_rate++;
@@ -151,15 +147,31 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 		gossip_record(s, slot);
 }
 
+bool records_hold(const void *ctx, struct bytes wire)
+{
+	const struct swim *s = ctx;
+	const struct record_kept *kept;
+	struct public_key key;
+	uint32_t slot;
+
+	record_key(wire, &key);
+	slot = member_find(s, &key);
+	if (slot == NONE || !slot_sequence(s, slot))
+		return false;
+	kept = member_record(s, slot);
+	return kept->len == wire.len && !memcmp(kept->wire, wire.data, wire.len);
+}
+
 void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 {
 	struct record_claim claim;
 	struct record record;
-	uint64_t held;
 	uint32_t slot;
 
-	BUG_ON(!record_decode(wire, &claim)); /* wire_decode saw to it */
 	s->counters.records_received++;
+	if (records_hold(s, wire))
+		return;
+	BUG_ON(!record_decode(wire, &claim)); /* wire_decode saw to it */
 	slot = member_find(s, &claim.body.key);
 	if (slot == NONE) {
 		s->counters.drop_not_admitted++;
@@ -169,15 +181,11 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 		take_own(s, from, &claim);
 		return;
 	}
-	held = slot_sequence(s, slot);
-	if (claim.body.sequence < held) {
+	if (claim.body.sequence < slot_sequence(s, slot)) {
 		s->counters.drop_stale++;
 		sync_give(s, from, slot);
 		return;
 	}
-	if (claim.body.sequence == held && claim.len == member_record(s, slot)->len
-	    && !memcmp(claim.wire, member_record(s, slot)->wire, claim.len))
-		return;
 	if (!bucket_take(&peer_of(s, from)->verify_full, s->now, per_second(VERIFY_PER_SECOND),
 			 VERIFY_BURST)) {
 		s->counters.drop_rate++;

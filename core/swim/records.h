@@ -4,6 +4,8 @@
 
 #include "swim/state.h"
 
+/* Whether s holds just these bytes; they are as long as record_length says. */
+bool records_hold(const void *s, struct bytes wire);
 /* A record that came from `from`, well formed. bulk: as the answer to a list. */
 void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk);
 void records_accused(struct swim *s, uint32_t from, const struct accusation *a);

@@ -54,6 +54,7 @@ struct profile {
 #define JOBS_PER_PEER 32u
 #define LISTS_AT_ONCE 4u
 #define SCOPE_MAX 256u           /* peers whose list is not ours */
+#define HINTS 4096u              /* a power of two */
 #define PEER_MAX 512u            /* members that we talk with */
 
 /* What everybody is to us, whom we admit: 32 bytes, so that ten thousand of them are cheap. The key
@@ -194,6 +195,7 @@ struct swim {
 	const struct swim_store *store; /* NULL: identities and records are ours */
 	struct swim_record *records; /* sequence 0: none */
 	uint32_t *shared;           /* index in store->records plus 1 */
+	uint32_t *hints;            /* where a key was found last; slot plus 1 */
 	struct pool peer_pool;
 	struct peer *peers;
 	struct list peers_by_use;   /* the one used longest ago first */

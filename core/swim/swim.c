@@ -78,8 +78,9 @@ static size_t scope_words(uint32_t members)
 }
 
 struct layout {
-	size_t members, identities, records, shared, peers, peer_pool, by_id, near, rings, queue,
-		queue_pool, suspicions, suspicion_pool, suspicion_heap, scopes, scope_bits, end;
+	size_t members, identities, records, shared, hints, peers, peer_pool, by_id, near, rings;
+	size_t queue, queue_pool, suspicions, suspicion_pool, suspicion_heap, scopes, scope_bits;
+	size_t end;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -102,6 +103,7 @@ static struct layout layout_of(uint32_t members)
 	l.identities = take(&at, members * sizeof(struct swim_identity));
 	l.records = take(&at, all * sizeof(struct swim_record));
 	l.shared = take(&at, all * sizeof(uint32_t));
+	l.hints = take(&at, HINTS * sizeof(uint32_t));
 	l.peers = take(&at, peer_cap(members) * sizeof(struct peer));
 	l.peer_pool = take(&at, pool_size(peer_cap(members)));
 	l.by_id = take(&at, all * sizeof(uint32_t));
@@ -142,6 +144,7 @@ struct swim *swim_init(void *memory, const struct swim_config *config, struct in
 	s->identities = s->store ? s->store->identities : s->own_identities;
 	s->records = (struct swim_record *)(base + l.records);
 	s->shared = (uint32_t *)(base + l.shared);
+	s->hints = (uint32_t *)(base + l.hints);
 	s->peers = (struct peer *)(base + l.peers);
 	pool_init(&s->peer_pool, base + l.peer_pool, peer_cap(s->cap));
 	list_init(&s->peers_by_use);
@@ -420,7 +423,7 @@ void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes 
 	enter(s, now, out);
 	if (!s->members[from].used)
 		s->counters.drop_not_admitted++;
-	else if (!wire_decode(message, &m))
+	else if (!wire_decode_new(message, records_hold, s, &m))
 		s->counters.drop_malformed++;
 	else
 		input(s, from, &m);

@@ -119,15 +119,26 @@ static void get_body(struct cursor *c, struct wire_message *m)
 	}
 }
 
-static void get_item(struct cursor *c, struct wire_item *item)
+struct held {
+	bool (*is)(const void *ctx, struct bytes record);
+	const void *ctx;
+};
+
+static bool is_record(struct bytes wire, const struct held *held)
 {
 	struct record_claim claim;
+
+	return wire.len && (held->is(held->ctx, wire) || record_decode(wire, &claim));
+}
+
+static void get_item(struct cursor *c, struct wire_item *item, const struct held *held)
+{
 	uint8_t kind = cur_u8(c);
 
 	*item = (struct wire_item){ .kind = (enum wire_item_kind)kind };
 	if (kind == WIRE_ITEM_RECORD) {
 		item->record = cur_span(c, record_length((struct bytes){ c->at, cur_left(c) }));
-		if (!cur_ok(c) || !item->record.len || !record_decode(item->record, &claim))
+		if (!cur_ok(c) || !is_record(item->record, held))
 			cur_fail(c);
 	} else if (kind == WIRE_ITEM_ACCUSATION) {
 		item->accusation.subject = cur_be64(c);
@@ -139,8 +150,10 @@ static void get_item(struct cursor *c, struct wire_item *item)
 	}
 }
 
-bool wire_decode(struct bytes message, struct wire_message *out)
+bool wire_decode_new(struct bytes message, bool (*is_held)(const void *ctx, struct bytes record),
+		     const void *ctx, struct wire_message *out)
 {
+	const struct held held = { is_held, ctx };
 	struct cursor c = cur_of(message.data, message.len);
 
 	if (message.len > CHANNEL_PAYLOAD_MAX)
@@ -152,8 +165,20 @@ bool wire_decode(struct bytes message, struct wire_message *out)
 	if (!(out->h.flags & WIRE_BARE))
 		out->items = get_count(&c, WIRE_ACCUSATION, WIRE_ITEMS_MAX);
 	for (unsigned i = 0; i < out->items && cur_ok(&c); i++)
-		get_item(&c, &out->item[i]);
+		get_item(&c, &out->item[i], &held);
 	return cur_done(&c);
+}
+
+static bool is_none_held(const void *ctx, struct bytes record)
+{
+	(void)ctx;
+	(void)record;
+	return false;
+}
+
+bool wire_decode(struct bytes message, struct wire_message *out)
+{
+	return wire_decode_new(message, is_none_held, NULL, out);
 }
 
 void wire_put_header(struct writer *w, const struct wire_header *h)

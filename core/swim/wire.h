@@ -100,6 +100,10 @@ struct wire_message {
 
 /* False for anything that is not exactly one message; *out is then void. */
 bool wire_decode(struct bytes message, struct wire_message *out) must_check;
+/* The same; a record of which is_held() says that just these bytes have been decoded before is not
+ * decoded again. */
+bool wire_decode_new(struct bytes message, bool (*is_held)(const void *ctx, struct bytes record),
+		     const void *ctx, struct wire_message *out) must_check;
 
 void wire_put_header(struct writer *w, const struct wire_header *h);
 void wire_put_entry(struct writer *w, const struct wire_entry *e);

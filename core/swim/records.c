@@ -141,7 +141,9 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 			return;
 	}
 	member_store(s, slot, record);
-	settle_state(s, slot, &record->body);
+	/* Another one of the same sequence is no news of its life. */
+	if (record->body.sequence > sequence || (record->body.flags & RECORD_LEAVING))
+		settle_state(s, slot, &record->body);
 	/* To a newcomer everything is new that the others know long since. */
 	if (!bulk || !is_joining(s))
 		gossip_record(s, slot);

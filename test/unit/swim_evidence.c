@@ -191,6 +191,24 @@ static void a_member_that_starts_anew_learns_who_is_gone(void)
 	world_free(&w);
 }
 
+/* The smaller of two records of one sequence is kept, but it is no news of its subject's life. */
+static void a_second_record_of_one_sequence_does_not_revive(void)
+{
+	mourn();
+	for (uint32_t i = 3; i < PEERS; i++) {
+		struct record other;
+
+		do { /* whose bytes are smaller */
+			w.nodes[i].body.candidates[0].port--;
+			other = record_of(i, last[i].body.sequence, 0);
+		} while (memcmp(other.wire, last[i].wire, MAX_RECORD) > 0);
+		give(1, &other);
+		eq_mem(member_record(w.nodes[0].swim, i)->wire, other.wire, other.len);
+		eq_int(world_state(&w, 0, i), i == 3 ? SWIM_DEAD : SWIM_LEFT);
+	}
+	world_free(&w);
+}
+
 /* All that says a sequence without the subject's signature, below, at and far above what is
  * held. */
 static void the_stored_sequence_is_monotone_for_every_evidence(void)
@@ -252,4 +270,5 @@ static void the_stored_sequence_is_monotone_for_every_evidence(void)
 
 TAP_TESTS(T(weeks_later_an_old_record_does_not_revive),
 	  T(a_member_that_starts_anew_learns_who_is_gone),
+	  T(a_second_record_of_one_sequence_does_not_revive),
 	  T(the_stored_sequence_is_monotone_for_every_evidence))

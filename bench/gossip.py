@@ -21,6 +21,7 @@ Definitions, the same for both:
 """
 import argparse
 import collections
+import fcntl
 import json
 import os
 import random
@@ -50,7 +51,7 @@ def say(text):
 
 class Meshguard:
     name = "meshguard"
-    words = {"member_alive": "alive", "member_suspect": "suspect", "member_dead": "dead", "member_left": "left"}
+    form = re.compile(rb'"event":"member_(alive|suspect|dead|left)","subject":"([^"]*)"')
 
     def __init__(self, options, count):
         self.program = options.meshguard
@@ -82,11 +83,8 @@ class Meshguard:
 
     def event(self, line):
         """(kind, subject) of a line, or None."""
-        if not line.startswith(b"{"):
-            return None
-        e = json.loads(line)
-        kind = self.words.get(e["event"])
-        return (kind, self.number[e["subject"]]) if kind else None
+        m = self.form.search(line)
+        return (m[1].decode(), self.number[m[2].decode()]) if m else None
 
 
 class Serf:
@@ -177,6 +175,7 @@ class World:
 
     def launch(self, i, seed):
         ours, theirs = os.pipe()
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 1 << 20)  # we may be late; meshguard drops lines rather than wait
         with self.lock:
             self.alive[i].clear()
         self.launched[i] = time.monotonic()
@@ -290,6 +289,7 @@ def joins(w, out, options):
     start = time.monotonic()
     for i in range(1, w.count):
         w.launch(i, 0)
+        time.sleep(options.pace)
     last = time.monotonic()
     good = w.wait(w.is_full, LIMIT_JOIN)
     out["join_full"] = bool(good)
@@ -532,14 +532,16 @@ def write_into(path, text):
 def limit(options, count):
     """Seconds after which a world is ended from outside: nothing here takes longer unless it hangs."""
     return (LIMIT_JOIN + 20 + options.idle + (options.kills * 3 + options.leaves * 2) * LIMIT_KILL
-            + 2 * (options.loss + LIMIT_CALM) + options.pauses + LIMIT_CALM + options.watch + count)
+            + 2 * (options.loss + LIMIT_CALM) + options.pauses + LIMIT_CALM + options.watch + count
+            + count * options.pace)
 
 
 def run_world(options, system, count):
     command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork",
                "--kill-child", "--mount-proc", sys.executable, os.path.abspath(__file__), "--inside", str(count),
                "--systems", system]
-    for name in ("meshguard", "serf", "idle", "kills", "leaves", "loss", "pauses", "stopped", "watch", "phases"):
+    for name in ("meshguard", "serf", "idle", "kills", "leaves", "loss", "pauses", "stopped", "watch", "phases",
+                 "pace"):
         command += ["--" + name, str(getattr(options, name))]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=limit(options, count))
@@ -560,6 +562,7 @@ def arguments():
     p.add_argument("--meshguard", default=os.environ.get("MESHGUARD", os.path.join(ROOT, "build", "meshguard")))
     p.add_argument("--serf", default="serf")
     p.add_argument("--idle", type=int, default=60, help="seconds")
+    p.add_argument("--pace", type=float, default=0, help="seconds from one launch of the joint start to the next")
     p.add_argument("--kills", type=int, default=5)
     p.add_argument("--leaves", type=int, default=3)
     p.add_argument("--loss", type=int, default=60, help="seconds for each rate")

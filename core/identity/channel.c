@@ -131,19 +131,17 @@ static void derive(struct direction *out, const struct sym_key *shared,
 	wipe(&h, sizeof(h));
 }
 
-bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key)
+bool channel_add_twin(struct channel *c, uint32_t slot, const struct public_key *key,
+		      const struct dh_public *dh)
 {
 	struct pair *p = pair_of(c, slot);
-	struct dh_public dh;
 	struct dh_secret twin, result;
 	struct sym_key shared;
 	bool good;
 
 	BUG_ON(p->used || !memcmp(key, &c->own, sizeof(*key)));
-	if (!ed25519_to_dh_public(&dh, key))
-		return false;
 	ed25519_to_dh_secret(&twin, c->secret);
-	good = x25519(&result, &twin, &dh);
+	good = x25519(&result, &twin, dh);
 	wipe(&twin, sizeof(twin));
 	if (!good)
 		return false;
@@ -155,6 +153,13 @@ bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key)
 	wipe(&shared, sizeof(shared));
 	BUG_ON(!map_add(&c->by_tag, tag_hash(c, p->receive.tag), slot));
 	return true;
+}
+
+bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key)
+{
+	struct dh_public dh;
+
+	return ed25519_to_dh_public(&dh, key) && channel_add_twin(c, slot, key, &dh);
 }
 
 void channel_remove(struct channel *c, uint32_t slot)

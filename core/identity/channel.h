@@ -56,6 +56,10 @@ struct channel *channel_init(void *memory, const struct channel_config *config);
 /* Computes the keys of this pair (one X25519). False: the key has no usable twin. Our own key and a
  * slot that is in use are BUGs. */
 bool channel_add(struct channel *c, uint32_t slot, const struct public_key *key) must_check;
+/* The same where the caller has its twin already (ed25519_to_dh_public), which costs twice as
+ * much. */
+bool channel_add_twin(struct channel *c, uint32_t slot, const struct public_key *key,
+		      const struct dh_public *dh) must_check;
 void channel_remove(struct channel *c, uint32_t slot); /* wipes; harmless for a free slot */
 uint64_t channel_epoch(const struct channel *c);
 /* The epoch of that peer that was adopted; 0: none yet. */

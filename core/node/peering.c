@@ -17,7 +17,7 @@ static bool admit(struct node *n, uint32_t slot, struct moment now)
 
 	memset(peer, 0, sizeof(*peer));
 	peer->renew = n->trust_loaded;
-	if (!channel_add(n->channel, slot, key))
+	if (!channel_add_twin(n->channel, slot, key, trust_dh(n->trust, slot)))
 		return false;
 	peer->wg = wg_peer_add(n->wg, trust_dh(n->trust, slot), slot, now.boot);
 	if (peer->wg == WG_NONE) {

@@ -117,21 +117,36 @@ struct instant records_deadline(const struct node *n)
 	return instant_min(network, may_sign(n) ? sign_at(n) : INSTANT_NEVER);
 }
 
+/* Each record of ours goes to everybody, and everybody checks its signature. */
+static bool says_the_same(const struct record_body *a, const struct record_body *b)
+{
+	bool same = b->sequence && a->flags == b->flags && a->address_index == b->address_index &&
+		    a->candidate_count == b->candidate_count;
+
+	for (unsigned i = 0; same && i < a->candidate_count; i++)
+		same = endpoint_equal(&a->candidates[i], &b->candidates[i]);
+	return same;
+}
+
 void records_sign(struct node *n, struct moment now)
 {
 	if (!may_sign(n))
 		return;
 	if (!n->record_urgent && !n->leaving && !instant_reached(sign_at(n), now.boot))
 		return;
-	if (instant_before(n->sign_full, now.boot))
-		n->sign_full = now.boot;
-	n->sign_full = instant_add(n->sign_full, SIGN_EACH);
-	n->record_stale = n->record_urgent = false;
-	n->self.sequence++;
 	n->self.flags = (uint16_t)((n->leaving ? RECORD_LEAVING : 0) |
 				   (n->settled ? RECORD_SETTLED : 0) |
 				   n->self_left << RECORD_LEFT_SHIFT);
 	fill_candidates(n);
+	if (!n->record_urgent && says_the_same(&n->self, &n->record.body)) {
+		n->record_stale = false;
+		return;
+	}
+	if (instant_before(n->sign_full, now.boot))
+		n->sign_full = now.boot;
+	n->sign_full = instant_add(n->sign_full, SIGN_EACH);
+	n->self.sequence++;
+	n->record_stale = n->record_urgent = false;
 	BUG_ON(!record_sign(&n->self, &n->config.secret, &n->record));
 	swim_set_self(n->swim, &n->record, now.boot);
 }

@@ -36,8 +36,8 @@
  *                              others so: alive, suspect, dead, left, unknown, up (alive or
  *                              suspect), gone (dead or left), away (gone or unknown)
  *   expect [T] full            everybody who runs sees everybody who runs alive, where both trust
- *   expect [T] settled         and has a path to him and his newest record, and sees nobody up who
- *                              is off
+ *   expect [T] settled         and has his newest record and a path to him, or never asked for one
+ *                              (among more than 64), and sees nobody up who is off
  *   expect [T] ping SET SET    a packet gets through from each to each (sent twice a second)
  *   expect [T] tunnels         the same between all that run and trust each other
  *   never T SET SET STATE      during so much time nobody of the first sees any of the others so

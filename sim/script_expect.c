@@ -94,7 +94,8 @@ static bool have_paths(const struct script *s, struct claim *c)
 			uint32_t b = world_find(w, &r->key);
 			if (b == NOBODY || !world_runs(w, b) || !trusts(w, b, a))
 				continue;
-			all = r->path_up && r->sequence == sequences[b];
+			all = (r->path_up || r->reason == REASON_NONE) &&
+			      r->sequence == sequences[b];
 			c->bad_a = a;
 			c->bad_b = b;
 		}

@@ -14,6 +14,13 @@
  * addresses: a big mesh knows many that it does not use. The next use asks first whether it
  * stands. Gossip is no use: who gossips finds out by itself that no answer comes, and says so.
  *
+ * Nor are all probed in the first place. Up to 64 members everybody has a path to everybody. Of
+ * more, the n-th that we are told of is probed with the chance 32 / n, and again with each later
+ * record of its: that makes 64 + 32 ln(n / 64) paths, 130 of 500 and 225 of 10,000, and as many
+ * again that others begin. It is a random graph, which is what gossip needs, and one that changes
+ * slowly. Whoever else is needed is probed at that moment: whom swim must ask (paths_try), for whom
+ * a packet waits (paths_wanted), and who sends us something (paths_heard).
+ *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight
  * addresses for a new record.
@@ -23,6 +30,7 @@
 #include <string.h>
 
 #define CLAIM_AGAIN span_s(10)  /* between records that have silent claims probed once more */
+#define WANTED_FOR span_s(60)   /* somebody waited for a path: new addresses are probed, too */
 #define CREDIT_MAX 4096u
 
 static size_t round_up(size_t n)
@@ -129,6 +137,7 @@ static void forget_facts(struct paths *p, uint32_t slot)
 
 void paths_forget(struct paths *p, uint32_t slot)
 {
+	p->told -= p->list[slot].told;
 	seen_forget(p, slot);
 	for (unsigned i = 0; i < SEED_PENDING; i++)
 		if (p->pending[i].slot == slot)
@@ -215,6 +224,32 @@ static bool claimable(const struct paths *p, const struct endpoint *e)
 	return (p->config.loopback || !ip_is_loopback(&e->ip)) && !ip_is_link_local(&e->ip);
 }
 
+static void count_told(struct paths *p, struct path *path)
+{
+	p->told += !path->told;
+	path->told = true;
+}
+
+static bool is_chosen(struct paths *p)
+{
+	return p->told <= PATHS_ALL || rng_below(&p->rng, p->told) < PATHS_SHARE;
+}
+
+static bool was_asked(const struct path *path)
+{
+	for (unsigned i = 0; i < path->count; i++)
+		if (instant_is_set(path->list[i].sent))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct path *path, struct instant now)
+{
+	return path->best != NO_ADDRESS ||
+	       (instant_is_set(path->wanted) &&
+		instant_since(now, path->wanted).ns < WANTED_FOR.ns);
+}
+
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now)
 {
@@ -222,6 +257,8 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	bool again = !instant_is_set(path->claimed) ||
 		     instant_since(now, path->claimed).ns >= CLAIM_AGAIN.ns;
 
+	count_told(p, path);
+	bool ask = is_wanted(path, now) || (again ? is_chosen(p) : was_asked(path));
 	if (again)
 		path->claimed = now;
 	for (unsigned i = 0; i < path->count; i++)
@@ -233,7 +270,7 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 
 		if (a)
 			a->claimed = true;
-		if (silent && !a->waiting && (again || !instant_is_set(a->sent))) {
+		if (ask && silent && !a->waiting && (again || !instant_is_set(a->sent))) {
 			a->tries = 0;
 			a->next = now;
 		}
@@ -280,7 +317,9 @@ void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, st
 	if (!a || a->waiting)
 		return;
 	a->claimed = true;
-	a->next = now;
+	count_told(p, &p->list[slot]);
+	if (is_chosen(p))
+		a->next = now;
 	path_reschedule(p, slot);
 }
 
@@ -367,16 +406,23 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now)
 	path_reschedule(p, slot);
 }
 
+void paths_try(struct paths *p, uint32_t slot, struct instant now)
+{
+	if (!was_asked(&p->list[slot]))
+		paths_wanted(p, slot, now);
+}
+
 /* Our old source address may be gone, or lead nowhere: the system chooses. */
 static void network_changed(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
+	bool asked = was_asked(path);
 
 	for (unsigned i = 0; i < path->count; i++) {
 		struct address *a = &path->list[i];
 
 		forget_local(a);
-		if (path->best != NO_ADDRESS && i != path->best)
+		if (path->best == NO_ADDRESS ? !asked : i != path->best)
 			continue;
 		a->waiting = false;
 		a->tries = 0;
@@ -597,7 +643,9 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
 	const struct path *path = &p->list[slot];
 	const struct address *a = NULL;
 
-	*out = (struct path_info){ .candidates = path->count, .since = path->since };
+	*out = (struct path_info){
+		.candidates = path->count, .since = path->since, .asked = was_asked(path),
+	};
 	if (!path->admitted)
 		return;
 	if (path->best != NO_ADDRESS) {

@@ -54,10 +54,11 @@ void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant
  * one. */
 void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx);
 /* What the member's record claims (replaces the former claims); at most 8, 3 probes to one that
- * never answered, then backoff to 10 minutes. */
+ * never answered, then backoff to 10 minutes. Beyond 64 members chance decides who is probed: the
+ * others are when somebody wants them, or says something. */
 void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
 			  struct instant now);
-/* It was reached there before a restart: probed like a claim. */
+/* It was reached there before a restart: probed like a claim, or not. */
 void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);
 /* So many authentic bytes of this member came from there and were not used up by answers; to be
  * told before paths_heard and paths_input, which spend them, and know only addresses that were
@@ -76,8 +77,10 @@ void paths_used(struct paths *p, uint32_t slot, struct instant now);
 /* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
  * notwithstanding, at most once a second. */
 void paths_wanted(struct paths *p, uint32_t slot, struct instant now);
+/* Gossip has something to say to it: its addresses are probed now, unless that was done before. */
+void paths_try(struct paths *p, uint32_t slot, struct instant now);
 /* Our own network changed: everything in use is probed again at once, and all addresses of those
- * without a path. */
+ * without a path that were probed before. */
 void paths_network_changed(struct paths *p, struct instant now);
 
 /* Whether a call of `len` bytes, 1 to 65,535, may be looked at: all together are limited by their
@@ -106,6 +109,7 @@ struct path_info {
 	struct instant since;
 	struct instant last_answer;  /* zero: never */
 	uint32_t probes_unanswered;  /* since the last answer */
+	bool asked;                  /* some candidate was probed */
 	unsigned candidates;
 };
 void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);

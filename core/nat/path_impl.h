@@ -27,6 +27,8 @@
 #define PATH_TRIES_LOST 4u          /* unanswered probes before the path is lost */
 #define ADDRESS_TRIES_FAST 3u       /* probes to an address that never answered, before backoff */
 #define BACKOFF_MAX span_s(600)
+#define PATHS_ALL 64u               /* while we know where so many may be, all are probed */
+#define PATHS_SHARE 32u             /* of more, each with the chance of this by their number */
 
 struct address {
 	struct endpoint to;
@@ -47,6 +49,7 @@ struct address {
 
 struct path {
 	bool admitted;
+	bool told;                  /* where it may be: counted in paths.told */
 	uint8_t best;               /* index of the address in use, or NO_ADDRESS */
 	uint8_t count;
 	struct instant since;       /* up or down since */
@@ -84,6 +87,7 @@ struct paths {
 	struct path *list;          /* by slot */
 	struct heap due;            /* by slot */
 	uint32_t top;               /* slots below this one may be admitted */
+	uint32_t told;              /* members of whom we were told where they may be */
 	bool (*underlay)(void *ctx, const struct ip *ip);
 	void *underlay_ctx;
 

@@ -255,7 +255,7 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 			wg_tick(n->wg, now, out);
 		break;
 	}
-	reach_flush(n, out);
+	reach_flush(n, now, out);
 }
 
 /* Each room that is due, in turn, as long as there is room for all that one may send: who
@@ -334,7 +334,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	if (e->kind == NODE_TIME)
 		tick(n, now, out);
 	reach_facts(n, now, out);
-	reach_flush(n, out);
+	reach_flush(n, now, out);
 	records_clock(n, now, actions);
 	tell_address(n, actions);
 	if (instant_reached(n->cache_due, now.boot) ||

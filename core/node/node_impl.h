@@ -129,7 +129,7 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 void reach_call(struct node *n, struct moment now, const struct endpoint *from,
 		struct bytes datagram);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
-void reach_flush(struct node *n, struct outbox *out);
+void reach_flush(struct node *n, struct moment now, struct outbox *out);
 
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);

@@ -112,7 +112,7 @@ static void flush_call(struct node *n, const struct out *item, struct outbox *ou
 }
 
 /* Seals what swim and nat wish to send. */
-void reach_flush(struct node *n, struct outbox *out)
+void reach_flush(struct node *n, struct moment now, struct outbox *out)
 {
 	for (uint32_t i = 0; i < n->inner.count; i++) {
 		const struct out *item = &n->inner.items[i];
@@ -125,6 +125,7 @@ void reach_flush(struct node *n, struct outbox *out)
 		BUG_ON(item->kind != OUT_MESSAGE);
 		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
 			n->counters.drop_no_path++;
+			paths_try(n->paths, item->slot, now.boot); /* its sender repeats it */
 			continue;
 		}
 		uint8_t *data = outbox_reserve(out, CHANNEL_OVERHEAD + item->len);
@@ -264,6 +265,7 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 		break;
 	case SWIM_FACT_PATH_DOUBTED:
 		paths_doubt(n->paths, f->slot, now.boot);
+		paths_try(n->paths, f->slot, now.boot);
 		break;
 	case SWIM_FACT_CONFLICT:
 		node_emit(n, now.boot, EV_MEMBER_CONFLICT, f->slot, NULL, (int64_t)f->sequence);

@@ -161,8 +161,8 @@ static enum report_reason reason(const struct node *n, const struct node_peer *p
 		bool answered;
 		struct endpoint seed;
 
-		if (path->candidates)
-			return REASON_NO_ANSWER;
+		if (path->candidates) /* in a large mesh not everybody is asked */
+			return path->asked ? REASON_NO_ANSWER : REASON_NONE;
 		return paths_seeds(n->paths, &seed, &answered, 1) ? REASON_NEVER_HEARD :
 			REASON_NO_SEED;
 	}

@@ -165,6 +165,8 @@ static void step(struct swim *s, struct probe *p)
 
 	if (direct && p->tries < t->tries)
 		probe_ping(s, p->slot, p->id);
+	if (!direct && !p->tries)
+		member_fact(s, p->slot, FACT_PATH);
 	if (p->tries == t->help_at[0] || p->tries == t->help_at[1] || (!direct && !p->tries))
 		ask_helpers(s, p);
 	p->tries++;
@@ -305,6 +307,17 @@ static struct errand *place_for(struct swim *s, uint32_t origin, uint32_t target
 	return of_origin < ERRANDS_PER_ORIGIN ? place : NULL;
 }
 
+/* As soon as there is a path. */
+static void errand_ping(struct swim *s, struct errand *e)
+{
+	if (!s->members[e->target].near) {
+		e->ping_at = instant_add(s->now, span_ms(s->profile->gap_ms / 2));
+		return;
+	}
+	e->ping_at = INSTANT_NEVER;
+	probe_ping(s, e->target, e->ping_id);
+}
+
 void errand_start(struct swim *s, uint32_t origin, uint32_t id, const struct public_key *target)
 {
 	uint32_t slot = member_find(s, target);
@@ -314,7 +327,7 @@ void errand_start(struct swim *s, uint32_t origin, uint32_t id, const struct pub
 		send_short(s, origin, WIRE_FORWARDED, id, 0);
 		return;
 	}
-	e = slot != NONE && slot != origin && s->members[slot].near
+	e = slot != NONE && slot != origin && member_lives(&s->members[slot])
 	    ? place_for(s, origin, slot) : NULL;
 	if (!e) {
 		send_short(s, origin, WIRE_NACK, id, WIRE_NACK_UNKNOWN);
@@ -325,7 +338,10 @@ void errand_start(struct swim *s, uint32_t origin, uint32_t id, const struct pub
 	e->nack_at = instant_add(s->now, span_ms(s->profile->nack_ms));
 	e->ends = instant_add(s->now, span_ms(s->profile->again_ms));
 	s->errand_count++;
-	probe_ping(s, slot, e->ping_id);
+	e->ping_at = s->now;
+	if (!s->members[slot].near)
+		member_fact(s, slot, FACT_PATH);
+	errand_ping(s, e);
 }
 
 void errand_answered(struct swim *s, uint32_t target, uint32_t ping_id)
@@ -343,9 +359,13 @@ static void errand_tick(struct swim *s)
 	for (struct errand *e = s->errands; s->errand_count && e < s->errands + ERRAND_MAX; e++) {
 		if (e->origin == NONE)
 			continue;
+		if (instant_reached(e->ping_at, s->now))
+			errand_ping(s, e);
 		if (instant_reached(e->nack_at, s->now)) {
 			e->nack_at = INSTANT_NEVER;
-			send_short(s, e->origin, WIRE_NACK, e->origin_id, WIRE_NACK_SILENT);
+			send_short(s, e->origin, WIRE_NACK, e->origin_id,
+				   e->ping_at.ns == UINT64_MAX ? WIRE_NACK_SILENT :
+								 WIRE_NACK_UNKNOWN);
 		}
 		if (instant_reached(e->ends, s->now))
 			end_errand(s, e);
@@ -410,7 +430,8 @@ struct instant probe_deadline(const struct swim *s)
 		const struct errand *e = &s->errands[i];
 
 		if (e->origin != NONE)
-			first = instant_min(first, instant_min(e->nack_at, e->ends));
+			first = instant_min(instant_min(first, e->ping_at),
+					    instant_min(e->nack_at, e->ends));
 	}
 	return first;
 }

@@ -118,6 +118,7 @@ struct probe {
 struct errand {
 	uint32_t origin, target;    /* origin NONE: unused */
 	uint32_t origin_id, ping_id;
+	struct instant ping_at;     /* NEVER: sent */
 	struct instant nack_at;     /* NEVER: said */
 	struct instant ends;
 };

@@ -102,7 +102,7 @@ void swim_info(const struct swim *s, uint32_t slot, struct swim_info *out);
 enum swim_fact_kind {
 	SWIM_FACT_RECORD,     /* a newer record was accepted: swim_info has it */
 	SWIM_FACT_ALIVE, SWIM_FACT_SUSPECT, SWIM_FACT_DEAD, SWIM_FACT_LEFT,
-	SWIM_FACT_PATH_DOUBTED, /* others hear it and we do not */
+	SWIM_FACT_PATH_DOUBTED, /* we want to ask it and cannot, or others hear it and we do not */
 	SWIM_FACT_CONFLICT,   /* two different records of one sequence: a cloned key */
 	/* Somebody holds a record of ours with this sequence or above, or (`by` set) accuses us
 	 * with it: sign a higher one and swim_set_self() it. Four at once, then one in five

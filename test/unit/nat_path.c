@@ -1092,7 +1092,81 @@ static void a_change_of_our_network_probes_everything_at_once(void)
 	ok(best_is(3, 10));
 }
 
+/* --- a large mesh */
+
+static unsigned asked(uint32_t members)
+{
+	unsigned n = 0;
+
+	for (uint32_t slot = 0; slot < members; slot++) {
+		struct path_info info;
+
+		paths_info(p, slot, &info);
+		n += info.asked;
+	}
+	return n;
+}
+
+static void tell_of(uint32_t members)
+{
+	for (uint32_t slot = 0; slot < members; slot++) {
+		struct endpoint e = at(1);
+
+		e.ip.b[1] = (uint8_t)(slot >> 8);
+		e.ip.b[2] = (uint8_t)slot;
+		paths_set_candidates(p, slot, &e, 1, now);
+	}
+	run_ms(5000);
+}
+
+static void of_many_not_all_are_probed(void)
+{
+	begin_with(1000);
+	for (uint32_t slot = 0; slot < 1000; slot++)
+		paths_admit(p, slot, now);
+	tell_of(64);
+	eq_int(asked(1000), 64);
+	tell_of(500);
+	/* 64 + 32 ln(500 / 64), and 32 of those told of again */
+	ok(asked(1000) > 100 && asked(1000) < 180);
+	unsigned before = asked(1000);
+	tell_of(500);
+	ok(asked(1000) < before + 60);
+}
+
+static void who_was_not_probed_is_when_somebody_wants_it(void)
+{
+	uint32_t slot = 64;
+	struct path_info info;
+
+	begin_with(1000);
+	for (uint32_t i = 0; i < 1000; i++)
+		paths_admit(p, i, now);
+	tell_of(500);
+	for (paths_info(p, slot, &info); info.asked; paths_info(p, ++slot, &info))
+		;
+	unsigned before = asked(1000);
+	paths_network_changed(p, now);
+	run_ms(10);
+	eq_int(asked(1000), before);
+	paths_try(p, slot, now);
+	run_ms(10);
+	eq_int(asked(1000), before + 1);
+	/* Gossip asks once; then the backoff has its way. */
+	run_ms(20000);
+	uint64_t sent = paths_counters(p)->probes_sent;
+	paths_try(p, slot, now);
+	run_ms(1);
+	eq_int(paths_counters(p)->probes_sent, sent);
+	for (paths_info(p, slot, &info); info.asked; paths_info(p, ++slot, &info))
+		;
+	paths_wanted(p, slot, now);
+	run_ms(10);
+	eq_int(asked(1000), before + 2);
+}
+
 TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
+	  T(of_many_not_all_are_probed), T(who_was_not_probed_is_when_somebody_wants_it),
 	  T(a_silent_candidate_gets_three_probes_and_then_few),
 	  T(seeds_are_asked_for_each_member_without_a_path),
 	  T(calls_to_seeds_are_at_most_fifty_a_second),

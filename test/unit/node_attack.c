@@ -82,6 +82,7 @@ static void a_step_never_asks_for_more_room_than_it_may(void)
 			at[i].ip.b[3] = (uint8_t)i;
 		}
 		paths_set_candidates(n->paths, slot, at, MAX_CANDIDATES, now.boot);
+		paths_wanted(n->paths, slot, now.boot);
 		wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &at[0]);
 		outbox_clear(&actions.out);
 		wg_peer_handshake(n->wg, n->peers[slot].wg, now, &actions.out);

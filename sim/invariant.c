@@ -41,6 +41,7 @@ struct own {
 	uint64_t accused;            /* sequence that it is accused with, 0: of nothing */
 	struct instant accused_since;
 	uint32_t accusations;        /* of that sequence, that arrived */
+	struct instant spoke;        /* it sent a message; without a path it cannot answer */
 	bool warned;                 /* an accusation of itself was sent to it */
 	uint64_t bucket;             /* bytes */
 	struct instant drained;
@@ -151,6 +152,7 @@ static void hear_accusations(struct invariants *v, uint32_t to, const struct dat
 	wiretap_read(v->tap, d->sender, to, bytes_of(d->data, d->len), &reader, &epoch, &counter);
 	if (own->accused && own->accused == own->signed_max
 	    && own->accusations >= ACCUSED_OFTEN
+	    && instant_since(own->spoke, own->accused_since).ns > ANSWERS_WITHIN.ns / 2
 	    && instant_since(v->w->now, own->accused_since).ns > ANSWERS_WITHIN.ns) {
 		world_violation(v->w, "%u is accused with sequence %ju and has no higher one", to,
 				(uintmax_t)own->accused);
@@ -187,8 +189,10 @@ static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
 	what = wiretap_read(v->tap, from, to, data, &reader, &epoch, &counter);
 	if (what == TAPPED_BAD)
 		world_violation(v->w, "%u sends what %u cannot read", from, to);
-	if (what == TAPPED_SWIM)
+	if (what == TAPPED_SWIM) {
 		spend(v, from, data.len + 28);
+		v->own[from].spoke = v->w->now;
+	}
 	if (what != TAPPED_SWIM && what != TAPPED_PATH)
 		return;
 	struct known *k = known(v, from, to);

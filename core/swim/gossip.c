@@ -212,9 +212,10 @@ void draft_begin(struct swim *s, struct draft *d, uint32_t to, enum wire_type ty
 
 	if (is_quiet(s))
 		h.flags |= WIRE_QUIET;
-	if (h.digest && peer_seen(s, to)->digest == h.digest)
-		h.flags |= WIRE_BRIEF;
 	*d = (struct draft){ .to = to, .scope = scope_with(s, to), .ok = memory != NULL };
+	d->equal = h.digest && peer_seen(s, to)->digest == h.digest;
+	if (d->equal)
+		h.flags |= WIRE_BRIEF;
 	d->bulk = type == WIRE_LIST || type == WIRE_BUCKETS || type == WIRE_SCOPE
 		  || (flags & WIRE_BULK);
 	d->w = wr_of(memory, memory ? CHANNEL_PAYLOAD_MAX : 0);
@@ -304,7 +305,7 @@ static bool is_idle_for(const struct swim *s, const struct draft *d, const struc
 		return item->accuser == d->to;
 	if (item->slot == s->cap)
 		return s->members[d->to].told;
-	return item->slot == d->to;
+	return item->slot == d->to || d->equal;
 }
 
 static bool may_hear(const struct draft *d, const struct gossip_item *item)

@@ -31,6 +31,7 @@ struct draft {
 	uint8_t items;
 	uint32_t records;
 	bool own_in;      /* our record is among the items */
+	bool equal;       /* it holds what we hold */
 	bool spreads;     /* so is something from the queue */
 	bool bulk;        /* LIST, or ITEMS that answer one */
 	bool ok;

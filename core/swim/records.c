@@ -30,6 +30,7 @@
 #define OWN_EACH_S 5u
 #define OWN_BURST 4u
 #define JOINING_MS 6000u
+#define RECORDS_MANY 172u /* above it, lists spread what is new to those who have just come */
 
 static struct span per_second(unsigned n)
 {
@@ -145,7 +146,7 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 	if (record->body.sequence > sequence || (record->body.flags & RECORD_LEAVING))
 		settle_state(s, slot, &record->body);
 	/* To a newcomer everything is new that the others know long since. */
-	if (!bulk || !is_joining(s))
+	if ((!bulk && s->records_held <= RECORDS_MANY) || !is_joining(s))
 		gossip_record(s, slot);
 }
 

@@ -273,6 +273,8 @@ struct swim {
 	uint32_t job_count;
 	uint32_t job_turn;
 	uint32_t lists_due;         /* members with list_due */
+	struct instant list_began;  /* the last one of ours */
+	struct instant bulk_heard;  /* an answer to lists came */
 	uint32_t first_lists;       /* sent to newly reachable ones since we knew nobody */
 	struct instant joined;      /* first message after we knew nobody */
 	bool left;

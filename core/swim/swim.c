@@ -25,6 +25,7 @@
 #define GREET_SOONEST_MS 50u /* newcomers do not wait longer, nor are the others asked more often */
 #define GREET_EXPONENT_MAX 9u
 #define GREET_AT_ONCE 16u
+#define GREET_FAST 64u      /* so many acquainted; then lists tell of the others sooner */
 #define ACQUAINTED 256u     /* so many are asked for whom they admit; others tell in time */
 #define GATHER_MS 20u       /* before the first burst: what comes together goes together */
 #define LEAVE_MAX 128u      /* messages of one step */
@@ -277,7 +278,7 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 			s->first_lists++;
 			sync_due(s, slot);
 		}
-		if (m->stranger || s->acquainted < ACQUAINTED) {
+		if (s->acquainted < GREET_FAST || (m->stranger && s->strangers <= GREET_AT_ONCE)) {
 			s->greet_exponent = 0;
 			s->greet_at = instant_add(s->greeted, span_ms(GREET_SOONEST_MS));
 			s->greet_at = later(s->greet_at, now);
@@ -402,6 +403,8 @@ static void input(struct swim *s, uint32_t from, struct wire_message *m)
 
 	records_heard(s, from);
 	complete = scope_heard(s, from, &m->h);
+	if (m->h.flags & WIRE_BULK)
+		s->bulk_heard = s->now;
 	for (unsigned i = 0; i < m->items; i++) {
 		if (m->item[i].kind == WIRE_ITEM_RECORD)
 			records_take(s, from, m->item[i].record, m->h.flags & WIRE_BULK);

@@ -15,9 +15,14 @@
  *
  * Pace: what lists cause is cut into jobs, a job sends when its turn comes; in all at most 8
  * datagrams every 40 ms, within the budget of bytes. A LIST is answered by as many datagrams as
- * records are needed, so a sender has at most JOBS_PER_PEER jobs; what is too much is dropped, and
- * so is what has waited five seconds for its turn: most of it has come from others by then, and a
- * later list repairs the rest. */
+ * records are needed, so a sender has at most JOBS_PER_PEER jobs; who gets none of these gets one
+ * datagram at once, so that the seed of thousands makes them known to each other. What has waited
+ * two seconds for its turn is dropped: most of it has come from others by then, and a later list
+ * repairs the rest.
+ *
+ * When thousands start together everything is missing everywhere, and whatever is asked twice
+ * comes twice. So in a large mesh one list follows the other when its answers have come, who has
+ * less is the one that lists, and records that come are not passed on as news. */
 #include "swim/sync.h"
 
 #include "swim/gossip.h"
@@ -32,9 +37,12 @@
 #define BUCKETS_ABOVE (2 * WIRE_ENTRIES_MAX)
 #define PUMP_MS 40u
 #define PUMP_DATAGRAMS 8u
+#define PUMP_LISTS 2u         /* of these: each is answered by several */
+#define LIST_LEAST_MS 150u    /* from one list to the next, or from the last answer to it */
+#define LIST_MOST_MS 1000u
 #define FIRST_WAIT_MS 300u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
-#define JOB_LASTS span_s(5)
+#define JOB_LASTS span_s(2)
 #define GIVE_PER_SECOND 20u
 #define GIVE_BURST 40u
 
@@ -112,6 +120,9 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 		return;
 	}
 	if (!answer || !m->reachable || (!quiet && (more - less) * 10u <= more))
+		return;
+	/* Where much is missing, who has less says what it has. */
+	if (!quiet && held > BUCKETS_ABOVE && h->count < held)
 		return;
 	if (instant_is_set(p->listed)) {
 		if (instant_since(s->now, p->listed).ns < list_wait(p).ns)
@@ -274,12 +285,14 @@ static bool put_lack(struct swim *s, struct draft *d, const struct job *j, uint3
 	return true;
 }
 
-/* One datagram of what the peer lacks. False: there was nothing to send. */
-static bool send_records(struct swim *s, struct job *j)
+/* One datagram of what the peer lacks. *all: that was the last of it. False: there was nothing to
+ * send. */
+static bool send_records(struct swim *s, struct job *j, bool *all)
 {
 	struct draft d;
 	uint32_t i = member_from(s, j->next);
 
+	*all = false;
 	draft_begin(s, &d, j->peer, WIRE_ITEMS, WIRE_BULK, 0);
 	if (!d.ok)
 		return true;
@@ -291,7 +304,7 @@ static bool send_records(struct swim *s, struct job *j)
 			return true;
 		}
 	}
-	end_job(s, j);
+	*all = true;
 	if (d.items)
 		draft_send(s, &d);
 	return d.items != 0;
@@ -305,15 +318,31 @@ static void begin_later(struct swim *s, uint32_t slot)
 		probe_ping(s, slot, 0);
 }
 
+/* In a large mesh one list after the other: what several others answer at once is the same. The
+ * next one waits until the answers have come, for a second at most. */
+static unsigned lists_at_once(const struct swim *s)
+{
+	struct instant most = instant_add(s->list_began, span_ms(LIST_MOST_MS));
+	struct instant last = s->bulk_heard;
+
+	if (s->records_held <= BUCKETS_ABOVE)
+		return LISTS_AT_ONCE;
+	if (instant_before(last, s->list_began))
+		last = s->list_began;
+	last = instant_add(last, span_ms(LIST_LEAST_MS));
+	return instant_reached(instant_min(last, most), s->now);
+}
+
 static void start_due_lists(struct swim *s)
 {
 	enum job_kind kind = s->records_held > BUCKETS_ABOVE ? JOB_BUCKETS : JOB_LIST;
-	unsigned running = 0;
+	unsigned running = 0, most = lists_at_once(s);
+	uint32_t first = s->lists_due && most ? (uint32_t)rng_below(&s->rng, s->known) : 0;
 
 	for (uint32_t i = 0; i < JOB_MAX; i++)
 		running += s->jobs[i].kind == JOB_LIST || s->jobs[i].kind == JOB_BUCKETS;
-	for (uint32_t i = 0; s->lists_due && i < s->known && running < LISTS_AT_ONCE; i++) {
-		uint32_t slot = s->by_id[i];
+	for (uint32_t i = 0; s->lists_due && i < s->known && running < most; i++) {
+		uint32_t slot = s->by_id[(first + i) % s->known];
 		struct member *m = &s->members[slot];
 		uint64_t ours;
 
@@ -329,15 +358,16 @@ static void start_due_lists(struct swim *s)
 		}
 		if (!new_job(s, kind, slot))
 			continue;
-		peer_of(s, slot)->listed = s->now;
+		peer_of(s, slot)->listed = s->list_began = s->now;
 		s->counters.syncs++;
 		running++;
 	}
 }
 
 /* False: nothing was sent. */
-static bool turn(struct swim *s, struct job *j)
+static bool turn(struct swim *s, struct job *j, unsigned *lists)
 {
+	bool sent, all;
 	uint64_t ours;
 
 	if (j->kind == JOB_NONE)
@@ -355,15 +385,21 @@ static bool turn(struct swim *s, struct job *j)
 		return true;
 	}
 	if (j->kind == JOB_LIST) {
+		if (*lists == PUMP_LISTS)
+			return false;
+		(*lists)++;
 		send_list(s, j);
 		return true;
 	}
-	return send_records(s, j);
+	sent = send_records(s, j, &all);
+	if (all)
+		end_job(s, j);
+	return sent;
 }
 
 void sync_pump(struct swim *s)
 {
-	unsigned sent = 0;
+	unsigned sent = 0, lists = 0;
 
 	if (!s->pumping || !instant_reached(s->pump_at, s->now) || !s->out)
 		return;
@@ -373,7 +409,7 @@ void sync_pump(struct swim *s)
 	start_due_lists(s);
 	/* One datagram a turn: who gets a few records can ask others for the rest. */
 	for (unsigned idle = 0; idle < JOB_MAX && s->job_count && sent < PUMP_DATAGRAMS; idle++) {
-		if (turn(s, &s->jobs[s->job_turn])) {
+		if (turn(s, &s->jobs[s->job_turn], &lists)) {
 			sent++;
 			idle = 0;
 		}
@@ -429,6 +465,21 @@ static bool keep_entries(struct job *j, const struct wire_message *m)
 	return true;
 }
 
+/* No room for a job: it gets a datagram of what it lacks, from anywhere, and meets others. */
+static void introduce(struct swim *s, uint32_t to, const struct wire_message *m)
+{
+	struct job j = { .kind = JOB_NEWER, .peer = to, .last = m->last };
+	bool all;
+
+	if (!sync_budget_left(s))
+		return;
+	keep_entries(&j, m);
+	j.next = slot_id(s, s->by_id[rng_below(&s->rng, s->known)]);
+	if (j.next < m->first || j.next > m->last)
+		j.next = m->first;
+	send_records(s, &j, &all);
+}
+
 void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 {
 	uint64_t want[WIRE_ENTRIES_MAX];
@@ -448,8 +499,10 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 	}
 	send_want(s, from, want, wanted);
 	j = new_job(s, JOB_NEWER, from);
-	if (!keep_entries(j, m))
+	if (!keep_entries(j, m)) {
+		introduce(s, from, m);
 		return;
+	}
 	j->next = m->first;
 	j->last = m->last;
 }

@@ -5,7 +5,7 @@
 /* A big mesh changes often; the table is built anew at most ten times a second. Who is not admitted
  * any more leaves it at once: his handle may be the next one's. */
 #define BUILD_EVERY span_ms(100)
-#define BUILD_AT_ONCE_BELOW 256u
+#define BUILD_AT_ONCE_BELOW 32u
 
 size_t forwarding_size(uint32_t members)
 {
@@ -50,6 +50,8 @@ uint32_t forward_holder(const struct node *n, const struct ip *ip)
 void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant now)
 {
 	struct node_peer *peer = &n->peers[slot];
+	const struct ip before = peer->ipv4;
+	bool stale = n->forwarding.stale;
 	struct ip ip;
 
 	forward_release(n, slot);
@@ -64,6 +66,7 @@ void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant
 	if (peer->claimed && holder != MAP_NONE && !n->peers[holder].claimed) {
 		forward_release(n, holder);
 		holder = MAP_NONE;
+		stale = true;
 	}
 	if (holder != MAP_NONE || ours || contest_burnt(n, &ip)) {
 		peer->address_lost = true;
@@ -72,6 +75,7 @@ void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant
 		return;
 	}
 	peer->ipv4 = ip;
+	n->forwarding.stale = stale || !ip_equal(&before, &ip);
 	BUG_ON(!map_add(&n->holders, forward_hash(n, &ip), slot));
 }
 

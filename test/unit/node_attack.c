@@ -59,6 +59,27 @@ static void a_revoked_peer_is_cut_at_once_among_many(void)
 	ok(!passes(1, 0, false, 300));
 }
 
+/* Else N nodes that start together insert N^3 routes. */
+static void routes_are_not_built_for_each_key_nor_for_what_was_assumed(void)
+{
+	struct node *n;
+
+	world(false);
+	switch_on(&machines[0]);
+	switch_on(&machines[1]);
+	n = machines[0].node;
+	trust_many(&machines[0], 2, 0, 200);
+	ok(n->forwarding.current->generation < 40);
+	trust(&machines[1], 1);
+	run_ms(500);
+	uint64_t built = n->forwarding.current->generation;
+	seed(&machines[1], &machines[0].at);
+	run_ms(3000);
+	ok(passes(1, 0, false, 300));
+	ok(n->peers[trust_find(n->trust, &machines[1].public)].claimed);
+	eq_int(n->forwarding.current->generation, built);
+}
+
 /* A caller that gives no more room than the contract says, and everybody due at once. */
 static void a_step_never_asks_for_more_room_than_it_may(void)
 {
@@ -942,4 +963,5 @@ TAP_TESTS(T(attack_34_own_key_is_refused_and_nobody_talks_to_himself),
 	  T(a_tunnel_does_not_stick_to_an_old_source_address),
 	  T(a_step_never_asks_for_more_room_than_it_may),
 	  T(a_revoked_peer_is_cut_at_once_among_many),
+	  T(routes_are_not_built_for_each_key_nor_for_what_was_assumed),
 	  T(packets_of_every_length_pass))

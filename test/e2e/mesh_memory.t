@@ -24,13 +24,18 @@ reaches() { on "$1" ping -n -c 1 -W 1 "$(v4_of "$2")" >/dev/null; }
 alive() { [ "$(mg "$1" status --json | jq .node.alive)" = "$2" ]; }
 
 # --- an address that another key has
-up A
+up A --log-events
 up B --seed 10.0.0.1:51821
 wait_for 5 "A and B meet" alive A 1
 first=$(v4_of B)
-up C --seed 10.0.0.1:51821
+up C --seed 10.0.0.1:51821 --log-events
 moved() { [ "$(v4_of B)" != "$(v4_of C)" ]; }
 ok "two keys that meet on one address part" within 5 moved
+# logged NAME EVENT SUBJECT BY: keys, or null.
+logged() { grep '^{' "$work/$1.log" | jq -r '"\(.event) \(.subject) \(.by)"' | grep -q -x -F "$2 $3 $4"; }
+ok "A tells that C lost the address that B holds" within 5 \
+	logged A address_conflict "$(key_of C)" "$(key_of B)"
+ok "C tells that it moved" within 5 logged C address_moved null null
 note "B has $(v4_of B), C has $(v4_of C)"
 ok "the interface of each has what its node says: B" within 2 on_mg0 B "$(v4_of B)"
 ok "and C" within 2 on_mg0 C "$(v4_of C)"

@@ -306,6 +306,41 @@ static void agree(void)
 		}
 }
 
+/* How many events of that kind `at` told, of this subject (NODES: itself) and cause (NODES:
+ * anybody); *value: of the last. */
+static unsigned told(unsigned at, enum event_kind kind, unsigned subject, unsigned by,
+		     int64_t *value)
+{
+	static const struct public_key itself;
+	const struct event_ring *ring = node_events(machines[at].node);
+	const struct public_key *who = subject < NODES ? &machines[subject].public : &itself;
+	unsigned count = 0;
+
+	for (uint64_t i = 1; i <= ring->count; i++) {
+		const struct event *e = event_get(ring, i);
+
+		if (!e || e->kind != kind || memcmp(&e->subject, who, sizeof(*who)) != 0
+		    || (by < NODES && memcmp(&e->by, &machines[by].public, sizeof(e->by)) != 0))
+			continue;
+		count++;
+		if (value)
+			*value = e->a;
+	}
+	return count;
+}
+
+/* It told of its move, and what it told is where it is. */
+static bool told_its_move(unsigned at)
+{
+	int64_t index = -1;
+	struct ip ip, is = address_of(at);
+
+	if (told(at, EV_ADDRESS_MOVED, NODES, NODES, &index) != 1)
+		return false;
+	mesh_ipv4(&machines[at].public, (unsigned)index, &machines[at].prefix, &ip);
+	return ip_equal(&ip, &is);
+}
+
 static void a_newcomer_that_meets_its_address_moves_on(void)
 {
 	struct ip first, second;
@@ -322,6 +357,9 @@ static void a_newcomer_that_meets_its_address_moves_on(void)
 	ok(ip_equal(&one, &first));
 	ok(ip_equal(&two, &second));
 	agree();
+	ok(told_its_move(2));
+	ok(!told_its_move(1));
+	eq_int(told(0, EV_ADDRESS_CONFLICT, 2, 1, NULL), 1);
 	ok(passes(2, 1, true, 300));
 	/* It remembers over a restart. */
 	switch_off(&machines[2]);
@@ -344,6 +382,9 @@ static void two_that_start_together_on_one_address_both_move(void)
 		struct ip one = address_of(1), two = address_of(2);
 		ok(!ip_equal(&one, &two));
 		agree();
+		ok(told_its_move(1) && told_its_move(2));
+		eq_int(told(0, EV_ADDRESS_CONFLICT, 1, 2, NULL)
+		       + told(0, EV_ADDRESS_CONFLICT, 2, 1, NULL), 1);
 		run_ms(100000);
 		ok(ip_equal(&one, &(struct ip){ 0 }) == false);
 		agree();
@@ -370,7 +411,24 @@ static void two_halves_that_meet_agree_in_the_end(void)
 	two = address_of(2);
 	ok(!ip_equal(&one, &two));
 	agree();
+	ok(told_its_move(1) && told_its_move(2));
+	eq_int(told(0, EV_ADDRESS_CONFLICT, 2, 1, NULL), 1);
 	ok(passes(1, 2, true, 300));
+}
+
+static void three_nodes_meet_inside_a_prefix_of_eight_bits(void)
+{
+	world(false);
+	for (unsigned i = 0; i < NODES; i++)
+		machines[i].prefix = (struct prefix){ ip_v4(10, 0, 0, 0), 8 };
+	start_three(7);
+	run_ms(3000);
+	agree();
+	for (unsigned a = 0; a < 3; a++)
+		for (unsigned b = 0; b < 3; b++)
+			ok(a == b || (passes(a, b, false, 300) && passes(a, b, true, 300)));
+	/* All 24 bits are used. */
+	ok(address_of(0).b[1] != address_of(1).b[1] || address_of(1).b[1] != address_of(2).b[1]);
 }
 
 static void a_ground_key_never_gets_the_address_it_drove_another_from(void)
@@ -416,4 +474,5 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),
 	  T(two_halves_that_meet_agree_in_the_end),
+	  T(three_nodes_meet_inside_a_prefix_of_eight_bits),
 	  T(a_ground_key_never_gets_the_address_it_drove_another_from))

@@ -64,5 +64,70 @@ ok "nonsense was sent" same $? 0
 ok "it serves" within 5 serves A
 ok "all descriptors are free again" within 5 eval '[ "$(descriptors)" = "$before" ]'
 ok "the same two processes run" kill -0 "${daemon[A]}"
+
+# --- attack 06: asked all the time, while members come and go
+mkdir "$work/some"
+for n in $(seq 1 30); do
+	on A env "MESHGUARD_CONFIG_DIR=$work/some/$n" "$MESHGUARD" keygen >/dev/null
+	mv "$work/some/$n/identity.pub" "$work/some/k$n.pub"
+done
+keys=$work/A.d/authorized_keys
+mkdir -p "$keys"
+churn() {
+	while [ -e "$work/some" ]; do
+		cp "$work"/some/k*.pub "$keys/"
+		sleep 0.15
+		rm -f "$keys"/k*.pub
+		sleep 0.15
+	done
+}
+churn &
+on A python3 - "$socket" >"$work/asked" <<'END'
+import json, socket, struct, sys, threading, time
+sizes, wrong, lock = set(), [], threading.Lock()
+
+def frames(s):
+    f = s.makefile("rb")
+    while True:
+        size, = struct.unpack(">I", f.read(4))
+        a = json.loads(f.read(size))
+        yield a
+        if "done" in a or "error" in a:
+            return
+
+def hammer(verb):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    end = time.monotonic() + 4
+    n = 0
+    while time.monotonic() < end:
+        n += 1
+        ask = json.dumps({"version": 1, "id": n, "verb": verb}).encode()
+        s.sendall(struct.pack(">I", len(ask)) + ask)
+        got = list(frames(s))
+        node = [a["node"] for a in got if "node" in a]
+        peers = [a["peer"] for a in got if "peer" in a]
+        good = (got[-1].get("done", {}).get("peers") == len(peers) and len(node) == 1
+                and all(a["id"] == n for a in got)
+                and len({p["key"] for p in peers}) == len(peers)
+                and len({p["name"] for p in peers}) == len(peers)
+                and all(p["state"] == "unknown" for p in peers)
+                and (verb == "counters" or node[0]["trusted"] == len(peers)))
+        with lock:
+            sizes.add(len(peers))
+            if not good:
+                wrong.append((verb, node[0]["trusted"], len(peers)))
+
+threads = [threading.Thread(target=hammer, args=(v,)) for v in ["status", "counters"] * 4]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print("sizes", sorted(sizes), "wrong", wrong[:5])
+sys.exit(bool(wrong) or not {0, 30} <= sizes)
+END
+asked=$?
+rm -r "$work/some"
+[ $asked = 0 ] || note "$(cat "$work/asked")"
+ok "attack 06: each answer is of one moment, whole, and its own" same $asked 0
+ok "and the daemon lives" within 5 serves A
 stop A
 done_testing

@@ -16,6 +16,7 @@ static const char *const words[EV_KINDS] = {
 	[EV_MEMBER_DEAD] = "member_dead",
 	[EV_MEMBER_LEFT] = "member_left",
 	[EV_MEMBER_CONFLICT] = "member_conflict",
+	[EV_MEMBER_STRANGERS] = "member_strangers",
 	[EV_HANDSHAKE] = "handshake",
 	[EV_HANDSHAKE_GAVE_UP] = "handshake_gave_up",
 	[EV_SESSION_EXPIRED] = "session_expired",

@@ -17,6 +17,7 @@ enum event_kind {
 	EV_MEMBER_DEAD,       /* subject */
 	EV_MEMBER_LEFT,       /* subject */
 	EV_MEMBER_CONFLICT,   /* subject: two records of one sequence (cloned key) */
+	EV_MEMBER_STRANGERS,  /* subject: has told much of keys that we do not admit; once */
 	/* tunnels */
 	EV_HANDSHAKE,         /* subject, endpoint; a: 1 when we were the initiator */
 	EV_HANDSHAKE_GAVE_UP, /* subject, endpoint; a: attempts */

@@ -32,6 +32,7 @@ struct node_peer {
 	bool address_lost;          /* its IPv4 address is held by another key */
 	bool claimed;               /* a record of its own claims address_index */
 	uint16_t burnt;             /* by index: that address of its is contested */
+	uint16_t strangers;         /* times that it told of keys that we do not admit */
 	uint64_t epoch;             /* of its process, as last adopted */
 };
 

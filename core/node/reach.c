@@ -3,6 +3,8 @@
  * else. */
 #include "node/node_impl.h"
 
+#define STRANGERS_TOLD 100u
+
 /* Another process of that peer: sessions with the former one are void, and we make the next. */
 static void renew_sessions(struct node *n, uint32_t slot, struct moment now, struct outbox *out)
 {
@@ -13,6 +15,21 @@ static void renew_sessions(struct node *n, uint32_t slot, struct moment now, str
 	if (paths_best(n->paths, slot, &best))
 		wg_peer_set_endpoint(n->wg, n->peers[slot].wg, &best);
 	wg_peer_renew(n->wg, n->peers[slot].wg, now, out);
+}
+
+/* Whoever tells of keys that we do not admit is told of once. A few times mean nothing: who was
+ * revoked a moment ago is in messages on their way. */
+static void input_gossip(struct node *n, uint32_t slot, struct bytes message, struct moment now)
+{
+	const struct swim_counters *c = swim_counters(n->swim);
+	struct node_peer *peer = &n->peers[slot];
+	const uint64_t before = c->drop_not_admitted;
+
+	swim_input(n->swim, now.boot, slot, message, &n->inner);
+	if (c->drop_not_admitted == before || peer->strangers == STRANGERS_TOLD)
+		return;
+	if (++peer->strangers == STRANGERS_TOLD)
+		node_emit(n, now.boot, EV_MEMBER_STRANGERS, slot, NULL, STRANGERS_TOLD);
 }
 
 /* An opened, authentic message from a member. */
@@ -51,7 +68,7 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	}
 	paths_heard(n->paths, opened->slot, from, now.boot);
 	if (type >= SWIM_TYPE_FIRST && type <= SWIM_TYPE_LAST)
-		swim_input(n->swim, now.boot, opened->slot, message, &n->inner);
+		input_gossip(n, opened->slot, message, now);
 	else
 		n->counters.drop_type++;
 }

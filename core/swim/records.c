@@ -177,7 +177,12 @@ void records_take(struct swim *s, uint32_t from, struct bytes wire, bool bulk)
 	BUG_ON(!record_decode(wire, &claim)); /* wire_decode saw to it */
 	slot = member_find(s, &claim.body.key);
 	if (slot == NONE) {
-		s->counters.drop_not_admitted++;
+		/* Costs its sender what a record of a member would. */
+		if (bucket_take(&peer_of(s, from)->verify_full, s->now,
+				per_second(VERIFY_PER_SECOND), VERIFY_BURST))
+			s->counters.drop_not_admitted++;
+		else
+			s->counters.drop_rate++;
 		return;
 	}
 	if (slot == s->cap) {

@@ -1,5 +1,9 @@
-/* Strangers who speak the language of members, each with a key of its own, and more of them than
- * any table holds. */
+/* Attacks 07, 11, 23: who speaks the language of members and is none, and members who speak of
+ * such.
+ *
+ * 07 and 23 end at the look-up of the tag: what is sealed with a key that is not admitted has a tag
+ * that nobody gave out, so that no byte of it is opened, let alone decoded. drop_unknown_tag counts
+ * each of them. */
 #include "node_world.h"
 
 #include "node/node_impl.h"
@@ -74,13 +78,71 @@ static void flood(uint8_t type)
 	eq_int(swim_counters(n->swim)->alive, 1);
 	eq_int(trust_count(n->trust), trusted);
 	eq_int(machines[0].sent, sent);
+	printf("# drop_control_unknown_tag: %ju\n", (uintmax_t)n->counters.drop_unknown_tag);
 	eq_int(n->counters.drop_unknown_tag - unknown, FORGED);
 	ok(passes(0, 1, false, 300));
 	actor_end(&a);
+}
+
+static unsigned told(enum event_kind kind)
+{
+	const struct event_ring *ring = node_events(machines[0].node);
+	unsigned count = 0;
+
+	for (uint64_t i = 1; i <= ring->count; i++) {
+		const struct event *e = event_get(ring, i);
+
+		count += e && e->kind == kind
+			 && !memcmp(&e->subject, &machines[1].public, sizeof(e->subject));
+	}
+	return count;
+}
+
+/* 1 has a good key, and tells 0 of itself and of key `about`. */
+static void insider_tells(unsigned about)
+{
+	struct channel *channel = machines[1].node->channel;
+	struct record_body body = { .key = machines[about].public, .sequence = 1 };
+	uint8_t memory[CHANNEL_PAYLOAD_MAX], out[MAX_DATAGRAM];
+	struct writer w = wr_of(memory, sizeof(memory));
+	struct record r;
+	size_t len;
+
+	body.prefix = machines[about].prefix;
+	ok(record_sign(&body, &machines[about].secret, &r));
+	wire_put_header(&w, &(struct wire_header){ .type = WIRE_ITEMS });
+	wr_u8(&w, 1);
+	wire_put_record(&w, bytes_of(r.wire, r.len));
+	len = channel_seal(channel, 0, channel_peer_epoch(channel, 0),
+			   bytes_of(memory, wr_len(&w)), out);
+	ok(len > 0);
+	event(&machines[0], &(struct node_event){ .kind = NODE_DATAGRAM, .from = machines[1].at,
+						  .data = bytes_of(out, len) });
+}
+
+static void attack_11_an_insider_that_tells_of_strangers_is_told_of_once(void)
+{
+	world(false);
+	for (unsigned i = 0; i < 2; i++)
+		switch_on(&machines[i]);
+	trust(&machines[0], 2);
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+	run_ms(3000);
+	for (unsigned i = 0; i < 5; i++) /* as after a revocation */
+		insider_tells(2);
+	eq_int(told(EV_MEMBER_STRANGERS), 0);
+	for (unsigned i = 0; i < 3000; i++)
+		insider_tells(2 + i % 2);
+	eq_int(told(EV_MEMBER_STRANGERS), 1);
+	eq_int(trust_count(machines[0].node->trust), 1);
+	eq_int(swim_counters(machines[0].node->swim)->alive, 1);
+	ok(passes(0, 1, false, 300));
 }
 
 static void attack_07_200000_pings_of_4000_strange_keys_leave_no_trace(void) { flood(WIRE_PING); }
 static void attack_23_nor_do_200000_acks(void) { flood(WIRE_ACK); }
 
 TAP_TESTS(T(attack_07_200000_pings_of_4000_strange_keys_leave_no_trace),
-	  T(attack_23_nor_do_200000_acks))
+	  T(attack_23_nor_do_200000_acks),
+	  T(attack_11_an_insider_that_tells_of_strangers_is_told_of_once))

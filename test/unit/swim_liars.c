@@ -237,6 +237,56 @@ static void attack_11_26_records_about_strangers_leave_no_trace(void)
 	world_free(&w);
 }
 
+/* Eight subjects in each message, none of them known here. */
+static void attack_11_a_flood_about_strangers_drains_the_senders_own_bucket(void)
+{
+	struct world w, other;
+	struct record about[64], news;
+	const struct swim_counters *c;
+
+	world_init(&w, 10, 6);
+	world_init(&other, 64, 99);
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 10 * S);
+	c = swim_counters(w.nodes[0].swim);
+	for (unsigned i = 0; i < 64; i++) {
+		other.nodes[i].body.sequence = 1;
+		other.nodes[i].body.candidate_count = 0; /* so that eight fit */
+		ok(record_sign(&other.nodes[i].body, &other.nodes[i].secret, &about[i]));
+	}
+	for (unsigned t = 0; t < 400; t++) {
+		uint8_t memory[CHANNEL_PAYLOAD_MAX];
+		struct writer m = begin(memory, WIRE_ITEMS, 0);
+
+		wr_u8(&m, 8);
+		for (unsigned k = 0; k < 8; k++) {
+			const struct record *r = &about[(8 * t + k) % 64];
+
+			wire_put_record(&m, bytes_of(r->wire, r->len));
+		}
+		inject(&w, 9, 0, &m);
+	}
+	eq_int(c->drop_not_admitted + c->drop_rate, 3200);
+	ok(c->drop_not_admitted <= 1024);
+	eq_int(c->alive, 9);
+	/* Nothing is taken of it now, and of the others as before. */
+	w.nodes[3].body.sequence++;
+	ok(record_sign(&w.nodes[3].body, &w.nodes[3].secret, &news));
+	give_record(&w, 9, 0, &news);
+	eq_int(world_sequence(&w, 0, 3), news.body.sequence - 1);
+	give_record(&w, 8, 0, &news);
+	eq_int(world_sequence(&w, 0, 3), news.body.sequence);
+	/* A second later it is heard again. */
+	world_run(&w, S);
+	w.nodes[4].body.sequence++;
+	ok(record_sign(&w.nodes[4].body, &w.nodes[4].secret, &news));
+	give_record(&w, 9, 0, &news);
+	eq_int(world_sequence(&w, 0, 4), news.body.sequence);
+	world_free(&other);
+	world_free(&w);
+}
+
 static void a_member_that_signs_without_end_is_slowed_down(void)
 {
 	struct world w;
@@ -291,5 +341,6 @@ TAP_TESTS(
 	T(attack_25_an_old_record_of_a_dead_member_does_not_revive_it),
 	T(attack_25_a_claim_of_a_higher_own_sequence_needs_our_signature),
 	T(attack_11_26_records_about_strangers_leave_no_trace),
+	T(attack_11_a_flood_about_strangers_drains_the_senders_own_bucket),
 	T(a_member_that_signs_without_end_is_slowed_down),
 	T(helpers_that_withhold_answers_kill_nobody_who_answers_himself))

@@ -56,6 +56,7 @@ static uint64_t entropy_count;
 static unsigned loss_percent;
 static void (*on_out)(struct machine *m, const struct out *o);  /* sees all that nodes send */
 static void (*on_arrival)(struct machine *m, const struct flying *f); /* and all that arrives */
+static bool (*cut)(const struct machine *m, const struct out *o); /* this datagram is lost */
 static uint64_t loss_state;
 
 static inline void fresh_entropy(uint8_t out[32])
@@ -95,7 +96,8 @@ static inline void carry_out(struct machine *m)
 			continue;
 		}
 		m->sent++;
-		if (in_flight == FLYING || o->len > sizeof(wire->data) || lost())
+		if (in_flight == FLYING || o->len > sizeof(wire->data) || lost() ||
+		    (cut && cut(m, o)))
 			continue;
 		struct flying *f = &wire[in_flight++];
 		f->at = instant_add(now.boot, DELAY);
@@ -243,6 +245,7 @@ static inline void world(bool ipv6)
 	loss_percent = 0;
 	on_out = NULL;
 	on_arrival = NULL;
+	cut = NULL;
 	if (!wire)
 		wire = calloc(FLYING, sizeof(*wire));
 	outbox_init(&actions.out, items, 1024, arena, sizeof(arena));

@@ -40,6 +40,7 @@
 #define PUMP_LISTS 2u         /* of these: each is answered by several */
 #define LIST_LEAST_MS 150u    /* from one list to the next, or from the last answer to it */
 #define LIST_MOST_MS 1000u
+#define LISTS_FOR_OTHERS 2u   /* that have sent BUCKETS, at once */
 #define FIRST_WAIT_MS 300u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
 #define JOB_LASTS span_s(2)
@@ -70,6 +71,15 @@ static struct job *new_job(struct swim *s, enum job_kind kind, uint32_t peer)
 	memset(place->mask, 0xff, sizeof(place->mask));
 	s->job_count++;
 	return place;
+}
+
+static unsigned jobs_of(const struct swim *s, enum job_kind kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; s->job_count && i < JOB_MAX; i++)
+		n += s->jobs[i].kind == kind;
+	return n;
 }
 
 static void end_job(struct swim *s, struct job *j)
@@ -336,11 +346,9 @@ static unsigned lists_at_once(const struct swim *s)
 static void start_due_lists(struct swim *s)
 {
 	enum job_kind kind = s->records_held > BUCKETS_ABOVE ? JOB_BUCKETS : JOB_LIST;
-	unsigned running = 0, most = lists_at_once(s);
+	unsigned running = jobs_of(s, kind), most = lists_at_once(s);
 	uint32_t first = s->lists_due && most ? (uint32_t)rng_below(&s->rng, s->known) : 0;
 
-	for (uint32_t i = 0; i < JOB_MAX; i++)
-		running += s->jobs[i].kind == JOB_LIST || s->jobs[i].kind == JOB_BUCKETS;
 	for (uint32_t i = 0; s->lists_due && i < s->known && running < most; i++) {
 		uint32_t slot = s->by_id[(first + i) % s->known];
 		struct member *m = &s->members[slot];
@@ -510,7 +518,7 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 void sync_buckets(struct swim *s, uint32_t from, const struct wire_message *m)
 {
 	uint64_t mask[WIRE_BUCKETS_COUNT / 64] = { 0 }, any = 0, bucket[WIRE_BUCKETS_COUNT];
-	struct job *j;
+	struct job *j = NULL;
 
 	if (!scope_digest(s, from))
 		return;
@@ -520,7 +528,11 @@ void sync_buckets(struct swim *s, uint32_t from, const struct wire_message *m)
 			mask[i / 64] |= UINT64_C(1) << i % 64;
 	for (unsigned i = 0; i < WIRE_BUCKETS_COUNT / 64; i++)
 		any |= mask[i];
-	j = any ? new_job(s, JOB_LIST, from) : NULL;
+	/* Who lacks much is asked by many: two of them can tell it. */
+	if (any && jobs_of(s, JOB_LIST) >= LISTS_FOR_OTHERS)
+		s->counters.drop_rate++;
+	else if (any)
+		j = new_job(s, JOB_LIST, from);
 	if (j)
 		memcpy(j->mask, mask, sizeof(mask));
 }

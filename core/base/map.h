@@ -15,7 +15,7 @@
 
 struct map {
 	struct map_cell *cells;
-	uint32_t mask;  /* cells - 1; at most half of them are used */
+	uint32_t mask;  /* cells - 1, at present; at most half of them are used */
 	uint32_t count;
 	uint32_t cap;   /* entries that it was made for */
 };

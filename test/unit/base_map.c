@@ -89,14 +89,43 @@ static void test_sizes(void)
 	/* At most half of the cells are used, and a map for nothing is always full. */
 	for (uint32_t cap = 0; cap < 3000; cap++) {
 		map_init(&m, NULL, cap);
-		ok(m.mask + UINT64_C(1) >= 2 * cap && (m.mask & (m.mask + 1)) == 0);
+		ok(map_size(cap) >= 2 * 16 * (size_t)cap && (m.mask & (m.mask + 1)) == 0);
 	}
 	ok(map_size(0) <= sizeof(memory));
 	map_init(&m, memory, 0);
 	ok(!map_add(&m, 1, 1) && map_find(&m, 1, same, NULL) == MAP_NONE && !map_remove(&m, 1, 1));
-	ok(map_size(UINT32_C(1) << 30) == (size_t)16 << 31);
-	map_init(&m, NULL, UINT32_C(1) << 30);
-	eq_int(m.mask, INT32_MAX);
+	ok(map_size(UINT32_C(1) << 30) == ((size_t)16 << 32) - 16 * 16);
+}
+
+static bool is_same(const void *ctx, uint32_t slot)
+{
+	return *(const uint32_t *)ctx == slot;
+}
+
+/* A map for many that holds few touches little; a full one holds all and stays in its memory. */
+static void test_growth(void)
+{
+	const uint32_t cap = 5000;
+	size_t size = map_size(cap);
+	uint8_t *memory = calloc(1, size + 64);
+	struct map m;
+
+	map_init(&m, memory, cap);
+	for (uint32_t i = 0; i < cap; i++) {
+		ok(map_add(&m, i * UINT64_C(0x123456789abcd), i));
+		ok(2 * m.count <= m.mask + UINT64_C(1));
+		for (size_t at = 512 * 16; i == 100 && at < size; at++)
+			ok(!memory[at]);
+	}
+	ok(!map_add(&m, 1, cap));
+	for (uint32_t i = 0; i < cap; i++)
+		eq_int(map_find(&m, i * UINT64_C(0x123456789abcd), is_same, &i), i);
+	for (size_t at = size; at < size + 64; at++)
+		ok(!memory[at]);
+	for (uint32_t i = 0; i < cap; i++)
+		ok(map_remove(&m, i * UINT64_C(0x123456789abcd), i));
+	eq_int(m.count, 0);
+	free(memory);
 }
 
 static void too_big(void *arg)
@@ -122,4 +151,4 @@ static void test_misuse(void)
 	ok(dies(add_twice, &(uint32_t){ MAP_NONE }));
 }
 
-TAP_TESTS(T(test_race), T(test_sizes), T(test_misuse))
+TAP_TESTS(T(test_race), T(test_sizes), T(test_growth), T(test_misuse))

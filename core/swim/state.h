@@ -245,6 +245,9 @@ struct swim {
 	bool greeting;              /* greet_at counts */
 	uint32_t greet_exponent;
 	struct instant greet_at, greeted;
+	uint64_t list_told;         /* s->list, when we last told of it of our own accord */
+	bool telling;               /* tell_at counts */
+	struct instant tell_at;
 
 	struct pool suspicion_pool;
 	struct heap suspicion_heap;

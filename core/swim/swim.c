@@ -26,6 +26,9 @@
 #define GREET_EXPONENT_MAX 9u
 #define GREET_AT_ONCE 16u
 #define GREET_FAST 64u      /* so many acquainted; then lists tell of the others sooner */
+#define TELL_AT_ONCE 16u    /* so many hear at once that we admit others than before */
+#define TELL_GATHER_MS 50u  /* a trust store comes key by key */
+#define TELL_EACH_S 1u
 #define ACQUAINTED 256u     /* so many are asked for whom they admit; others tell in time */
 #define GATHER_MS 20u       /* before the first burst: what comes together goes together */
 #define LEAVE_MAX 128u      /* messages of one step */
@@ -206,6 +209,7 @@ static void leave(struct swim *s)
 	bool pump = s->job_count || s->lists_due;
 	bool probe = probe_possible(s);
 	bool greet = greets(s);
+	bool tell = s->list != s->list_told && s->near_count;
 
 	if (probe && !s->probing)
 		s->probe_at.ns = s->now.ns + rng_below(&s->rng, s->period.ns);
@@ -219,7 +223,11 @@ static void leave(struct swim *s)
 	if (greet && !s->greeting)
 		s->greet_at = later(s->greet_at, s->now);
 	s->greeting = greet;
+	if (tell && !s->telling)
+		s->tell_at = later(s->tell_at, instant_add(s->now, span_ms(TELL_GATHER_MS)));
+	s->telling = tell;
 	if (!s->near_count) {
+		s->list_told = s->list; /* who comes near is greeted */
 		s->first_lists = 0;
 		s->joined = INSTANT_ZERO;
 	}
@@ -458,6 +466,22 @@ static void greet(struct swim *s)
 		s->greet_exponent++;
 }
 
+/* Whom we admit has changed: what we may tell a peer, and he us, with it. Each message says it; who
+ * gets none for a while would go on by the former list, so some are asked something. */
+static void tell_list(struct swim *s)
+{
+	uint32_t n = s->near_count < TELL_AT_ONCE ? s->near_count : TELL_AT_ONCE;
+	uint32_t start;
+
+	if (!s->telling || !instant_reached(s->tell_at, s->now))
+		return;
+	s->list_told = s->list;
+	s->tell_at = instant_add(s->now, span_s(TELL_EACH_S));
+	start = (uint32_t)rng_below(&s->rng, s->near_count);
+	for (uint32_t i = 0; i < n; i++)
+		probe_ping(s, s->near[(start + i) % s->near_count], 0);
+}
+
 static struct instant alone_at(const struct swim *s)
 {
 	if (s->left || s->counters.alive < 2)
@@ -488,6 +512,7 @@ void swim_tick(struct swim *s, struct instant now, struct outbox *out)
 	suspicion_tick(s);
 	probe_tick(s);
 	greet(s);
+	tell_list(s);
 	gossip_burst(s);
 	pump_and_leave(s, out);
 }
@@ -506,6 +531,8 @@ struct instant swim_deadline(const struct swim *s)
 		first = instant_min(first, s->pump_at);
 	if (s->greeting)
 		first = instant_min(first, s->greet_at);
+	if (s->telling)
+		first = instant_min(first, s->tell_at);
 	if (s->own_pending)
 		first = instant_min(first, s->own_at);
 	return first;

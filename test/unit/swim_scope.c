@@ -3,6 +3,7 @@
 #include "swim_world.h"
 
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/scope.h"
 
 #define PEERS 10u
@@ -449,9 +450,97 @@ static void in_a_mesh_nobody_hears_of_whom_he_does_not_admit(void)
 	mesh(50, 20, 4);
 }
 
+/* --- our list changes */
+
+/* All but the last, whose key it is about, know the list that node 0 has now. */
+static bool the_list_is_known(const struct world *world)
+{
+	const struct swim *s = world->nodes[0].swim;
+
+	for (uint32_t i = 1; i + 1 < world->n; i++)
+		if (peer_seen(world->nodes[i].swim, 0)->list != scope_tag(s, s->cap, i))
+			return false;
+	return true;
+}
+
+static void a_key_more_or_less_is_known_to_those_near_within_a_fifth_of_a_second(void)
+{
+	for (uint32_t n = 4; n <= 17; n += 13) {
+		uint64_t revoked, admitted;
+
+		world_init(&w, n, n);
+		world_join_all(&w);
+		ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+		world_run(&w, 20 * S);
+		ok(the_list_is_known(&w));
+		swim_forget(room(), n - 1, world_time(&w));
+		world_flush(&w, 0);
+		w.nodes[n - 1].group = 1;
+		revoked = world_until(&w, the_list_is_known, 20 * S);
+		swim_admit(room(), n - 1, &w.nodes[n - 1].key, world_time(&w));
+		world_flush(&w, 0);
+		admitted = world_until(&w, the_list_is_known, 20 * S);
+		printf("# N = %u: a revoked key is known after %ju ms, an admitted one after "
+		       "%ju ms\n", n, (uintmax_t)(revoked / MS), (uintmax_t)(admitted / MS));
+		ok(revoked <= S / 5);
+		ok(admitted <= 6 * S / 5); /* the second change within a second */
+		world_free(&w);
+	}
+}
+
+static unsigned news;
+
+static bool count_news(struct world *world, uint32_t from, uint32_t to, struct bytes message)
+{
+	struct wire_message m;
+
+	(void)world;
+	(void)to;
+	ok(wire_decode(message, &m));
+	news += from == 0 && m.h.type == WIRE_PING && m.h.id == 0;
+	return true;
+}
+
+/* A store of two hundred keys that come one by one, and a flood of changes. */
+static void changes_of_our_list_make_us_ask_sixteen_a_second_at_most(void)
+{
+	world_init(&w, 60, 7);
+	w.cap = 260;
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 60 * S);
+	w.watch = count_news;
+	news = 0;
+	world_run(&w, 10 * S);
+	eq_int(news, 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct public_key key = { { 1, (uint8_t)i, 7 } };
+
+		swim_admit(room(), 60 + i, &key, world_time(&w));
+	}
+	world_flush(&w, 0);
+	world_run(&w, 10 * S);
+	eq_int(news, 16);
+	news = 0;
+	for (unsigned t = 0; t < 1000; t++) {
+		struct public_key key = { { 2, 1, 7 } };
+
+		if (t % 2)
+			swim_admit(room(), 60, &key, world_time(&w));
+		else
+			swim_forget(room(), 60, world_time(&w));
+		world_flush(&w, 0);
+		world_run(&w, 10 * MS);
+	}
+	ok(news >= 16 && news <= 11 * 16);
+	world_free(&w);
+}
+
 TAP_TESTS(T(only_who_has_our_list_hears_everything),
 	  T(who_has_another_list_hears_of_what_is_in_both),
 	  T(a_list_comes_in_parts),
 	  T(our_list_is_told_in_fingerprints),
 	  T(there_is_room_for_so_many_lists),
+	  T(a_key_more_or_less_is_known_to_those_near_within_a_fifth_of_a_second),
+	  T(changes_of_our_list_make_us_ask_sixteen_a_second_at_most),
 	  T(in_a_mesh_nobody_hears_of_whom_he_does_not_admit))

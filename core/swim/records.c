@@ -30,7 +30,8 @@
 #define OWN_EACH_S 5u
 #define OWN_BURST 4u
 #define JOINING_MS 6000u
-#define RECORDS_MANY 172u /* above it, lists spread what is new to those who have just come */
+/* Above it, lists spread what is new to those who have just come. */
+#define RECORDS_MANY (2 * WIRE_ENTRIES_MAX)
 
 static struct span per_second(unsigned n)
 {

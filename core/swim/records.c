@@ -30,6 +30,8 @@
 #define OWN_EACH_S 5u
 #define OWN_BURST 4u
 #define JOINING_MS 6000u
+#define JOINING_MOST_MS 60000u /* while answers to lists come without a pause */
+#define BULK_PAUSE_MS 1000u
 /* Above it, lists spread what is new to those who have just come. */
 #define RECORDS_MANY (2 * WIRE_ENTRIES_MAX)
 
@@ -109,8 +111,12 @@ static void settle_state(struct swim *s, uint32_t slot, const struct record_body
 
 static bool is_joining(const struct swim *s)
 {
+	uint64_t since_ns = instant_since(s->now, s->joined).ns;
+
 	return instant_is_set(s->joined)
-	       && instant_since(s->now, s->joined).ns < span_ms(JOINING_MS).ns;
+	       && (since_ns < span_ms(JOINING_MS).ns
+		   || (since_ns < span_ms(JOINING_MOST_MS).ns
+		       && instant_since(s->now, s->bulk_heard).ns < span_ms(BULK_PAUSE_MS).ns));
 }
 
 static bool may_accept(const struct swim *s, struct member *m)

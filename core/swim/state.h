@@ -278,6 +278,7 @@ struct swim {
 	uint32_t lists_due;         /* members with list_due */
 	struct instant list_began;  /* the last one of ours */
 	struct instant bulk_heard;  /* an answer to lists came */
+	uint64_t introduced;        /* id from which the next newcomer is told of others */
 	uint32_t first_lists;       /* sent to newly reachable ones since we knew nobody */
 	struct instant joined;      /* first message after we knew nobody */
 	bool left;

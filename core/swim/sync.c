@@ -40,6 +40,7 @@
 #define PUMP_LISTS 2u         /* of these: each is answered by several */
 #define LIST_LEAST_MS 150u    /* from one list to the next, or from the last answer to it */
 #define LIST_MOST_MS 1000u
+#define JOBS_MANY (JOB_MAX / 2)
 #define LISTS_FOR_OTHERS 2u   /* that have sent BUCKETS, at once */
 #define FIRST_WAIT_MS 300u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
@@ -473,7 +474,8 @@ static bool keep_entries(struct job *j, const struct wire_message *m)
 	return true;
 }
 
-/* No room for a job: it gets a datagram of what it lacks, from anywhere, and meets others. */
+/* No room for a job: it gets a datagram of what it lacks, each one another part, and meets others
+ * there. What thousands told their seed alone leaves it once in this way. */
 static void introduce(struct swim *s, uint32_t to, const struct wire_message *m)
 {
 	struct job j = { .kind = JOB_NEWER, .peer = to, .last = m->last };
@@ -482,17 +484,18 @@ static void introduce(struct swim *s, uint32_t to, const struct wire_message *m)
 	if (!sync_budget_left(s))
 		return;
 	keep_entries(&j, m);
-	j.next = slot_id(s, s->by_id[rng_below(&s->rng, s->known)]);
+	j.next = s->introduced;
 	if (j.next < m->first || j.next > m->last)
 		j.next = m->first;
 	send_records(s, &j, &all);
+	s->introduced = all ? 0 : j.next;
 }
 
 void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 {
 	uint64_t want[WIRE_ENTRIES_MAX];
 	unsigned wanted = 0;
-	struct job *j;
+	struct job *j = NULL;
 
 	for (unsigned i = 0; i < m->entries; i++) {
 		const struct wire_entry *e = &m->entry[i];
@@ -506,7 +509,8 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 			want[wanted++] = e->id;
 	}
 	send_want(s, from, want, wanted);
-	j = new_job(s, JOB_NEWER, from);
+	if (s->job_count <= JOBS_MANY || m->entries > s->records_held / 4)
+		j = new_job(s, JOB_NEWER, from);
 	if (!keep_entries(j, m)) {
 		introduce(s, from, m);
 		return;

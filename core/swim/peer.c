@@ -24,13 +24,24 @@ void peer_forget(struct swim *s, uint32_t slot)
 	m->peer = 0;
 }
 
+_Static_assert(PEER_MAX > JOB_MAX, "one has no job");
+
+static uint32_t used_longest_ago(const struct swim *s)
+{
+	struct list *at = s->peers_by_use.next;
+
+	while (list_entry(at, struct peer, by_use)->jobs)
+		at = at->next;
+	return list_entry(at, struct peer, by_use)->slot;
+}
+
 static struct peer *make(struct swim *s, uint32_t slot)
 {
 	uint32_t index = pool_get(&s->peer_pool);
 	struct peer *p;
 
 	if (index == POOL_NONE) {
-		peer_forget(s, list_entry(s->peers_by_use.next, struct peer, by_use)->slot);
+		peer_forget(s, used_longest_ago(s));
 		index = pool_get(&s->peer_pool);
 	}
 	p = &s->peers[index];

@@ -1,8 +1,8 @@
 /* peer.h - what is held of those that we talk with, besides what is held of every member.
  *
- * PEER_MAX of them: in a larger mesh the one used longest ago gives way. What was held of it is
- * learned again with its next message; its buckets are full again, which costs no more than as many
- * members more would.
+ * PEER_MAX of them: in a larger mesh the one used longest ago gives way, if no answer to it waits.
+ * What was held of it is learned again with its next message; its buckets are full again, which
+ * costs no more than as many members more would.
  */
 #ifndef SWIM_PEER_H
 #define SWIM_PEER_H
@@ -28,6 +28,7 @@ struct peer {
 	struct instant parts_full;  /* SCOPEs of it taken in */
 	uint8_t was_right, was_wrong; /* accusations of others, since credit_since */
 	uint8_t list_wait;          /* exponent of the wait before the next LIST */
+	uint8_t jobs;               /* of sync.c for it; while there are any, it stays */
 };
 
 /* Valid until the next peer_of() for another. */

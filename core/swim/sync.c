@@ -63,6 +63,7 @@ static struct job *new_job(struct swim *s, enum job_kind kind, uint32_t peer)
 		s->counters.drop_rate++;
 		return NULL;
 	}
+	peer_of(s, peer)->jobs++;
 	place->kind = kind;
 	place->peer = peer;
 	place->made = s->now;
@@ -85,6 +86,7 @@ static unsigned jobs_of(const struct swim *s, enum job_kind kind)
 
 static void end_job(struct swim *s, struct job *j)
 {
+	peer_of(s, j->peer)->jobs--;
 	j->kind = JOB_NONE;
 	s->job_count--;
 }

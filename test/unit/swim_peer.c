@@ -74,6 +74,48 @@ static void the_peer_that_was_used_longest_ago_gives_way(void)
 	world_free(&w);
 }
 
+/* It wants the record of another. */
+static void want(uint32_t from, uint32_t of)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+	struct wire_header h = { .type = WIRE_WANT, .known = slot_sequence(s, s->cap),
+				 .list = scope_tag(s, from, s->cap) };
+	struct writer m = wr_of(memory, sizeof(memory));
+
+	wire_put_header(&m, &h);
+	wr_u8(&m, 1);
+	wr_be64(&m, slot_id(s, of));
+	wr_u8(&m, 0);
+	swim_input(s, world_time(&w), from, bytes_of(m.start, wr_len(&m)), &w.out);
+}
+
+/* While an answer to it waits for its turn, hundreds of others speak: we do not forget meanwhile
+ * what it may be told. */
+static void who_waits_for_an_answer_does_not_give_way(void)
+{
+	bool answered = false;
+
+	everybody_speaks();
+	want(MEMBERS - 2, 1);
+	ok(s->job_count);
+	for (uint32_t i = 0; i < MEMBERS - 2; i++)
+		speak(i);
+	ok(s->members[MEMBERS - 2].peer && !s->members[MEMBERS - 1].peer);
+	w.now += 40 * MS;
+	swim_tick(s, world_time(&w), &w.out);
+	for (uint32_t i = 0; i < w.out.count; i++)
+		answered |= w.out.items[i].slot == MEMBERS - 2
+			    && w.out.items[i].len > member_record(s, 1)->len;
+	ok(answered);
+	eq_int(s->job_count, 0);
+	eq_int(peer_seen(s, MEMBERS - 2)->jobs, 0);
+	speak(MEMBERS - 1);
+	for (uint32_t i = 0; i < MEMBERS - 2; i++)
+		speak(i);
+	ok(!s->members[MEMBERS - 2].peer);
+	world_free(&w);
+}
+
 /* Whom we know how to talk with becomes few at once: that we did not want to greet anybody before
  * does not mean that we slept. */
 static void who_has_to_greet_again_has_not_slept(void)
@@ -99,4 +141,5 @@ static void who_has_to_greet_again_has_not_slept(void)
 
 TAP_TESTS(
 	T(the_peer_that_was_used_longest_ago_gives_way),
+	T(who_waits_for_an_answer_does_not_give_way),
 	T(who_has_to_greet_again_has_not_slept))

@@ -119,10 +119,16 @@ static struct span time_out(const struct swim *s, unsigned accusers)
 	return (struct span){ least.ns + more / 1000 * (1000u - shortening[k][c]) };
 }
 
-/* Never in the past: a deadline that is long over means that we slept. */
+/* In a large mesh K + 1 accusations with ours convict as soon as they would without it: who looks
+ * later than others is not the last one to know. Never in the past: a deadline that is long over
+ * means that we slept. */
 static void set_verdict(struct swim *s, struct suspicion *x)
 {
+	struct instant by_others = instant_add(x->heard, span_ms(s->profile->suspicion_ms));
+
 	x->verdict_at = instant_add(x->since, time_out(s, x->accusers));
+	if (!accuse_small(s) && x->accusers + 1 >= ACCUSERS)
+		x->verdict_at = instant_min(x->verdict_at, by_others);
 	if (instant_before(x->verdict_at, s->now))
 		x->verdict_at = s->now;
 }

@@ -169,7 +169,7 @@ static void spend(const struct swim *s, struct instant *full, size_t bytes)
 /* What will make the views equal without a list. */
 static bool is_on_its_way(const struct swim *s)
 {
-	uint64_t verdict_ns = 2 * span_ms(s->profile->suspicion_ms).ns;
+	uint64_t verdict_ns = span_ms(s->profile->suspicion_ms + s->profile->again_ms / 2).ns;
 
 	if (s->queue_pool.count > QUEUE_LONG)
 		return false;

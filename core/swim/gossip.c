@@ -26,6 +26,7 @@
 /* In least suspicions: what has been on its way for so long without a pause is somebody who accuses
  * without end, and must not keep others from comparing their views. */
 #define SETTLES_WITHIN 5u
+#define PAUSE_MS 1000u
 #define MISSES 8u /* items that did not fit, before a message counts as full */
 /* Bytes a second, each for what is spread and for synchronisation; 256 KB and 2 MB at once. What
  * answers or asks a single question, our own record and accusations of the receiver are bounded
@@ -189,8 +190,11 @@ void gossip_note(struct swim *s)
 {
 	bool unsettled = is_on_its_way(s);
 
-	if (unsettled && !s->unsettled)
+	if (unsettled && !s->unsettled
+	    && instant_since(s->now, s->settled_since).ns >= span_ms(PAUSE_MS).ns)
 		s->unsettled_since = s->now;
+	if (!unsettled && s->unsettled)
+		s->settled_since = s->now;
 	s->unsettled = unsettled;
 }
 

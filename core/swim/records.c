@@ -68,7 +68,9 @@ void records_tick(struct swim *s)
 
 static void refute(struct swim *s, uint32_t by)
 {
-	if (s->own_newer < slot_sequence(s, s->cap) && s->health < HEALTH_MAX)
+	/* Who does not watch us cannot make us doubt ourselves: else one liar slows all down. */
+	if (s->own_newer < slot_sequence(s, s->cap) && s->health < HEALTH_MAX
+	    && accuse_admissible(s, by, s->cap))
 		s->health++;
 	want_higher(s, slot_sequence(s, s->cap), by);
 }
@@ -115,7 +117,7 @@ static bool is_joining(const struct swim *s)
 
 	return instant_is_set(s->joined)
 	       && (since_ns < span_ms(JOINING_MS).ns
-		   || (since_ns < span_ms(JOINING_MOST_MS).ns
+		   || (s->records_held > RECORDS_MANY && since_ns < span_ms(JOINING_MOST_MS).ns
 		       && instant_since(s->now, s->bulk_heard).ns < span_ms(BULK_PAUSE_MS).ns));
 }
 

@@ -264,7 +264,7 @@ struct swim {
 	uint32_t queue_cap;
 	uint32_t heads[GOSSIP_CLASSES][SENDS_MAX]; /* index plus 1, by sends left */
 	bool unsettled;             /* something is on its way, without a pause since then */
-	struct instant unsettled_since;
+	struct instant unsettled_since, settled_since;
 	bool bursting;
 	struct instant burst_at;
 	uint32_t burst_turn;        /* who of those that follow us gets the next one */

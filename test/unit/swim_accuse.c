@@ -3,6 +3,7 @@
 
 #include "swim/accuse.h"
 #include "swim/member.h"
+#include "swim/peer.h"
 #include "swim/rings.h"
 #include "swim/scope.h"
 
@@ -203,6 +204,112 @@ static void a_sign_of_life_acquits(void)
 	world_free(&w);
 }
 
+/* Four are enough, but not for who may be the one that is cut off. */
+static void who_hears_nobody_convicts_nobody(void)
+{
+	uint32_t watchers[MANY];
+	unsigned n;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	for (unsigned i = 0; i < 4; i++)
+		accuse(3, subject, watchers[i]);
+	eq_int(accusers_of(subject), 4);
+	world_run(&w, 8 * S);
+	eq_int(swim_counters(room())->deaths, 0);
+	world_free(&w);
+}
+
+/* Forty at once and one a second, even of somebody who was right so often that it is believed. */
+static unsigned heeded(uint32_t subject, uint32_t accuser, unsigned times)
+{
+	unsigned heard = 0;
+
+	for (unsigned i = 0; i < times; i++) {
+		accuse(3, subject, accuser);
+		heard += accusers_of(subject);
+		swim_proof_of_life(room(), subject, world_time(&w));
+		eq_int(accusers_of(subject), 0);
+	}
+	return heard;
+}
+
+static void one_accuser_is_heeded_once_a_second(void)
+{
+	uint32_t watchers[MANY];
+	struct peer *p;
+	unsigned n;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	p = peer_of(room(), watchers[0]);
+	p->was_right = UINT8_MAX;
+	p->credit_since = world_time(&w);
+	eq_int(heeded(subject, watchers[0], 60), 40);
+	wait(subject, 10 * S);
+	eq_int(heeded(subject, watchers[0], 60), 10);
+	eq_int(heeded(subject, watchers[1], 1), 1); /* others are heard all the same */
+	world_free(&w);
+}
+
+/* Somebody who may not accuse the subject while all live. */
+static uint32_t too_far(uint32_t subject)
+{
+	for (uint32_t i = 1; i < MANY; i++)
+		if (i != subject && !accuse_admissible(room(), i, subject))
+			return i;
+	return 0;
+}
+
+static void who_is_dead_or_suspected_does_not_stand_between(void)
+{
+	static const enum swim_state states[] = { SWIM_SUSPECT, SWIM_DEAD };
+
+	for (unsigned k = 0; k < 2; k++) {
+		uint32_t watchers[MANY];
+		unsigned n;
+
+		one_room_of_many();
+		uint32_t subject = unwatched(watchers, &n);
+		uint32_t next = too_far(subject);
+
+		ok(subject && next);
+		/* So few that it does not become a small mesh, in which all watch all. */
+		for (unsigned i = 0; i < n; i++)
+			member_set_state(room(), watchers[i], states[k]);
+		ok(!accuse_small(room()));
+		accuse(3, subject, next);
+		ok(accuse_admissible(room(), next, subject));
+		eq_int(accusers_of(subject), 1);
+		world_free(&w);
+	}
+}
+
+/* Else each lie would make room for the next. */
+static void who_is_accused_by_one_alone_stands_in_his_way(void)
+{
+	uint32_t watchers[MANY];
+	unsigned n, rank = 0;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n), last = watchers[0];
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned r = rings_rank(room(), watchers[i], subject, WATCHERS);
+
+		last = r > rank ? watchers[i] : last;
+		rank = r > rank ? r : rank;
+	}
+	eq_int(rank, WATCHERS);
+	for (unsigned i = 0; i < n; i++)
+		if (watchers[i] != last)
+			accuse(3, watchers[i], last);
+	eq_int(rings_rank(room(), last, subject, WATCHERS), WATCHERS);
+	world_free(&w);
+}
+
 static void the_proof_of_a_verdict_is_given_to_who_asks(void)
 {
 	uint8_t memory[CHANNEL_PAYLOAD_MAX];
@@ -283,6 +390,32 @@ static void a_helper_that_lies_does_not_keep_a_dead_member_alive(void)
 	world_free(&w);
 }
 
+static uint32_t one, other;
+
+static bool not_directly(struct world *of, uint32_t from, uint32_t to, struct bytes message)
+{
+	(void)of;
+	(void)message;
+	return !(from == one && to == other) && !(from == other && to == one);
+}
+
+static void whom_helpers_reach_is_not_even_suspected(void)
+{
+	world_init(&w, 10, 5);
+	world_join_all(&w);
+	ok(world_until(&w, world_full, 20 * S) != UINT64_MAX);
+	world_run(&w, 10 * S);
+	one = 2;
+	other = 6;
+	w.watch = not_directly;
+	world_run(&w, 60 * S);
+	eq_int(swim_counters(w.nodes[one].swim)->suspicions, 0);
+	eq_int(swim_counters(w.nodes[other].swim)->suspicions, 0);
+	ok(w.nodes[one].doubted > 0);
+	eq_int(w.nodes[other].body.sequence, 1000);
+	world_free(&w);
+}
+
 /* Forty lies to everybody about everybody, in five minutes. */
 static void one_insider(uint64_t seed, uint32_t n)
 {
@@ -339,6 +472,11 @@ TAP_TESTS(
 	T(who_does_not_watch_a_member_cannot_accuse_it),
 	T(three_accusers_convict_nobody_and_four_a_silent_one),
 	T(a_sign_of_life_acquits),
+	T(who_hears_nobody_convicts_nobody),
+	T(one_accuser_is_heeded_once_a_second),
+	T(who_is_dead_or_suspected_does_not_stand_between),
+	T(who_is_accused_by_one_alone_stands_in_his_way),
 	T(the_proof_of_a_verdict_is_given_to_who_asks),
 	T(a_helper_that_lies_does_not_keep_a_dead_member_alive),
+	T(whom_helpers_reach_is_not_even_suspected),
 	T(one_insider_hurts_sixteen_and_evicts_nobody))

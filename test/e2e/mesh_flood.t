@@ -56,7 +56,8 @@ note "private dirty memory of the node process: $memory kB before, $(private A) 
 
 read -r _ sent bytes _ answers answer_bytes _ cookies < <(cat "$work/flood4" "$work/flood6" |
 	awk '{ for (i = 1; i <= NF; i++) n[i] += $i } END { print "sent", n[2], n[3], "answers", n[5], n[6], "cookies", n[8] }')
-ok "100,000 a second were sent" at_least $sent $((rate * 2 * half * 9 / 10))
+# 100,000 a second are tried; a host that does other things at the same time sends fewer.
+ok "at least half of 100,000 a second were sent" at_least $sent $((rate * half))
 # B and C called A; four at once, for IPv4 and IPv6 together.
 ok "whatever else was answered is two a second to calls of B and C" \
 	at_most $((answers - cookies)) $((2 * (4 + 2 * (seconds + 4))))

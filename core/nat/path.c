@@ -14,13 +14,6 @@
  * addresses: a big mesh knows many that it does not use. The next use asks first whether it
  * stands. Gossip is no use: who gossips finds out by itself that no answer comes, and says so.
  *
- * Nor are all probed in the first place. Up to 64 members everybody has a path to everybody. Of
- * more, the n-th that we are told of is probed with the chance 32 / n, and again with each later
- * record of its: that makes 64 + 32 ln(n / 64) paths, 130 of 500 and 225 of 10,000, and as many
- * again that others begin. It is a random graph, which is what gossip needs, and one that changes
- * slowly. Whoever else is needed is probed at that moment: whom swim must ask (paths_try), for whom
- * a packet waits (paths_wanted), and who sends us something (paths_heard).
- *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight
  * addresses for a new record.
@@ -29,8 +22,6 @@
 
 #include <string.h>
 
-#define CLAIM_AGAIN span_s(10)  /* between records that have silent claims probed once more */
-#define WANTED_FOR span_s(60)   /* somebody waited for a path: new addresses are probed, too */
 #define CREDIT_MAX 4096u
 
 static size_t round_up(size_t n)
@@ -207,80 +198,12 @@ static void forget_local(struct address *a)
 	a->to.local_ifindex = 0;
 }
 
-static void drop_address(struct path *path, unsigned i)
-{
-	unsigned last = --path->count;
-
-	if (i != last) {
-		path->list[i] = path->list[last];
-		if (path->best == last)
-			path->best = (uint8_t)i;
-	}
-}
-
-/* A record may send us anywhere but into this host, or where its words mean nothing here. */
-static bool claimable(const struct paths *p, const struct endpoint *e)
-{
-	return (p->config.loopback || !ip_is_loopback(&e->ip)) && !ip_is_link_local(&e->ip);
-}
-
-static void count_told(struct paths *p, struct path *path)
-{
-	p->told += !path->told;
-	path->told = true;
-}
-
-static bool is_chosen(struct paths *p)
-{
-	return p->told <= PATHS_ALL || rng_below(&p->rng, p->told) < PATHS_SHARE;
-}
-
-static bool was_asked(const struct path *path)
+bool path_was_asked(const struct path *path)
 {
 	for (unsigned i = 0; i < path->count; i++)
 		if (instant_is_set(path->list[i].sent))
 			return true;
 	return false;
-}
-
-static bool is_wanted(const struct path *path, struct instant now)
-{
-	return path->best != NO_ADDRESS ||
-	       (instant_is_set(path->wanted) &&
-		instant_since(now, path->wanted).ns < WANTED_FOR.ns);
-}
-
-void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint *list, unsigned n,
-			  struct instant now)
-{
-	struct path *path = &p->list[slot];
-	bool again = !instant_is_set(path->claimed) ||
-		     instant_since(now, path->claimed).ns >= CLAIM_AGAIN.ns;
-
-	count_told(p, path);
-	bool ask = is_wanted(path, now) || (again ? is_chosen(p) : was_asked(path));
-	if (again)
-		path->claimed = now;
-	for (unsigned i = 0; i < path->count; i++)
-		path->list[i].claimed = false;
-	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
-		struct address *a = claimable(p, &list[i]) ? path_address(p, slot, &list[i], true) :
-				    NULL;
-		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS);
-
-		if (a)
-			a->claimed = true;
-		if (ask && silent && !a->waiting && (again || !instant_is_set(a->sent))) {
-			a->tries = 0;
-			a->next = now;
-		}
-	}
-	/* What is claimed no longer and never worked makes room. */
-	for (unsigned i = path->count; i-- > 0;)
-		if (!path->list[i].claimed && i != path->best && !path->list[i].waiting &&
-		    !instant_is_set(path->list[i].heard) && !instant_is_set(path->list[i].answered))
-			drop_address(path, i);
-	path_reschedule(p, slot);
 }
 
 static void probe_now(struct address *a, struct instant now)
@@ -307,19 +230,6 @@ void paths_doubt(struct paths *p, uint32_t slot, struct instant now)
 	if (!path->admitted || path->best == NO_ADDRESS)
 		return;
 	probe_best(path, now);
-	path_reschedule(p, slot);
-}
-
-void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now)
-{
-	struct address *a = p->list[slot].admitted ? path_address(p, slot, at, true) : NULL;
-
-	if (!a || a->waiting)
-		return;
-	a->claimed = true;
-	count_told(p, &p->list[slot]);
-	if (is_chosen(p))
-		a->next = now;
 	path_reschedule(p, slot);
 }
 
@@ -408,7 +318,7 @@ void paths_wanted(struct paths *p, uint32_t slot, struct instant now)
 
 void paths_try(struct paths *p, uint32_t slot, struct instant now)
 {
-	if (!was_asked(&p->list[slot]))
+	if (!path_was_asked(&p->list[slot]))
 		paths_wanted(p, slot, now);
 }
 
@@ -416,7 +326,7 @@ void paths_try(struct paths *p, uint32_t slot, struct instant now)
 static void network_changed(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
-	bool asked = was_asked(path);
+	bool asked = path_was_asked(path);
 
 	for (unsigned i = 0; i < path->count; i++) {
 		struct address *a = &path->list[i];
@@ -644,7 +554,7 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
 	const struct address *a = NULL;
 
 	*out = (struct path_info){
-		.candidates = path->count, .since = path->since, .asked = was_asked(path),
+		.candidates = path->count, .since = path->since, .asked = path_was_asked(path),
 	};
 	if (!path->admitted)
 		return;

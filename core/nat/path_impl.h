@@ -2,6 +2,7 @@
 #ifndef NAT_PATH_IMPL_H
 #define NAT_PATH_IMPL_H
 
+#include "base/bucket.h"
 #include "base/heap.h"
 #include "base/limits.h"
 #include "base/rng.h"
@@ -112,18 +113,6 @@ struct paths {
 	struct paths_counters counters;
 };
 
-/* Takes one of `burst` tokens that come back one in `each`; *full: when all are back. */
-static inline bool bucket_take(struct instant *full, struct instant now, struct span each,
-			       uint64_t burst)
-{
-	if (instant_before(*full, now))
-		*full = now;
-	if (instant_since(*full, now).ns > (burst - 1) * each.ns)
-		return false;
-	*full = instant_add(*full, each);
-	return true;
-}
-
 /* path.c */
 void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
 		   const struct endpoint *e, int64_t a);
@@ -132,6 +121,8 @@ struct address *path_address(struct paths *p, uint32_t slot, const struct endpoi
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
 		   struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
+/* Whether a probe ever went to one of its addresses. */
+bool path_was_asked(const struct path *path);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 
 /* probe.c */

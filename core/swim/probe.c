@@ -75,20 +75,24 @@ static struct probe *find(struct swim *s, uint32_t slot)
 	return NULL;
 }
 
-bool probe_running(const struct swim *s, uint32_t slot)
+static const struct probe *running(const struct swim *s, uint32_t slot)
 {
 	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
 		if (s->probes[i].used && s->probes[i].slot == slot)
-			return true;
-	return false;
+			return &s->probes[i];
+	return NULL;
+}
+
+bool probe_running(const struct swim *s, uint32_t slot)
+{
+	return running(s, slot) != NULL;
 }
 
 struct instant probe_began(const struct swim *s, uint32_t slot)
 {
-	for (uint32_t i = 0; s->probe_count && i < PROBE_MAX; i++)
-		if (s->probes[i].used && s->probes[i].slot == slot)
-			return s->probes[i].started;
-	return INSTANT_ZERO;
+	const struct probe *p = running(s, slot);
+
+	return p ? p->started : INSTANT_ZERO;
 }
 
 static void end(struct swim *s, struct probe *p)

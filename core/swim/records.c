@@ -32,8 +32,6 @@
 #define JOINING_MS 6000u
 #define JOINING_MOST_MS 60000u /* while answers to lists come without a pause */
 #define BULK_PAUSE_MS 1000u
-/* Above it, lists spread what is new to those who have just come. */
-#define RECORDS_MANY (2 * WIRE_ENTRIES_MAX)
 
 static struct span per_second(unsigned n)
 {

@@ -12,6 +12,7 @@
 #ifndef SWIM_STATE_H
 #define SWIM_STATE_H
 
+#include "base/bucket.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/pool.h"
@@ -49,6 +50,7 @@ struct profile {
 #define LOOKERS 2u               /* so many before a member on each ring look at once */
 #define WATCHERS 4u              /* and so many may accuse it */
 #define QUEUE_MAX 4096u
+#define RECORDS_MANY (2 * WIRE_ENTRIES_MAX) /* a large mesh, where lists are dear */
 #define SENDS_MAX 16u
 #define JOB_MAX 64u
 #define JOBS_PER_PEER 32u
@@ -284,17 +286,5 @@ struct swim {
 	bool left;
 	struct job jobs[JOB_MAX];
 };
-
-/* Takes one of `burst` tokens that come back one in `each`; *full: when all are back. */
-static inline bool bucket_take(struct instant *full, struct instant now, struct span each,
-			       uint64_t burst)
-{
-	if (instant_before(*full, now))
-		*full = now;
-	if (instant_since(*full, now).ns > (burst - 1) * each.ns)
-		return false;
-	*full = instant_add(*full, each);
-	return true;
-}
 
 #endif

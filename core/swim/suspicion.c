@@ -62,6 +62,13 @@ static struct suspicion *find(struct swim *s, uint32_t slot)
 	return at ? &s->suspicions[at - 1] : NULL;
 }
 
+static const struct suspicion *seen(const struct swim *s, uint32_t slot)
+{
+	uint32_t at = s->members[slot].suspicion;
+
+	return at ? &s->suspicions[at - 1] : NULL;
+}
+
 static uint32_t index_of(const struct swim *s, const struct suspicion *x)
 {
 	return (uint32_t)(x - s->suspicions);
@@ -159,8 +166,7 @@ static bool has_accuser(const struct suspicion *x, uint32_t accuser)
 
 bool suspicion_proof(const struct swim *s, uint32_t slot, uint32_t accuser, struct signature *out)
 {
-	uint32_t at = s->members[slot].suspicion;
-	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+	const struct suspicion *x = seen(s, slot);
 
 	if (x && accuser == s->cap && x->own) {
 		*out = x->own_proof;
@@ -177,16 +183,14 @@ bool suspicion_proof(const struct swim *s, uint32_t slot, uint32_t accuser, stru
 
 uint32_t suspicion_accuser(const struct swim *s, uint32_t slot)
 {
-	uint32_t at = s->members[slot].suspicion;
-	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+	const struct suspicion *x = seen(s, slot);
 
 	return x && !x->own && x->accusers ? x->accuser[0] : s->cap;
 }
 
 bool suspicion_put_proof(struct swim *s, struct draft *d, uint32_t slot)
 {
-	uint32_t at = s->members[slot].suspicion;
-	const struct suspicion *x = at ? &s->suspicions[at - 1] : NULL;
+	const struct suspicion *x = seen(s, slot);
 	unsigned others = x ? x->accusers : 0;
 	bool own = !others || x->own;
 
@@ -325,9 +329,9 @@ void suspicion_probed(struct swim *s, uint32_t slot, struct instant began)
 
 uint32_t suspicion_by(const struct swim *s, uint32_t slot)
 {
-	uint32_t at = s->members[slot].suspicion;
+	const struct suspicion *x = seen(s, slot);
 
-	return at ? s->suspicions[at - 1].by : NONE;
+	return x ? x->by : NONE;
 }
 
 void suspicion_untold(struct swim *s, uint32_t slot)

@@ -92,7 +92,8 @@ void swim_leave(struct swim *s, struct instant now, struct outbox *out);
 struct swim_info {
 	enum swim_state state;
 	uint64_t sequence;           /* 0: no record */
-	uint64_t conflict;           /* the last sequence with two different records; 0: none */
+	uint64_t conflict;           /* the last sequence with two different records; 0: none, or of
+	                              * one of more than 512 that has not talked for long */
 	struct instant since;        /* of this state */
 	struct instant last_heard;   /* from itself; zero: never */
 	const struct record_kept *record; /* valid until the next call that changes s; NULL: none */

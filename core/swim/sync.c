@@ -6,7 +6,7 @@
  * makes both views equal, and each datagram of it stands alone: one that is lost costs its range
  * only.
  *
- * Who holds more than BUCKETS_ABOVE records sends BUCKETS first: digests of its view, cut by the
+ * Who holds more than RECORDS_MANY records sends BUCKETS first: digests of its view, cut by the
  * first byte of the ids. The answer is a LIST of the ranges that differ, nothing if none does.
  *
  * When: on first contact; and when an answer shows another view digest, if both ends have nothing
@@ -34,7 +34,6 @@
 
 #include <string.h>
 
-#define BUCKETS_ABOVE (2 * WIRE_ENTRIES_MAX)
 #define PUMP_MS 40u
 #define PUMP_DATAGRAMS 8u
 #define PUMP_LISTS 2u         /* of these: each is answered by several */
@@ -135,7 +134,7 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 	if (!answer || !m->reachable || (!quiet && (more - less) * 10u <= more))
 		return;
 	/* Where much is missing, who has less says what it has. */
-	if (!quiet && held > BUCKETS_ABOVE && h->count < held)
+	if (!quiet && held > RECORDS_MANY && h->count < held)
 		return;
 	if (instant_is_set(p->listed)) {
 		if (instant_since(s->now, p->listed).ns < list_wait(p).ns)
@@ -338,7 +337,7 @@ static unsigned lists_at_once(const struct swim *s)
 	struct instant most = instant_add(s->list_began, span_ms(LIST_MOST_MS));
 	struct instant last = s->bulk_heard;
 
-	if (s->records_held <= BUCKETS_ABOVE)
+	if (s->records_held <= RECORDS_MANY)
 		return LISTS_AT_ONCE;
 	if (instant_before(last, s->list_began))
 		last = s->list_began;
@@ -348,7 +347,7 @@ static unsigned lists_at_once(const struct swim *s)
 
 static void start_due_lists(struct swim *s)
 {
-	enum job_kind kind = s->records_held > BUCKETS_ABOVE ? JOB_BUCKETS : JOB_LIST;
+	enum job_kind kind = s->records_held > RECORDS_MANY ? JOB_BUCKETS : JOB_LIST;
 	unsigned running = jobs_of(s, kind), most = lists_at_once(s);
 	uint32_t first = s->lists_due && most ? (uint32_t)rng_below(&s->rng, s->known) : 0;
 
@@ -430,14 +429,19 @@ void sync_pump(struct swim *s)
 
 /* --- in */
 
+static bool may_give(struct swim *s, uint32_t to)
+{
+	return bucket_take(&peer_of(s, to)->answer_full, s->now,
+			   (struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST);
+}
+
 void sync_give(struct swim *s, uint32_t to, uint32_t slot)
 {
 	struct draft d;
 
 	if (!scope_shares(s, to, slot))
 		return;
-	if (!bucket_take(&peer_of(s, to)->answer_full, s->now,
-			 (struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
+	if (!may_give(s, to))
 		return;
 	draft_begin(s, &d, to, WIRE_ITEMS, 0, 0);
 	draft_items(&d);
@@ -461,8 +465,7 @@ static void send_want(struct swim *s, uint32_t to, const uint64_t *ids, unsigned
 
 void sync_ask(struct swim *s, uint32_t to, uint64_t id)
 {
-	if (bucket_take(&peer_of(s, to)->answer_full, s->now,
-			(struct span){ 1000000000u / GIVE_PER_SECOND }, GIVE_BURST))
+	if (may_give(s, to))
 		send_want(s, to, &id, 1);
 }
 
@@ -483,7 +486,7 @@ static void introduce(struct swim *s, uint32_t to, const struct wire_message *m)
 	struct job j = { .kind = JOB_NEWER, .peer = to, .last = m->last };
 	bool all;
 
-	if (!sync_budget_left(s))
+	if (!sync_budget_left(s) || !may_give(s, to))
 		return;
 	keep_entries(&j, m);
 	j.next = s->introduced;
@@ -502,6 +505,7 @@ void sync_list(struct swim *s, uint32_t from, const struct wire_message *m)
 	for (unsigned i = 0; i < m->entries; i++) {
 		const struct wire_entry *e = &m->entry[i];
 		uint32_t slot = member_find_id(s, e->id);
+
 		if (slot == NONE)
 			continue;
 		if (e->sequence > slot_sequence(s, slot))

@@ -277,6 +277,7 @@ static void notice(struct mesh *m, const struct priv_message *p)
 	case PRIV_TRUST_KEY:
 		e.kind = NODE_TRUST_KEY;
 		e.key = p->key;
+		e.twin = &p->twin;
 		e.name = p->name;
 		break;
 	case PRIV_TRUST_END:

@@ -36,7 +36,7 @@ enum priv_kind {
 	PRIV_TRUST_AGAIN,    /* the trust store is read and told again */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
-	PRIV_TRUST_KEY,      /* key, name: one usable entry */
+	PRIV_TRUST_KEY,      /* key, twin, name: one usable entry */
 	PRIV_TRUST_END,      /* value: number of unusable entries */
 	PRIV_STOP,           /* end gracefully: signal or `down` */
 	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed */
@@ -54,6 +54,7 @@ struct priv_message {
 	struct prefix prefix;
 	struct endpoint endpoint;
 	struct public_key key;
+	struct dh_public twin;
 	char name[MAX_NAME + 1];
 	uint32_t data_len;
 	uint8_t data[PRIV_DATA];

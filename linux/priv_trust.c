@@ -4,8 +4,8 @@
  * directory and the folder are watched, since the folder comes, goes and is renamed. Tools write
  * several files in a row: reading waits for a moment after the first change, never longer.
  *
- * Checking that a key is a point of the curve takes longer than all else (0.1 ms), so the last
- * state is kept: a file that is as it was then is not read again. With 16,384 keys a revocation
+ * Checking that a key is a point of the curve takes longer than all else (0.1 ms), so its twin,
+ * which is found on the way, is told with it, and the last state is kept: a file that is as it was then is not read again. With 16,384 keys a revocation
  * would otherwise take more than a second.
  *
  * Where inotify cannot be had (its instances and watches are counted per user), and as long as
@@ -39,6 +39,7 @@
 
 struct trust_entry {
 	struct public_key key;
+	struct dh_public twin;
 	char name[MAX_NAME + 1];
 	struct store_stamp stamp;
 };
@@ -160,7 +161,7 @@ static int by_entry_name(const void *a, const void *b)
 	return strcmp(((const struct trust_entry *)a)->name, ((const struct trust_entry *)b)->name);
 }
 
-/* True, with e->key set, when the file is as it was when it was read before. */
+/* True, with the key and its twin set, when the file is as it was when it was read before. */
 static bool is_known(const struct trust_feed *f, struct trust_entry *e)
 {
 	const struct trust_entry *old = f->before
@@ -171,6 +172,7 @@ static bool is_known(const struct trust_feed *f, struct trust_entry *e)
 	    || e->stamp.changed_ns != old->stamp.changed_ns)
 		return false;
 	e->key = old->key;
+	e->twin = old->twin;
 	return true;
 }
 
@@ -210,7 +212,7 @@ static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
 		return;
 	}
 
-	enum key_problem problem = public_key_parse(text, (size_t)n, &e->key);
+	enum key_problem problem = peer_key_parse(text, (size_t)n, &e->key, &e->twin);
 
 	if (problem != KEY_OK) {
 		snprintf(why, sizeof(why), "%s/%s: %s", f->store->path, path,
@@ -355,6 +357,7 @@ bool trust_feed_next(const struct trust_feed *f, struct priv_message *m)
 	case TRUST_AT_KEYS:
 		message_init(m, PRIV_TRUST_KEY);
 		m->key = f->entries[f->next].key;
+		m->twin = f->entries[f->next].twin;
 		memcpy(m->name, f->entries[f->next].name, sizeof(m->name));
 		return true;
 	case TRUST_AT_END:

@@ -24,6 +24,7 @@ void host_init(struct host *h, uint32_t number, uint64_t seed)
 	rng_init(&h->rng, seed);
 	draw(&h->rng, bytes, sizeof(bytes));
 	ed25519_from_seed(&h->public, &h->secret, bytes);
+	BUG_ON(!ed25519_to_dh_public(&h->twin, &h->public));
 	h->wall_ahead_ms = (int64_t)rng_below(&h->rng, 4000) - 2000;
 }
 

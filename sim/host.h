@@ -15,6 +15,7 @@
 struct host {
 	uint32_t number;
 	struct public_key public;
+	struct dh_public twin;
 	struct secret_key secret;
 	struct prefix prefix;
 	struct endpoint at;          /* its underlay address, as it knows it */

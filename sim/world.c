@@ -310,7 +310,7 @@ void world_tell_trust(struct world *w, uint32_t i)
 		told[k] = true;
 		snprintf(name, sizeof(name), "n%u", k);
 		world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_KEY,
-			.key = w->hosts[k].public, .name = name });
+			.key = w->hosts[k].public, .twin = &w->hosts[k].twin, .name = name });
 	}
 	world_event(w, i, &(struct node_event){ .kind = NODE_TRUST_END });
 	w->hosts[i].untold = false;

@@ -40,11 +40,6 @@ bool ed25519_verify(const struct signature *sig, const void *message, size_t len
 	return crypto_sign_ed25519_verify_detached(sig->b, message, len, pk->b) == 0;
 }
 
-bool ed25519_valid(const struct public_key *pk)
-{
-	return crypto_core_ed25519_is_valid_point(pk->b) == 1;
-}
-
 bool ed25519_to_dh_public(struct dh_public *out, const struct public_key *pk)
 {
 	/* It refuses small order and what lies outside the main subgroup. No encoding of the

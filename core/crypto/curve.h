@@ -18,9 +18,8 @@ void ed25519_sign(struct signature *out, const void *message, size_t len,
 /* Refuses non-canonical S and small-order or non-canonical keys. */
 bool ed25519_verify(const struct signature *sig, const void *message, size_t len,
 		    const struct public_key *pk) must_check;
-/* On the curve, canonical, not of small order, in the prime-order subgroup. */
-bool ed25519_valid(const struct public_key *pk) must_check;
-/* The X25519 twins (libsodium's conversions); the first is false for an invalid point. */
+/* The X25519 twins (libsodium's conversions); the first is false for what is not on the curve, not
+ * canonical, of small order or outside the prime-order subgroup. */
 bool ed25519_to_dh_public(struct dh_public *out, const struct public_key *pk) must_check;
 void ed25519_to_dh_secret(struct dh_secret *out, const struct secret_key *sk);
 

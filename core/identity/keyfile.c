@@ -17,16 +17,22 @@ static size_t without_trailing_space(const char *text, size_t len)
 	return len;
 }
 
-enum key_problem public_key_parse(const char *text, size_t len, struct public_key *out)
+enum key_problem peer_key_parse(const char *text, size_t len, struct public_key *out,
+				struct dh_public *twin)
 {
 	struct public_key k;
 
 	if (!base64_decode(text, without_trailing_space(text, len), k.b, sizeof(k.b)))
 		return KEY_NOT_BASE64;
-	if (!ed25519_valid(&k))
+	if (!ed25519_to_dh_public(twin, &k))
 		return KEY_BAD_POINT;
 	*out = k;
 	return KEY_OK;
+}
+
+enum key_problem public_key_parse(const char *text, size_t len, struct public_key *out)
+{
+	return peer_key_parse(text, len, out, &(struct dh_public){ 0 });
 }
 
 enum key_problem secret_key_parse(const char *text, size_t len, struct secret_key *secret,

@@ -16,6 +16,9 @@ enum key_problem {
 
 /* Text may end with white space (one newline, CR LF, blanks); nothing else is forgiven. */
 enum key_problem public_key_parse(const char *text, size_t len, struct public_key *out);
+/* The same, with the key's X25519 twin, which the check of the point finds on its way. */
+enum key_problem peer_key_parse(const char *text, size_t len, struct public_key *out,
+				struct dh_public *twin);
 enum key_problem secret_key_parse(const char *text, size_t len, struct secret_key *secret,
 				  struct public_key *public);
 void public_key_format(const struct public_key *key, char out[static KEYFILE_PUBLIC + 1]);

@@ -164,8 +164,8 @@ static uint32_t new_peer(struct trust *t, const struct public_key *key,
 	return slot;
 }
 
-enum trust_result trust_add(struct trust *t, const struct public_key *key, const char *name,
-			    uint32_t *slot)
+enum trust_result trust_add(struct trust *t, const struct public_key *key,
+			    const struct dh_public *twin, const char *name, uint32_t *slot)
 {
 	enum trust_result result = TRUST_SAME;
 	struct dh_public dh;
@@ -176,7 +176,9 @@ enum trust_result trust_add(struct trust *t, const struct public_key *key, const
 		return TRUST_OWN_KEY;
 	s = trust_find(t, key);
 	if (s == TRUST_NONE) {
-		if (!ed25519_to_dh_public(&dh, key))
+		if (twin)
+			dh = *twin;
+		else if (!ed25519_to_dh_public(&dh, key))
 			return TRUST_INVALID;
 		if (!memcmp(&dh, &t->own_dh, sizeof(dh)) || trust_find_dh(t, &dh) != TRUST_NONE)
 			return TRUST_TWIN;

@@ -37,9 +37,10 @@ void trust_begin(struct trust *t);
  * rounds a key takes its new name. Of several keys with one name, which a store of files cannot
  * give, the first of a round is found by it and the others are admitted with the name as a mere
  * label. TRUST_TWIN and TRUST_FULL can be due to keys that are about to go: after trust_remove of
- * the stale ones, adding again tells. */
-enum trust_result trust_add(struct trust *t, const struct public_key *key, const char *name,
-			    uint32_t *slot);
+ * the stale ones, adding again tells. twin: the key's X25519 twin where the caller has it (from
+ * ed25519_to_dh_public, 70 us); NULL: it is found here, and only then TRUST_INVALID can be. */
+enum trust_result trust_add(struct trust *t, const struct public_key *key,
+			    const struct dh_public *twin, const char *name, uint32_t *slot);
 /* The next slot (after `slot`, TRUST_NONE to start) that was not given again; the caller tells the
  * other rooms and then trust_remove()s it. TRUST_NONE: done. */
 uint32_t trust_stale(const struct trust *t, uint32_t slot);

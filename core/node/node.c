@@ -309,7 +309,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		peering_begin(n, e->unreadable);
 		break;
 	case NODE_TRUST_KEY:
-		peering_key(n, &e->key, e->name, now);
+		peering_key(n, e, now);
 		break;
 	case NODE_TRUST_END:
 		peering_end(n, e->number, now);

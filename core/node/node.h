@@ -48,7 +48,7 @@ enum node_event_kind {
 	NODE_DATAGRAM,      /* from, ecn, data: one UDP datagram */
 	NODE_PACKET,        /* data: one IP packet from the TUN */
 	NODE_TRUST_BEGIN,   /* the trust store follows; unreadable: there is none to read */
-	NODE_TRUST_KEY,     /* key, name */
+	NODE_TRUST_KEY,     /* key, name; twin: see trust_add */
 	NODE_TRUST_END,     /* number: unusable entries */
 	NODE_SEED,          /* from: an address to ask */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
@@ -61,6 +61,7 @@ struct node_event {
 	uint8_t ecn;
 	struct bytes data;
 	struct public_key key;
+	const struct dh_public *twin;
 	const char *name;
 	const struct ip *addresses;
 	uint32_t number;

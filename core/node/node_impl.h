@@ -121,7 +121,7 @@ enum demux_kind demux(struct bytes datagram);
 
 /* peering.c - who is admitted: one key in or out of all rooms. */
 void peering_begin(struct node *n, bool unreadable);
-void peering_key(struct node *n, const struct public_key *key, const char *name, struct moment now);
+void peering_key(struct node *n, const struct node_event *given, struct moment now);
 void peering_end(struct node *n, uint32_t bad, struct moment now);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */

@@ -45,12 +45,12 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	trust_remove(n->trust, slot);
 }
 
-void peering_key(struct node *n, const struct public_key *key, const char *name, struct moment now)
+void peering_key(struct node *n, const struct node_event *given, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
-	struct event e = { .at = now.boot, .subject = *key };
+	struct event e = { .at = now.boot, .subject = given->key };
 
-	switch (trust_add(n->trust, key, name, &slot)) {
+	switch (trust_add(n->trust, &given->key, given->twin, given->name, &slot)) {
 	case TRUST_NEW:
 		if (admit(n, slot, now)) {
 			node_emit(n, now.boot, EV_PEER_ADMITTED, slot, NULL, ADMIT_AUTHORIZED);

@@ -139,7 +139,6 @@ static void test_ed25519(void)
 		unhex(rfc8032[i].seed, seed, 32);
 		ed25519_from_seed(&pk, &sk, seed);
 		eq_hex(pk.b, 32, rfc8032[i].key);
-		ok(ed25519_valid(&pk));
 		eq_mem(sk.b, seed, 32);
 		eq_mem(sk.b + 32, pk.b, 32);
 		ed25519_sign(&sig, message, len, &sk);
@@ -221,9 +220,8 @@ static void test_points(void)
 		struct dh_public dh;
 
 		unhex(rows[i].key, pk.b, 32);
-		if (ed25519_valid(&pk) != rows[i].good)
+		if (ed25519_to_dh_public(&dh, &pk) != rows[i].good)
 			TAP_FAIL("%s is not %d", rows[i].key, rows[i].good);
-		ok(ed25519_to_dh_public(&dh, &pk) == rows[i].good);
 		if (i < 2) /* twins: both signs of A have one X25519 key */
 			eq_hex(dh.b, 32,
 			       "71d72a95b1c18d7abaf9cdb1e984af4976ad728b916bdc0b2f83cabf6e9dab13");

@@ -24,6 +24,7 @@ static void formats_are_the_texts_of_the_design(void)
 {
 	char public_text[KEYFILE_PUBLIC + 1], secret_text[KEYFILE_SECRET + 1];
 	struct public_key pk, parsed_pk;
+	struct dh_public twin, parsed_twin;
 	struct secret_key sk, parsed_sk;
 	uint8_t seed[32];
 
@@ -35,8 +36,10 @@ static void formats_are_the_texts_of_the_design(void)
 	secret_key_format(&sk, secret_text);
 	eq_str(secret_text, SECRET_TEXT "\n");
 	eq_int(strlen(secret_text), KEYFILE_SECRET);
-	eq_int(public_key_parse(public_text, KEYFILE_PUBLIC, &parsed_pk), KEY_OK);
+	eq_int(peer_key_parse(public_text, KEYFILE_PUBLIC, &parsed_pk, &parsed_twin), KEY_OK);
 	eq_mem(&parsed_pk, &pk, sizeof(pk));
+	ok(ed25519_to_dh_public(&twin, &pk));
+	eq_mem(&parsed_twin, &twin, sizeof(twin));
 	memset(&parsed_pk, 0, sizeof(parsed_pk));
 	eq_int(secret_key_parse(secret_text, KEYFILE_SECRET, &parsed_sk, &parsed_pk), KEY_OK);
 	eq_mem(&parsed_sk, &sk, sizeof(sk));

@@ -47,7 +47,7 @@ static uint32_t add(struct trust *t, uint32_t number, const char *name, enum tru
 	struct public_key k = key_number(number);
 	uint32_t slot = TRUST_NONE;
 
-	eq_int(trust_add(t, &k, name, &slot), want);
+	eq_int(trust_add(t, &k, NULL, name, &slot), want);
 	return slot;
 }
 
@@ -96,14 +96,14 @@ static void what_may_not_be_admitted_is_refused(void)
 	ok(ed25519_to_dh_public(&a, &one) && ed25519_to_dh_public(&b, &minus_one));
 	eq_mem(&a, &b, sizeof(a)); /* the premise of TRUST_TWIN */
 	trust_begin(t);
-	eq_int(trust_add(t, &own, "me", &slot), TRUST_OWN_KEY);
-	eq_int(trust_add(t, &minus_own, "minus-me", &slot), TRUST_TWIN);
-	eq_int(trust_add(t, &bad, "bad", &slot), TRUST_INVALID);
-	eq_int(trust_add(t, &small, "small", &slot), TRUST_INVALID);
+	eq_int(trust_add(t, &own, NULL, "me", &slot), TRUST_OWN_KEY);
+	eq_int(trust_add(t, &minus_own, NULL, "minus-me", &slot), TRUST_TWIN);
+	eq_int(trust_add(t, &bad, NULL, "bad", &slot), TRUST_INVALID);
+	eq_int(trust_add(t, &small, NULL, "small", &slot), TRUST_INVALID);
 	eq_int(slot, 99);
 	eq_int(trust_count(t), 0);
 	add(t, 1, "one", TRUST_NEW);
-	eq_int(trust_add(t, &minus_one, "minus-one", &slot), TRUST_TWIN);
+	eq_int(trust_add(t, &minus_one, NULL, "minus-one", &slot), TRUST_TWIN);
 	eq_int(trust_find(t, &minus_one), TRUST_NONE);
 	eq_int(trust_find_name(t, "minus-one"), TRUST_NONE);
 	eq_int(trust_find(t, &own), TRUST_NONE);
@@ -111,11 +111,11 @@ static void what_may_not_be_admitted_is_refused(void)
 
 	/* In the next round -P comes first, but P still holds its slot; then P is gone. */
 	trust_begin(t);
-	eq_int(trust_add(t, &minus_one, "minus-one", &slot), TRUST_TWIN);
+	eq_int(trust_add(t, &minus_one, NULL, "minus-one", &slot), TRUST_TWIN);
 	slot = trust_stale(t, TRUST_NONE);
 	eq_int(slot, 0);
 	trust_remove(t, slot);
-	eq_int(trust_add(t, &minus_one, "minus-one", &slot), TRUST_NEW);
+	eq_int(trust_add(t, &minus_one, &a, "minus-one", &slot), TRUST_NEW);
 	eq_int(trust_find_dh(t, &a), slot);
 	free(t);
 }

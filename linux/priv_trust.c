@@ -4,9 +4,9 @@
  * directory and the folder are watched, since the folder comes, goes and is renamed. Tools write
  * several files in a row: reading waits for a moment after the first change, never longer.
  *
- * Checking that a key is a point of the curve takes longer than all else (0.1 ms), so its twin,
- * which is found on the way, is told with it, and the last state is kept: a file that is as it was then is not read again. With 16,384 keys a revocation
- * would otherwise take more than a second.
+ * Checking that a key is a point of the curve takes longer than all else (0.1 ms). So its twin,
+ * which that finds, is told with it; and the last state is kept: a file that is as it was then is
+ * not read again. With 16,384 keys a revocation would otherwise take more than a second.
  *
  * Where inotify cannot be had (its instances and watches are counted per user), and as long as
  * something cannot be read, the store is read every second. Nor does inotify tell of the end of a

@@ -102,7 +102,8 @@ static struct channel *channel_of(struct wiretap *t, uint32_t from, uint32_t to)
 		t->channels[to] = channel_init(take(1, channel_size(w->n)), &config);
 	}
 	if (!*added && from != to)
-		BUG_ON(!channel_add(t->channels[to], from, &w->hosts[from].public));
+		BUG_ON(!channel_add_twin(t->channels[to], from, &w->hosts[from].public,
+					 &w->hosts[from].twin));
 	*added = true;
 	return t->channels[to];
 }

@@ -103,6 +103,7 @@ struct paths {
 
 	struct seen {
 		struct endpoint as;
+		uint8_t kind;       /* its family, and whether it is private */
 		uint32_t by;
 		struct instant at;  /* zero: unused */
 	} seen[PATH_OBSERVERS];

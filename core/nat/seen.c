@@ -11,9 +11,10 @@
 #define SEEN_LASTS span_s(600)
 #define SEEN_MAX PATH_OBSERVERS
 
-static bool same_kind(const struct endpoint *a, const struct endpoint *b)
+/* Never 0. */
+static uint8_t kind_of(const struct ip *ip)
 {
-	return a->ip.family == b->ip.family && ip_is_private(&a->ip) == ip_is_private(&b->ip);
+	return (uint8_t)(ip->family << 1 | ip_is_private(ip));
 }
 
 static bool counts(const struct paths *p, const struct seen *s)
@@ -23,7 +24,7 @@ static bool counts(const struct paths *p, const struct seen *s)
 	if (!instant_is_set(s->at))
 		return false;
 	for (const struct seen *o = p->seen; o < p->seen + PATH_OBSERVERS; o++) {
-		if (o == s || !instant_is_set(o->at) || !same_kind(&o->as, &s->as))
+		if (o == s || !instant_is_set(o->at) || o->kind != s->kind)
 			continue;
 		if (instant_since(o->at, s->at).ns > SEEN_LASTS.ns)
 			return false;
@@ -77,9 +78,10 @@ static bool same_set(const struct endpoint *a, unsigned na, const struct endpoin
 static struct seen *place_for(struct paths *p, uint32_t slot, const struct endpoint *as)
 {
 	struct seen *place = p->seen;
+	uint8_t kind = kind_of(&as->ip);
 
 	for (struct seen *s = p->seen; s < p->seen + PATH_OBSERVERS; s++) {
-		if (instant_is_set(s->at) && s->by == slot && same_kind(&s->as, as))
+		if (instant_is_set(s->at) && s->by == slot && s->kind == kind)
 			return s;
 		if (s->at.ns < place->at.ns)
 			place = s;
@@ -100,7 +102,7 @@ void seen_add(struct paths *p, uint32_t slot, const struct endpoint *as, struct 
 	n_before = paths_seen_as(p, before, SEEN_MAX);
 	*place = (struct seen){
 		.as = { .ip = ip_of(as->ip.family, as->ip.b), .port = as->port },
-		.by = slot, .at = now,
+		.kind = kind_of(&as->ip), .by = slot, .at = now,
 	};
 	n_after = paths_seen_as(p, after, SEEN_MAX);
 	if (!same_set(before, n_before, after, n_after))

@@ -247,8 +247,10 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 			paths_tick(n->paths, now.boot, &n->inner);
 		break;
 	case 1:
-		if (instant_reached(swim_deadline(n->swim), now.boot))
+		if (instant_reached(swim_deadline(n->swim), now.boot)) {
+			reach_vouch(n, now);
 			swim_tick(n->swim, now.boot, &n->inner);
+		}
 		break;
 	case 2:
 		if (instant_reached(wg_deadline(n->wg), now.boot))

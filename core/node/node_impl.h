@@ -130,6 +130,8 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 void reach_call(struct node *n, struct moment now, const struct endpoint *from,
 		struct bytes datagram);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
+/* Before swim may take somebody for dead: whether the tunnel has heard of it. */
+void reach_vouch(struct node *n, struct moment now);
 void reach_flush(struct node *n, struct moment now, struct outbox *out);
 
 /* records.c - our own record, and what the records of others say. */

@@ -229,8 +229,9 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 	}
 }
 
-/* Authentic tunnel traffic of the last ten seconds vetoes a suspicion (design, section 5). */
-static void suspect(struct node *n, uint32_t slot, struct moment now)
+/* Authentic tunnel traffic of the last ten seconds vetoes a suspicion and a verdict (design,
+ * section 5). */
+static void vouch(struct node *n, uint32_t slot, struct moment now)
 {
 	struct wg_peer_info info;
 
@@ -239,7 +240,14 @@ static void suspect(struct node *n, uint32_t slot, struct moment now)
 	if (instant_is_set(info.last_heard) &&
 	    instant_since(now.boot, info.last_heard).ns < span_s(10).ns)
 		swim_proof_of_life(n->swim, slot, now.boot);
-	paths_doubt(n->paths, slot, now.boot);
+}
+
+void reach_vouch(struct node *n, struct moment now)
+{
+	uint32_t place = 0, slot;
+
+	while ((slot = swim_next_due(n->swim, now.boot, &place)) != UINT32_MAX)
+		vouch(n, slot, now);
 }
 
 /* By its own word that process is going, and its sessions with it; but not those of its
@@ -267,7 +275,8 @@ static void swim_fact(struct node *n, const struct swim_fact *f, struct moment n
 		node_emit(n, now.boot, EV_MEMBER_ALIVE, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_SUSPECT:
-		suspect(n, f->slot, now);
+		vouch(n, f->slot, now);
+		paths_doubt(n->paths, f->slot, now.boot);
 		node_emit(n, now.boot, EV_MEMBER_SUSPECT, f->slot, NULL, (int64_t)f->sequence);
 		break;
 	case SWIM_FACT_DEAD:

@@ -465,6 +465,23 @@ static void look_accused(struct swim *s, struct suspicion *x)
 	heap_set(&s->suspicion_heap, index, instant_add(s->now, span_ms(s->profile->gap_ms)));
 }
 
+uint32_t suspicion_next_due(const struct swim *s, struct instant now, uint32_t *place)
+{
+	struct span least = span_ms(s->profile->suspicion_ms);
+
+	if (!instant_reached(heap_first(&s->suspicion_heap), now))
+		return NONE;
+	while (*place < s->suspicion_pool.fresh) {
+		uint32_t index = (*place)++;
+		const struct suspicion *x = &s->suspicions[index];
+
+		if (pool_used(&s->suspicion_pool, index) && !x->dead
+		    && instant_reached(x->own ? x->verdict_at : instant_add(x->heard, least), now))
+			return x->slot;
+	}
+	return NONE;
+}
+
 void suspicion_tick(struct swim *s)
 {
 	uint32_t index;

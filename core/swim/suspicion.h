@@ -22,6 +22,8 @@ void suspicion_clear(struct swim *s, uint32_t slot);
 /* It left or goes: nobody was wrong. */
 void suspicion_drop(struct swim *s, uint32_t slot);
 void suspicion_tick(struct swim *s);
+/* See swim_next_due. */
+uint32_t suspicion_next_due(const struct swim *s, struct instant now, uint32_t *place);
 /* We slept: nobody is to be blamed for that time. */
 void suspicion_shift(struct swim *s, struct span by);
 /* A member goes that may have accused others. */

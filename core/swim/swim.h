@@ -79,6 +79,9 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 void swim_set_self(struct swim *s, const struct record *record, struct instant now);
 /* An authentic packet came from it (WireGuard, probe answer): it lives. */
 void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now);
+/* The next member of whom the next tick may say that it is dead; *place is 0 to begin with. Who has
+ * heard of it otherwise says so first (swim_proof_of_life). UINT32_MAX: none, or no more. */
+uint32_t swim_next_due(const struct swim *s, struct instant now, uint32_t *place);
 
 /* One fresh message from the member in `from`. */
 void swim_input(struct swim *s, struct instant now, uint32_t from, struct bytes message,

@@ -84,6 +84,26 @@ static void traffic_through_the_tunnel_vetoes_a_verdict(void)
 	}
 }
 
+/* The tunnel was silent when the suspicion began, and speaks before it ends. */
+static void traffic_that_comes_during_a_suspicion_vetoes_the_verdict(void)
+{
+	start_three();
+	ok(passes(0, 1, false, 300));
+	ok(passes(1, 0, false, 300));
+	run_ms(20000);
+	cut = control_of_1;
+	for (unsigned i = 0; i < 100 && peer_of(0, 1).state != REPORT_SUSPECT; i++)
+		run_ms(100);
+	eq_int(peer_of(0, 1).state, REPORT_SUSPECT);
+	ok(passes(1, 0, false, 300));
+	for (unsigned i = 0; i < 95; i++) {
+		run_ms(100);
+		ok(peer_of(0, 1).state != REPORT_DEAD);
+	}
+	run_ms(15000);
+	eq_int(peer_of(0, 1).state, REPORT_DEAD);
+}
+
 /* Attempts to reach 1, and the longest pause between two. */
 static unsigned attempts;
 static struct instant last_attempt;
@@ -138,4 +158,5 @@ static void reconnection_to_the_dead_goes_on_for_ever_with_backoff(void)
 
 TAP_TESTS(T(a_verdict_never_removes_keys_or_sessions),
 	  T(traffic_through_the_tunnel_vetoes_a_verdict),
+	  T(traffic_that_comes_during_a_suspicion_vetoes_the_verdict),
 	  T(reconnection_to_the_dead_goes_on_for_ever_with_backoff))

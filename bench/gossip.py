@@ -17,6 +17,8 @@ Definitions, the same for both:
 - Pauses: C nodes are stopped for D ms and run for I ms, in lock step. As in Lifeguard's tables a false death is a
   `dead` or `failed` event about a node that was never stopped, in brackets those of observers that were never stopped.
 - Watch: so many nodes and nothing happens; whatever is said of anybody is false.
+- Idle: from 75 s after the joint start on. A minute after it has met others a meshguard node signs one more record, that it
+  holds its address; these have been spread by then.
 - Memory: smaps_rollup of all processes of a node after the idle phase, the mean. CPU: /proc/PID/stat over that phase.
 """
 import argparse
@@ -305,7 +307,7 @@ def joins(w, out, options):
 
 
 def idle(w, out, options):
-    time.sleep(10)
+    time.sleep(options.settle)
     before, ticks, start = w.bytes(), w.ticks(), time.monotonic()
     time.sleep(options.idle)
     seconds = time.monotonic() - start
@@ -394,7 +396,7 @@ def pauses(w, out, options):
 
 def watch(w, out, options):
     """Nothing happens for a long time: nor should anything be said."""
-    time.sleep(10)
+    time.sleep(options.settle)
     before, ticks, start = w.bytes(), w.ticks(), time.monotonic()
     time.sleep(options.watch)
     seconds = time.monotonic() - start
@@ -562,6 +564,7 @@ def arguments():
     p.add_argument("--meshguard", default=os.environ.get("MESHGUARD", os.path.join(ROOT, "build", "meshguard")))
     p.add_argument("--serf", default="serf")
     p.add_argument("--idle", type=int, default=60, help="seconds")
+    p.add_argument("--settle", type=int, default=75, help="seconds from the joint start to what is idle")
     p.add_argument("--pace", type=float, default=0, help="seconds from one launch of the joint start to the next")
     p.add_argument("--kills", type=int, default=5)
     p.add_argument("--leaves", type=int, default=3)

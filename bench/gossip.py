@@ -511,7 +511,9 @@ def table(results):
     heads = ["%s, N = %d" % (r["system"], r["count"]) for r in results]
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, cell in ROWS:
-        lines.append("| %s | %s |" % (name, " | ".join(cell(r) for r in results)))
+        cells = [cell(r) for r in results]
+        if any(c != "-" for c in cells):  # else its phase was not run
+            lines.append("| %s | %s |" % (name, " | ".join(cells)))
     return "\n".join(lines) + "\n"
 
 

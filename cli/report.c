@@ -42,7 +42,7 @@ static void print_node(const struct report *r, const struct screen *s)
 		char line[120];
 
 		snprintf(line, sizeof(line),
-			 "  %u trusted keys are left out: room for %u; start with --max-members\n",
+			 "  trusted keys left out: %u, with room for %u; raise --max-members\n",
 			 n->left_out, n->max_members);
 		put(s, YELLOW, line);
 	}

@@ -259,7 +259,7 @@ static void tell_left_out(struct mesh *m)
 	if (report.trusted < report.max_members)
 		return;
 	if (report.left_out && report.left_out != m->left_out)
-		fprintf(stderr, "meshguard: %u trusted keys are left out: there is room for %u; "
+		fprintf(stderr, "meshguard: trusted keys left out: %u, with room for %u; "
 			"start with a higher --max-members, or revoke keys of no use\n",
 			report.left_out, report.max_members);
 	m->left_out = report.left_out;

@@ -135,7 +135,7 @@ void node_report(const struct node *n, struct report_node *r)
 	r->started = n->started;
 	r->sequence = n->self.sequence;
 	r->trusted = trust_count(n->trust);
-	r->alive = swim_counters(n->swim)->alive;
+	r->alive = swim_counters(n->swim)->alive - swim_counters(n->swim)->suspect;
 	r->bad_keys = n->bad_keys;
 	r->max_members = n->config.members;
 	r->left_out = n->left_out;

@@ -204,6 +204,8 @@ static void change(struct swim *s, uint32_t slot, enum swim_state state, bool lo
 	struct member *m = &s->members[slot];
 	bool lived = member_lives(m);
 
+	s->counters.suspect += (state == SWIM_SUSPECT ? 1u : 0u) -
+			       (m->state == SWIM_SUSPECT ? 1u : 0u);
 	count_view(s, slot, -1);
 	s->lost += (lost ? 1u : 0u) - (m->lost ? 1u : 0u);
 	m->lost = lost;

@@ -130,6 +130,7 @@ struct swim_counters {
 	uint64_t suspicions, refutations, deaths;
 	uint64_t conflicts;   /* sequences of which a second, different record came */
 	uint32_t alive;       /* members alive or suspect at present, without ourselves */
+	uint32_t suspect;     /* of these, suspect */
 };
 const struct swim_counters *swim_counters(const struct swim *s);
 

@@ -113,7 +113,7 @@ static void a_page_for_every_kind_of_peer(void)
 	eq_str(printed(&r, (struct screen){ .width = 80 }),
 	       HEAD "  peers      1 alive of 5 trusted\n"
 	       "  2 unusable keys; meshguard config show names them\n"
-	       "  3 trusted keys are left out: room for 5; start with --max-members\n"
+	       "  trusted keys left out: 3, with room for 5; raise --max-members\n"
 	       "  seed       192.0.2.7:51821 answered\n"
 	       "  seed       192.0.2.8:51821 no answer\n"
 	       "\n"

@@ -87,6 +87,8 @@ static void traffic_through_the_tunnel_vetoes_a_verdict(void)
 /* The tunnel was silent when the suspicion began, and speaks before it ends. */
 static void traffic_that_comes_during_a_suspicion_vetoes_the_verdict(void)
 {
+	struct report_node report;
+
 	start_three();
 	ok(passes(0, 1, false, 300));
 	ok(passes(1, 0, false, 300));
@@ -95,6 +97,8 @@ static void traffic_that_comes_during_a_suspicion_vetoes_the_verdict(void)
 	for (unsigned i = 0; i < 100 && peer_of(0, 1).state != REPORT_SUSPECT; i++)
 		run_ms(100);
 	eq_int(peer_of(0, 1).state, REPORT_SUSPECT);
+	node_report(machines[0].node, &report);
+	eq_int(report.alive, 1); /* the suspect is not one of them */
 	ok(passes(1, 0, false, 300));
 	for (unsigned i = 0; i < 95; i++) {
 		run_ms(100);

@@ -12,6 +12,7 @@
 #include "swim/member.h"
 #include "swim/peer.h"
 #include "swim/rings.h"
+#include "swim/scope.h"
 
 #include "crypto/curve.h"
 
@@ -58,6 +59,8 @@ bool accuse_small(const struct swim *s)
 
 bool accuse_admissible(struct swim *s, uint32_t accuser, uint32_t subject)
 {
+	if (subject != s->cap && accuser != s->cap && scope_lacks(s, subject, accuser))
+		return false;
 	return accuse_small(s) || rings_rank(s, accuser, subject, WATCHERS) != 0;
 }
 

@@ -145,6 +145,7 @@ static bool counts(const struct swim *s, uint32_t slot, uint32_t watcher, uint32
 	if (slot == s->cap)
 		return true;
 	return m->state == SWIM_ALIVE && !scope_lacks(s, slot, subject)
+	       && (subject == s->cap || !scope_lacks(s, subject, slot))
 	       && (!x || (!x->own && x->accusers == 1 && x->accuser[0] == watcher));
 }
 

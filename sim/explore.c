@@ -20,6 +20,9 @@
 #define LIFE_S 120u              /* of a child, in real time */
 #define TWICE_EVERY 16u          /* of so many seeds one is run twice, for its hash */
 #define DEAF_EVERY 8u            /* of so many seeds one ends with somebody who hears nobody */
+#define LARGE_EVERY 16u          /* of so many seeds one has more machines than watch each other */
+#define LARGE_LEAST 33u
+#define LARGE_MOST 64u
 
 /* --- making */
 
@@ -131,23 +134,41 @@ static void fault(FILE *f, struct rng *r, uint32_t n, bool gentle)
 		trust_fault(f, r, n);
 }
 
+/* That machine trusts machine 0 and, of three others, so many. */
+static void trust_some(FILE *f, struct rng *r, uint32_t a, uint32_t n, uint32_t of_three)
+{
+	fprintf(f, "trust %u 0", a);
+	for (uint32_t b = 1; b < n; b++)
+		if (a != b && below(r, 3) >= 3 - of_three)
+			fprintf(f, ",%u", b);
+	fprintf(f, "\n");
+}
+
+/* In a large mesh few trust few: who does sees a small one, and accuses whom he does not watch. */
+static void trust(FILE *f, struct rng *r, uint32_t n)
+{
+	bool large = n >= LARGE_LEAST;
+
+	if (below(r, 4) && !(large && below(r, 2))) {
+		fprintf(f, "trust all\n");
+		return;
+	}
+	fprintf(f, "trust 0 all\n");
+	for (uint32_t a = 1; a < n; a++)
+		if (!large)
+			trust_some(f, r, a, n, 2);
+		else if (!below(r, 8))
+			trust_some(f, r, a, n, 1);
+		else
+			fprintf(f, "trust %u all\n", a);
+}
+
 static void introduce(FILE *f, struct rng *r, uint32_t n, bool gentle)
 {
 	bool ipv6 = !below(r, 6);
 
 	fprintf(f, "%snodes %u\n", ipv6 ? "underlay ipv6\n" : "", n);
-	if (below(r, 4)) {
-		fprintf(f, "trust all\n");
-	} else {
-		fprintf(f, "trust 0 all\n");
-		for (uint32_t a = 1; a < n; a++) {
-			fprintf(f, "trust %u 0", a);
-			for (uint32_t b = 1; b < n; b++)
-				if (a != b && below(r, 3))
-					fprintf(f, ",%u", b);
-			fprintf(f, "\n");
-		}
-	}
+	trust(f, r, n);
 	if (n > 2 && !ipv6 && !below(r, 3)) {
 		uint32_t first = 1 + below(r, n - 1);
 
@@ -196,6 +217,8 @@ char *explore_scenario(uint64_t seed)
 	BUG_ON(!f);
 	rng_init(&r, seed ^ 0x6578706c6f7265u);
 	uint32_t n = 2 + below(&r, below(&r, 4) ? 5 : 11);
+	if (seed % LARGE_EVERY == LARGE_EVERY / 2)
+		n = LARGE_LEAST + below(&r, LARGE_MOST - LARGE_LEAST + 1);
 	/* With a network that is cut but never bad nobody is to be declared dead wrongly. */
 	bool gentle = below(&r, 2);
 	introduce(f, &r, n, gentle);
@@ -273,7 +296,7 @@ static char *without(const char *text, const char *from, size_t len)
 static bool can_go(const char *line)
 {
 	static const char *const keep[] = {
-		"underlay", "nodes", "seed", "trust all", "trust 0", "expect",
+		"underlay", "nodes", "seed", "trust", "expect",
 	};
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(*keep); i++)

@@ -61,6 +61,7 @@ void host_on(struct host *h, uint32_t members, bool reboot, struct instant now)
 	h->events_seen = 0;
 	h->on_since = h->well_since = now;
 	h->paused = false;
+	h->paused_at = h->resumed_at = INSTANT_ZERO;
 }
 
 void host_off(struct host *h)

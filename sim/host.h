@@ -36,6 +36,7 @@ struct host {
 	bool has_clock;
 
 	bool paused, keeps;          /* keeps: what comes meanwhile waits */
+	struct instant paused_at, resumed_at; /* last, in world time; 0: never since it is on */
 	bool untold;                 /* not all of its trust and addresses was told to the node */
 	void *waiting[HOST_WAITING];
 	unsigned waiting_count;

@@ -1,6 +1,7 @@
 #include "sim/invariant.h"
 
 #include "base/limits.h"
+#include "sim/accusers.h"
 #include "sim/wiretap.h"
 
 #include <stdlib.h>
@@ -12,6 +13,13 @@
 /* Who hears nobody for so long judges nobody: twice the LAN profile's second between two probes,
  * times one more than the worst local health. */
 #define DEAF span_s(10)
+/* Who stood still judges nobody for a second. Nothing that leads to a verdict waits longer than
+ * 1.8 s, so that a pause of this length is noticed before there is one. */
+#define AWAKE span_s(1)
+#define PAUSE span_ms(2500)
+/* A verdict without a failed probe of one's own: K + 1 accusations, in a mesh of more than 32. */
+#define ACCUSERS 4u
+#define WATCHES_ALL 32u
 /* Who is accused has answered: four answers at once, then one in five seconds. Whether a datagram
  * that arrives is taken for fresh is not known here, so one accusation is not enough. */
 #define ANSWERS_WITHIN span_s(15)
@@ -38,11 +46,13 @@ struct own {
 	struct instant step;
 	uint32_t steps;              /* at that instant */
 	struct instant deaf_verdict; /* zero, or when it judged although it heard nobody */
+	bool rash;                   /* it judged by the word of too few: */
+	uint32_t rash_about, rash_by;
 	uint64_t accused;            /* sequence that it is accused with, 0: of nothing */
 	struct instant accused_since;
 	uint32_t accusations;        /* of that sequence, that arrived */
 	struct instant spoke;        /* it sent a message; without a path it cannot answer */
-	bool warned;                 /* an accusation of itself was sent to it */
+	bool warned;                 /* an accusation or a death was sent to it */
 	uint64_t bucket;             /* bytes */
 	struct instant drained;
 };
@@ -50,12 +60,14 @@ struct own {
 struct invariants {
 	struct world *w;
 	struct wiretap *tap;
+	struct accusers *accusers;
 	struct known *known;         /* [who * n + about] */
 	struct own *own;
 	struct report_node *node;
 	struct report_peer *peer;
 	uint32_t from, to;           /* of the datagram that is read */
-	uint64_t read;               /* sequence of the accusation that is read */
+	uint32_t accused;            /* in the accusation that is read, which has */
+	uint64_t read;               /* this sequence */
 };
 
 static const char *const words[] = { "unknown", "alive", "suspect", "dead", "left" };
@@ -74,7 +86,7 @@ static bool trusts(const struct world *w, uint32_t who, uint32_t whom)
 
 static const char *const things[] = {
 	"a record of", "an accusation of", "an accuser", "a list entry of", "a wish for",
-	"a probe of",
+	"a probe of", "a death of",
 };
 
 /* Whether the sender must have learned that the receiver does not admit the subject. */
@@ -85,6 +97,20 @@ static bool is_told(struct invariants *v, uint32_t subject)
 	if (!instant_is_set(since))
 		return true;
 	return instant_reached(instant_add(since, FORGETS), known(v, v->from, v->to)->heard);
+}
+
+/* Whose word somebody passes on, watches the accused by the view of him who does. */
+static void about_relayed(struct invariants *v, enum about what, uint32_t subject,
+			  uint64_t sequence)
+{
+	if (what == ABOUT_ACCUSED) {
+		v->accused = subject;
+		v->read = sequence;
+	}
+	if (what == ABOUT_ACCUSER && subject != v->from && v->accused != NOBODY &&
+	    !accusers_has(v->accusers, v->from, subject, v->accused, v->read))
+		world_violation(v->w, "%u passes on that %u accuses %u, which may not", v->from,
+				subject, v->accused);
 }
 
 static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
@@ -98,7 +124,8 @@ static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequenc
 		return;
 	}
 	struct own *own = &v->own[subject];
-	own->warned |= what == ABOUT_ACCUSED && subject == v->to;
+	v->own[v->to].warned |= what == ABOUT_ACCUSED || what == ABOUT_DEAD;
+	about_relayed(v, what, subject, sequence);
 	if (!trusts(w, v->from, subject))
 		world_violation(w, "%u tells %u %s %u, whom it does not admit", v->from, v->to,
 				things[what], subject);
@@ -119,16 +146,12 @@ static void about(void *ctx, enum about what, uint32_t subject, uint64_t sequenc
 	}
 }
 
-/* What the accused machine reads: an accusation of itself, then who says so. */
-static void about_reader(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
+/* An accusation of the machine that reads it. */
+static void about_itself(struct invariants *v, uint32_t accuser)
 {
-	struct invariants *v = ctx;
 	struct own *own = &v->own[v->to];
 
-	if (what == ABOUT_ACCUSED)
-		v->read = subject == v->to ? sequence : 0;
-	if (what != ABOUT_ACCUSER || !v->read || v->read != own->signed_max
-	    || subject == NOBODY || subject == v->to || !trusts(v->w, v->to, subject))
+	if (v->read != own->signed_max || !trusts(v->w, v->to, accuser))
 		return;
 	if (own->accused != v->read) {
 		own->accused = v->read;
@@ -136,6 +159,27 @@ static void about_reader(void *ctx, enum about what, uint32_t subject, uint64_t 
 		own->accusations = 0;
 	}
 	own->accusations++;
+}
+
+/* What a machine reads: first who is accused, then by whom. */
+static void about_reader(void *ctx, enum about what, uint32_t subject, uint64_t sequence)
+{
+	struct invariants *v = ctx;
+
+	if (what == ABOUT_ACCUSED) {
+		v->accused = subject;
+		v->read = sequence;
+	}
+	if (subject == NOBODY || subject == v->to)
+		return;
+	if (what == ABOUT_RECORD)
+		accusers_record(v->accusers, v->to, subject);
+	else if (what == ABOUT_DEAD)
+		accusers_doubt(v->accusers, v->to, subject);
+	else if (what == ABOUT_ACCUSER && v->accused == v->to)
+		about_itself(v, subject);
+	else if (what == ABOUT_ACCUSER && v->accused != NOBODY)
+		accusers_read(v->accusers, v->to, subject, v->accused, v->read);
 }
 
 static void hear_accusations(struct invariants *v, uint32_t to, const struct datagram *d)
@@ -148,7 +192,6 @@ static void hear_accusations(struct invariants *v, uint32_t to, const struct dat
 		return;
 	v->from = d->sender;
 	v->to = to;
-	v->read = 0;
 	wiretap_read(v->tap, d->sender, to, bytes_of(d->data, d->len), &reader, &epoch, &counter);
 	if (own->accused && own->accused == own->signed_max
 	    && own->accusations >= ACCUSED_OFTEN
@@ -216,6 +259,20 @@ static void on_delivered(void *ctx, uint32_t to, const struct datagram *d)
 
 /* --- what is believed */
 
+/* A verdict without a suspicion of its own before. */
+static void judged_by_others(struct invariants *v, uint32_t who, uint32_t subject,
+			     uint64_t sequence)
+{
+	struct own *own = &v->own[who];
+	unsigned by = accusers_count(v->accusers, who, subject, sequence);
+
+	if (v->w->n > WATCHES_ALL + 1 && by >= ACCUSERS)
+		return;
+	own->rash = true;
+	own->rash_about = subject;
+	own->rash_by = by;
+}
+
 static bool sees_anybody(struct invariants *v, uint32_t who)
 {
 	for (uint32_t i = 0; i < v->w->n; i++) {
@@ -256,6 +313,16 @@ static bool may_follow(const struct invariants *v, uint32_t who, const struct kn
 	return false;
 }
 
+static void judged_asleep(struct invariants *v, uint32_t who, uint32_t subject)
+{
+	const struct host *h = &v->w->hosts[who];
+
+	if (instant_since(h->resumed_at, h->paused_at).ns > PAUSE.ns &&
+	    instant_since(v->w->now, h->resumed_at).ns < AWAKE.ns)
+		world_violation(v->w, "%u stood still until a moment ago, and judges %u", who,
+				subject);
+}
+
 static void change(struct invariants *v, uint32_t who, uint32_t subject, enum report_state next,
 		   uint64_t sequence)
 {
@@ -276,12 +343,15 @@ static void change(struct invariants *v, uint32_t who, uint32_t subject, enum re
 		world_violation(w, "%u: %u is %s after %s, sequence %ju after %ju", who, subject,
 				words[next], words[k->state], (uintmax_t)sequence,
 				(uintmax_t)k->sequence);
+	if (next == REPORT_DEAD && k->state == REPORT_ALIVE)
+		judged_by_others(v, who, subject, sequence);
 	k->state = (uint8_t)next;
 	if (k->sequence < sequence)
 		k->sequence = sequence;
 	if (next != REPORT_DEAD)
 		return;
 	k->died = w->now;
+	judged_asleep(v, who, subject);
 	if (instant_since(w->now, v->own[who].heard).ns > DEAF.ns)
 		v->own[who].deaf_verdict = w->now;
 	if (!sees_anybody(v, who))
@@ -375,13 +445,17 @@ static void sweep(struct invariants *v, uint32_t who)
 }
 
 /* Who hears nobody may take all for lost at once, or the only other one for dead. */
-static void deaf(struct invariants *v, uint32_t who)
+static void check_verdicts(struct invariants *v, uint32_t who)
 {
 	struct own *own = &v->own[who];
 
 	if (instant_is_set(own->deaf_verdict) && sees_anybody(v, who))
 		world_violation(v->w, "%u judges, and hears nobody", who);
+	if (own->rash && sees_anybody(v, who))
+		world_violation(v->w, "%u judges %u by the word of %u", who, own->rash_about,
+				own->rash_by);
 	own->deaf_verdict = INSTANT_ZERO;
+	own->rash = false;
 }
 
 static void on_stepped(void *ctx, uint32_t who)
@@ -390,7 +464,7 @@ static void on_stepped(void *ctx, uint32_t who)
 	struct own *own = &v->own[who];
 	struct world *w = v->w;
 
-	deaf(v, who);
+	check_verdicts(v, who);
 	if (own->step.ns != w->now.ns)
 		own->steps = 0;
 	if (instant_since(w->now, own->step).ns > ANSWERS_WITHIN.ns / 3)
@@ -418,6 +492,8 @@ static void on_started(void *ctx, uint32_t who)
 	own->swept = v->w->now;
 	own->accused = 0;
 	own->deaf_verdict = INSTANT_ZERO;
+	own->rash = false;
+	accusers_forget(v->accusers, who);
 	if (!v->w->hosts[who].has_clock)
 		own->floor = 0;
 }
@@ -429,6 +505,7 @@ struct invariants *invariants_attach(struct world *w)
 	BUG_ON(!v);
 	v->w = w;
 	v->tap = wiretap_new(w);
+	v->accusers = accusers_new(w);
 	v->known = calloc((size_t)w->n * w->n, sizeof(*v->known));
 	v->own = calloc(w->n, sizeof(*v->own));
 	v->node = calloc(1, sizeof(*v->node));
@@ -444,6 +521,7 @@ struct invariants *invariants_attach(struct world *w)
 void invariants_free(struct invariants *v)
 {
 	wiretap_free(v->tap);
+	accusers_free(v->accusers);
 	free(v->known);
 	free(v->own);
 	free(v->node);

@@ -8,7 +8,10 @@
  * not signed - what is sent can be read by whom it is sealed for, and no counter is used twice
  * - datagrams of the control channel have at most 1232 bytes, and a machine's gossip keeps its
  * budget - who is accused again and again answers with a higher sequence - who hears nobody judges
- * nobody, but may take all for lost at once - tables hold no more than they have room for; events
+ * nobody, but may take all for lost at once - who stood still judges nobody within a second - an
+ * accusation is passed on only if its accuser may watch the accused by the view of him who passes
+ * it on, and a verdict without a suspicion of one's own needs four such, in a mesh of more than 32
+ * others - tables hold no more than they have room for; events
  * and reports agree - time goes on
  *
  * (Packets through tunnels: sim/net.c.) */

@@ -124,9 +124,15 @@ static void read_swim(struct wiretap *t, const struct tap_reader *r)
 				 claim.body.sequence);
 		}
 	}
-	for (unsigned i = 0; i < m->entries; i++)
-		r->about(r->ctx, m->h.type == WIRE_WANT ? ABOUT_WANTED : ABOUT_LISTED,
-			 find_id(t, m->entry[i].id), m->entry[i].sequence);
+	for (unsigned i = 0; i < m->entries; i++) {
+		const struct wire_entry *e = &m->entry[i];
+		uint32_t subject = find_id(t, e->id);
+		bool wanted = m->h.type == WIRE_WANT;
+
+		r->about(r->ctx, wanted ? ABOUT_WANTED : ABOUT_LISTED, subject, e->sequence);
+		if (!wanted && e->dead)
+			r->about(r->ctx, ABOUT_DEAD, subject, e->sequence);
+	}
 	if (m->h.type == WIRE_PING_REQ)
 		r->about(r->ctx, ABOUT_TARGET, world_find(t->world, &m->target), 0);
 }

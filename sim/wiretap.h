@@ -12,7 +12,11 @@ enum tapped {
 	TAPPED_SWIM,
 };
 
-enum about { ABOUT_RECORD, ABOUT_ACCUSED, ABOUT_ACCUSER, ABOUT_LISTED, ABOUT_WANTED, ABOUT_TARGET };
+/* ABOUT_DEAD: the sender's verdict, after ABOUT_LISTED. */
+enum about {
+	ABOUT_RECORD, ABOUT_ACCUSED, ABOUT_ACCUSER, ABOUT_LISTED, ABOUT_WANTED, ABOUT_TARGET,
+	ABOUT_DEAD,
+};
 
 struct tap_reader {
 	/* One thing said about a machine (NOBODY: about nobody there is). */

@@ -389,6 +389,7 @@ void world_pause(struct world *w, uint32_t i, bool keeps)
 		return;
 	trace_line(&w->trace, w->now, "%u pauses", i);
 	w->hosts[i].paused = true;
+	w->hosts[i].paused_at = w->now;
 	w->hosts[i].keeps = keeps;
 	heap_set(&w->timers, i, INSTANT_NEVER);
 	w->changes++;
@@ -415,7 +416,7 @@ void world_resume(struct world *w, uint32_t i)
 		return;
 	trace_line(&w->trace, w->now, "%u resumes", i);
 	h->paused = false;
-	h->well_since = w->now;
+	h->resumed_at = h->well_since = w->now;
 	h->waiting_count = 0;
 	w->changes++;
 	/* A loop looks at its sockets first. */

@@ -140,7 +140,7 @@ sim-insiders: $(B)/test/swim_insiders
 	SWIM_INSIDERS='0 $(WORLDS) 300 1' $<
 	SWIM_INSIDERS='0 10 1800 48' $<
 WORLDS  ?= 1000
-# Lifeguard's grid of blocked members, 432 cells: ten seconds of CPU each.
+# Lifeguard's grid of blocked members, 432 cells: two seconds of CPU each.
 sim-grid: $(B)/test/swim_grid
 	SWIM_GRID='$(REPEAT) $(STEP)' $<
 REPEAT  ?= 1
@@ -253,7 +253,7 @@ help:
 	@echo 'make check-sim      all scenarios of the simulator'
 	@echo 'make sim-large LARGE="1000 10000"  membership of so many nodes: an hour, 11 GB'
 	@echo 'make sim-insiders WORLDS=1000      lies of members, N = 128: hours'
-	@echo 'make sim-grid REPEAT=1 STEP=1      members that are blocked, N = 128: an hour'
+	@echo 'make sim-grid REPEAT=1 STEP=1      members that are blocked, N = 128: 15 minutes'
 	@echo 'make sim-hours      20 % loss, 100 node-hours of 100 and of 1,000 nodes: minutes'
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make golden         record the traces of scenarios anew'

@@ -2,8 +2,9 @@
  * everybody runs; what it says beside that, or instead of it, is below.
  *
  * In `make check`: 20 worlds, 48 lies, each once: 3 seconds by day, and then until a member that
- * was killed is found dead. `make sim-insiders` sets SWIM_INSIDERS to "from to seconds count": the
- * worlds of these seeds, each lie so long, so many lies one after the other in each.
+ * was killed is found dead. `make sim-large` and `make sim-insiders` set SWIM_INSIDERS to "from to
+ * seconds count": the worlds of these seeds, each lie so long, so many lies one after the other in
+ * each.
  *
  * A world has three liars, K, in all: four who agree can evict whom they watch. Demanded of each
  * lie: nobody who lives and answers is declared dead by anybody honest; of a single liar's

@@ -13,10 +13,10 @@ enum event_kind {
 	EV_NONE,
 	/* membership */
 	EV_MEMBER_ALIVE,      /* subject; a: sequence */
-	EV_MEMBER_SUSPECT,    /* subject; by: accuser */
-	EV_MEMBER_DEAD,       /* subject */
-	EV_MEMBER_LEFT,       /* subject */
-	EV_MEMBER_CONFLICT,   /* subject: two records of one sequence (cloned key) */
+	EV_MEMBER_SUSPECT,    /* subject; a: sequence */
+	EV_MEMBER_DEAD,       /* subject; a: sequence */
+	EV_MEMBER_LEFT,       /* subject; a: sequence */
+	EV_MEMBER_CONFLICT,   /* subject: two records of one sequence, a (cloned key) */
 	EV_MEMBER_STRANGERS,  /* subject: has told much of keys that we do not admit; once */
 	/* tunnels */
 	EV_HANDSHAKE,         /* subject, endpoint; a: 1 when we were the initiator */

@@ -10,7 +10,8 @@ void accuse_sign(const struct swim *s, uint32_t subject, struct signature *out);
 bool accuse_verify(const struct swim *s, uint32_t accuser, const struct accusation *a) must_check;
 /* Whether an accusation of the subject by that member (s->cap: us) counts: in a small mesh
  * anybody's, else that of its monitors, and of who would be one if a few members were not there,
- * since views differ a little. */
+ * since views differ a little. Never that of whom the subject does not admit, as far as we know:
+ * he has no path to it, and it does not hear him to refute. */
 bool accuse_admissible(struct swim *s, uint32_t accuser, uint32_t subject) must_check;
 /* Everybody watches everybody. */
 bool accuse_small(const struct swim *s);

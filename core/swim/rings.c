@@ -136,7 +136,7 @@ uint32_t rings_successor(struct swim *s, unsigned ring)
 
 /* Whether a member between a watcher and his subject is taken for living. What the watcher alone
  * says against it is not heard: else each lie would make room for the next. Who does not admit the
- * subject cannot watch it. */
+ * subject, or is not admitted by it, cannot watch it. */
 static bool counts(const struct swim *s, uint32_t slot, uint32_t watcher, uint32_t subject)
 {
 	const struct member *m = &s->members[slot];

@@ -320,9 +320,7 @@ void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now)
 
 uint32_t swim_next_due(const struct swim *s, struct instant now, uint32_t *place)
 {
-	uint32_t slot = suspicion_next_due(s, now, place);
-
-	return slot == NONE ? UINT32_MAX : slot;
+	return suspicion_next_due(s, now, place);
 }
 
 void swim_leave(struct swim *s, struct instant now, struct outbox *out)

@@ -155,6 +155,53 @@ static void who_does_not_watch_a_member_cannot_accuse_it(void)
 	world_free(&w);
 }
 
+/* The member tells its list: it admits all but one. */
+static void tell_list(uint32_t from, uint32_t all_but)
+{
+	uint8_t memory[CHANNEL_PAYLOAD_MAX];
+
+	for (unsigned part = 0; part < 2; part++) {
+		struct writer m = wr_of(memory, sizeof(memory));
+
+		wire_put_header(&m, &(struct wire_header){ .type = part ? WIRE_SCOPE : WIRE_ITEMS,
+							    .known = 500, .list = 4711 });
+		if (part) {
+			wr_be32(&m, 0);
+			wr_be32(&m, MANY - 1);
+			wr_u8(&m, MANY - 1);
+			for (uint32_t i = 0; i < MANY; i++)
+				if (i != all_but)
+					wr_be64(&m, scope_print(room(), from, room()->cap,
+								member_id(&w.nodes[i].key)));
+		}
+		wr_u8(&m, 0);
+		swim_input(room(), world_time(&w), from, bytes_of(memory, wr_len(&m)), &w.out);
+		outbox_clear(&w.out);
+	}
+	ok(scope_lacks(room(), from, all_but));
+}
+
+/* He has no path to it, and it does not hear him. Who comes next watches in his place. */
+static void whom_a_member_does_not_admit_cannot_accuse_it(void)
+{
+	uint32_t watchers[MANY];
+	unsigned n, after = 0;
+
+	one_room_of_many();
+	uint32_t subject = unwatched(watchers, &n);
+
+	tell_list(subject, watchers[0]);
+	ok(!accuse_admissible(room(), watchers[0], subject));
+	for (uint32_t i = 1; i < MANY; i++)
+		after += i != subject && accuse_admissible(room(), i, subject);
+	ok(after >= n);
+	accuse(3, subject, watchers[0]);
+	eq_int(accusers_of(subject), 0);
+	accuse(3, subject, watchers[1]);
+	eq_int(accusers_of(subject), 1);
+	world_free(&w);
+}
+
 static void three_accusers_convict_nobody_and_four_a_silent_one(void)
 {
 	uint32_t watchers[MANY];
@@ -470,6 +517,7 @@ static void one_insider_hurts_sixteen_and_evicts_nobody(void)
 TAP_TESTS(
 	T(only_the_signature_of_the_accuser_counts),
 	T(who_does_not_watch_a_member_cannot_accuse_it),
+	T(whom_a_member_does_not_admit_cannot_accuse_it),
 	T(three_accusers_convict_nobody_and_four_a_silent_one),
 	T(a_sign_of_life_acquits),
 	T(who_hears_nobody_convicts_nobody),

@@ -177,7 +177,7 @@ bench-gossip: all
 
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
-PURE_OK := mem(cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|__explicit_bzero_chk|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
+PURE_OK := mem(chr|cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|__explicit_bzero_chk|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
 # What core/crypto alone may ask of its libraries: arithmetic on contexts and buffers it was handed.
 CRYPTO_OK := EVP_(En|De)crypt(Init_ex|Update|Final_ex)|EVP_CIPHER_CTX_ctrl|EVP_Digest(Init_ex|Update|Final_ex)|EVP_MAC_(init|update|final)|$\
  crypto_aead_xchacha20poly1305_ietf_(en|de)crypt|crypto_stream_chacha20_ietf|crypto_shorthash_siphash24|$\

@@ -89,6 +89,19 @@ TEXTS = {
     "prefix-host-bits": "10.1.2.3/9",
 }
 
+# --- service rules
+
+RULES = {
+    "each-word": "allow tcp 22\ndeny udp 53\nreject icmp\ndeny all\n",
+    "ranges": "allow tcp 8000-9000\nallow udp 1-65535\nallow all 22\nallow tcp all\n",
+    "comments": "# ours\r\n\r\n\tallow  tcp\t443 # the web\r\ndeny all#",
+    "covered": "allow tcp 1-100\nallow tcp 101-200\nallow tcp 50-150\nallow udp 7\nallow all 7\n",
+    "opposite": "deny tcp\nallow tcp 22\nreject icmp all\nallow all all",
+    "bad-port": "allow tcp 22\nallow tcp 65536\n",
+    "bad-range": "allow tcp 9000-8000\n",
+    "default": "observe # for a week\n",
+}
+
 # --- UAPI
 
 KEY_A, KEY_B = "a" * 64, "b" * 64
@@ -188,5 +201,6 @@ PROGRAMS = {
 
 write("packet_ip", PACKETS)
 write("base_text", TEXTS)
+write("policy_rules", RULES)
 write("wg_uapi", CONFIGS)
 write("wg_input", PROGRAMS)

@@ -8,6 +8,8 @@
 #define MOST_MEMBERS 65536u       /* that it may be set to */
 #define MAX_DATAGRAM 1232u        /* control datagrams, section 4 of the design */
 #define MAX_RECORD 400u           /* one signed node record */
+#define MAX_CERTIFICATE 512u      /* one certificate of an org */
+#define MAX_STATEMENT 220u        /* one signed statement */
 #define MAX_NAME 63u              /* bytes of a name, without terminator */
 #define MAX_CANDIDATES 8u         /* endpoints a record may claim */
 #define MAX_SEEDS 64u

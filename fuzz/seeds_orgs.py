@@ -47,3 +47,27 @@ write("identity_certificate", {
     "text-crlf": line(certificate(signature=64))[:-1] + b"\r\n",
     "text-too-long": line(bytes(513)),
 })
+
+
+def statement(kind, body=b"", number=1, signature=0):
+    data = bytes(32) + bytes(range(32)) + struct.pack(">QQ", number, 1000) + body
+    return struct.pack(">BBH", 1, kind, 4 + len(data) + (128 if kind == 4 else 64)) + data + bytes(signature)
+
+
+REVOKE, VOUCH, ALIAS, SUCCESSOR = range(1, 5)
+write("identity_statement", {
+    "revocation": statement(REVOKE, b"\2"),
+    "bad-reason": statement(REVOKE, b"\3"),
+    "vouch": statement(VOUCH),
+    "vouch-with-body": statement(VOUCH, b"\0"),
+    "alias": statement(ALIAS, b"\4acme"),
+    "longest-alias": statement(ALIAS, b"\x3f" + b"a" * 63),
+    "bad-alias": statement(ALIAS, b"\4a/me"),
+    "successor": statement(SUCCESSOR, struct.pack(">Q", 2000)),
+    "number-0": statement(VOUCH, number=0),
+    "kind-5": statement(5),
+    "whole": statement(ALIAS, b"\1a", signature=64),
+    "row": statement(REVOKE, b"\1", 1, 64) + statement(REVOKE, b"\2", 2, 64) + statement(REVOKE, b"\0", 1, 64)
+           + statement(VOUCH, b"", 1, 64) + statement(ALIAS, b"\1a", 1, 64)
+           + statement(SUCCESSOR, bytes(8), 1, 128),
+})

@@ -1,4 +1,5 @@
-/* Certificates: round trip, golden bytes, canonical form, what is refused, signatures, time, text. */
+/* Certificates: round trip, golden bytes, canonical form, what is refused, signatures,
+ * time, text. */
 #include "tap.h"
 #include "contexts.h"
 #include "dies.h"

@@ -31,7 +31,15 @@ static void read_ports(struct ip_packet *p, struct cursor c)
 	p->has_ports = true;
 }
 
-static bool parse_v4(struct bytes packet, struct ip_packet *p)
+/* True if the length that the header gave is there, or may be cut off. */
+static bool fits(struct bytes packet, struct ip_packet *p, bool quoted)
+{
+	if (quoted && p->total_len > packet.len)
+		p->total_len = (uint32_t)packet.len;
+	return p->total_len <= packet.len;
+}
+
+static bool parse_v4(struct bytes packet, struct ip_packet *p, bool quoted)
 {
 	struct cursor c = cur_of(packet.data, packet.len);
 	uint32_t header_len = (cur_u8(&c) & 15u) * 4;
@@ -46,12 +54,12 @@ static bool parse_v4(struct bytes packet, struct ip_packet *p)
 	cur_be16(&c); /* checksum */
 	p->src = ip_of(FAMILY_IPV4, cur_span(&c, 4).data);
 	p->dst = ip_of(FAMILY_IPV4, cur_span(&c, 4).data);
-	if (header_len < IPV4_HEADER || p->total_len < header_len || p->total_len > packet.len)
+	if (header_len < IPV4_HEADER || !fits(packet, p, quoted) || p->total_len < header_len)
 		return false;
 	p->version = 4;
 	p->dscp = ds >> 2;
 	p->ecn = ds & 3;
-	p->l4_offset = header_len;
+	p->l4_offset = p->fragment_at = header_len;
 	p->dont_fragment = fragment & 0x4000;
 	p->more_fragments = fragment & 0x2000;
 	p->fragment_offset = (uint16_t)((fragment & 0x1fffu) * 8);
@@ -71,7 +79,14 @@ static bool step_over(struct ip_packet *p, struct cursor *c)
 
 	switch (p->protocol) {
 	case PROTO_HOP_BY_HOP:
+		p->is_odd |= p->l4_offset != IPV6_HEADER;
+		size = (len + 1u) * 8;
+		break;
 	case PROTO_ROUTING:
+		cur_u8(&at); /* type */
+		p->is_odd |= cur_u8(&at) != 0;
+		size = (len + 1u) * 8;
+		break;
 	case PROTO_DESTINATION:
 	case PROTO_MOBILITY:
 	case PROTO_HIP:
@@ -86,7 +101,9 @@ static bool step_over(struct ip_packet *p, struct cursor *c)
 		p->fragment_id = cur_be32(&at);
 		p->fragment_offset = fragment & 0xfff8u;
 		p->more_fragments = fragment & 1;
+		p->is_odd |= p->is_fragment;
 		p->is_fragment = true;
+		p->fragment_at = p->l4_offset + 8;
 		size = 8;
 		break;
 	default:
@@ -100,7 +117,7 @@ static bool step_over(struct ip_packet *p, struct cursor *c)
 	return !p->fragment_offset;
 }
 
-static bool parse_v6(struct bytes packet, struct ip_packet *p)
+static bool parse_v6(struct bytes packet, struct ip_packet *p, bool quoted)
 {
 	struct cursor c = cur_of(packet.data, packet.len);
 	uint8_t ds = (uint8_t)(cur_be32(&c) >> 20);
@@ -110,7 +127,7 @@ static bool parse_v6(struct bytes packet, struct ip_packet *p)
 	p->ttl = cur_u8(&c);
 	p->src = ip_of(FAMILY_IPV6, cur_span(&c, 16).data);
 	p->dst = ip_of(FAMILY_IPV6, cur_span(&c, 16).data);
-	if (p->total_len > packet.len)
+	if (!fits(packet, p, quoted))
 		return false;
 	p->version = 6;
 	p->dscp = ds >> 2;
@@ -123,16 +140,27 @@ static bool parse_v6(struct bytes packet, struct ip_packet *p)
 	return true;
 }
 
-bool ip_packet_parse(struct bytes packet, struct ip_packet *out)
+static bool parse(struct bytes packet, struct ip_packet *out, bool quoted)
 {
 	struct ip_packet p = { 0 };
 	unsigned version = packet.len ? packet.data[0] >> 4 : 0;
 
-	if (version == 4 ? packet.len < IPV4_HEADER || !parse_v4(packet, &p)
-			 : version != 6 || packet.len < IPV6_HEADER || !parse_v6(packet, &p))
+	if (version == 4 ? packet.len < IPV4_HEADER || !parse_v4(packet, &p, quoted) :
+	    version == 6 ? packet.len < IPV6_HEADER || !parse_v6(packet, &p, quoted) :
+			   true)
 		return false;
 	if (p.has_l4)
 		read_ports(&p, cur_of(packet.data + p.l4_offset, p.total_len - p.l4_offset));
 	*out = p;
 	return true;
+}
+
+bool ip_packet_parse(struct bytes packet, struct ip_packet *out)
+{
+	return parse(packet, out, false);
+}
+
+bool ip_packet_parse_quoted(struct bytes quote, struct ip_packet *out)
+{
+	return parse(quote, out, true);
 }

@@ -21,6 +21,7 @@ struct ip_packet {
 	uint32_t total_len;     /* header and payload; bytes of the buffer beyond it are padding */
 	uint32_t l4_offset;     /* <= total_len; where the walk over the headers ended */
 	uint32_t fragment_id;
+	uint32_t fragment_at;   /* of a fragment: where what was cut in pieces begins */
 	uint16_t fragment_offset; /* bytes */
 	uint16_t src_port, dst_port;
 	uint8_t version;        /* 4 or 6 */
@@ -35,11 +36,17 @@ struct ip_packet {
 	bool has_l4;            /* the header of `protocol` starts at l4_offset. False for later
 	                           fragments and for extension headers that run out of the packet */
 	bool has_ports;         /* TCP, UDP, UDP-Lite, DCCP or SCTP, with has_l4 and both ports */
+	bool is_odd;            /* IPv6 headers in an order that RFC 8200 does not know: hop-by-hop
+	                           options behind another one, two fragment headers, or a routing
+	                           header with segments left, so that dst is not where it ends */
 };
 
 /* False when there is no whole header, or its lengths contradict each other or the buffer.
  * Checksums are not looked at. A packet with a header that is good and a payload that is not
  * (say, a chain of extension headers cut short) is a packet: has_l4 says so. */
 bool ip_packet_parse(struct bytes packet, struct ip_packet *out) must_check;
+/* The same for the beginning of a packet, as an ICMP error quotes it: what the header says is
+ * missing is taken for cut off. total_len is what is there. */
+bool ip_packet_parse_quoted(struct bytes quote, struct ip_packet *out) must_check;
 
 #endif

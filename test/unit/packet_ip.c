@@ -227,6 +227,66 @@ static void ipv6_extension_headers_are_walked(void)
 	}
 }
 
+static void odd_chains_are_marked(void)
+{
+	static const struct {
+		const char *name, *rest;
+		size_t len;
+		uint8_t next;
+		bool odd;
+		uint32_t fragment_at;
+	} rows[] = {
+		{ "none", "\0\1\0\2", 4, 17, false, 0 },
+		{ "hop by hop first", "\x3c\0aaaaaa\x11\0aaaaaa\0\1\0\2", 20, 0, false, 0 },
+		{ "hop by hop twice", "\0\0aaaaaa\x11\0aaaaaa\0\1\0\2", 20, 0, true, 0 },
+		{ "hop by hop second", "\0\0aaaaaa\x11\0aaaaaa\0\1\0\2", 20, 60, true, 0 },
+		{ "two kinds of options", "\x3c\0aaaaaa\x11\0aaaaaa\0\1\0\2", 20, 60, false, 0 },
+		{ "routing, at its end", "\x11\0\2\0aaaa\0\1\0\2", 12, 43, false, 0 },
+		{ "routing, goes on", "\x11\0\0\1aaaa\0\1\0\2", 12, 43, true, 0 },
+		{ "a fragment", "\x11\0\0\1\0\0\0\7\0\1\0\2", 12, 44, false, 48 },
+		{ "options before it", "\x2c\0aaaaaa\x11\0\0\1\0\0\0\7\0\1\0\2", 20, 60, false,
+		  56 },
+		{ "options in it", "\x3c\0\0\1\0\0\0\7\x11\0aaaaaa\0\1\0\2", 20, 44, false, 48 },
+		{ "a fragment in a fragment", "\x2c\0\0\1\0\0\0\7\x11\0\0\0\0\0\0\7\0\1\0\2",
+		  20, 44, true, 56 },
+	};
+	uint8_t packet[256];
+	struct ip_packet p;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		size_t n = v6_packet(packet, rows[i].next, rows[i].rest, rows[i].len);
+
+		if (!parse(packet, n, &p) || p.is_odd != rows[i].odd)
+			TAP_FAIL("%s: odd %d", rows[i].name, p.is_odd);
+		if (rows[i].fragment_at)
+			eq_int(p.fragment_at, rows[i].fragment_at);
+	}
+}
+
+/* What an ICMP error carries back: 28 bytes of a long packet are enough to know it. */
+static void a_quote_may_be_cut(void)
+{
+	uint8_t packet[256];
+	struct ip_packet p;
+	size_t n = v4_packet(packet, (struct v4){ 0x45, 0, PROTO_TCP, 1400, 0 }, "\0\1\0\2aaaa", 8);
+
+	ok(!parse(packet, n, &p));
+	ok(ip_packet_parse_quoted(bytes_of(packet, n), &p));
+	eq_int(p.total_len, 28);
+	ok(p.has_ports && p.src_port == 1 && p.dst_port == 2);
+	ok(ip_packet_parse_quoted(bytes_of(packet, 23), &p));
+	ok(p.has_l4 && !p.has_ports);
+	ok(!ip_packet_parse_quoted(bytes_of(packet, 19), &p));
+	n = v4_packet(packet, (struct v4){ 0x46, 0, PROTO_TCP, 1400, 0 }, "aaa", 3);
+	ok(!ip_packet_parse_quoted(bytes_of(packet, n), &p)); /* cut in its options */
+	n = v6_packet(packet, PROTO_UDP, "\0\1\0\2aaaa", 8);
+	packet[4] = 5;
+	ok(!parse(packet, n, &p));
+	ok(ip_packet_parse_quoted(bytes_of(packet, n), &p));
+	eq_int(p.total_len, 48);
+	ok(p.has_ports && p.dst_port == 2);
+}
+
 /* 500 headers of 8 bytes: long, but no reason to stumble. */
 static void a_long_chain_is_walked_to_its_end(void)
 {
@@ -274,5 +334,7 @@ TAP_TESTS(T(an_ipv4_header_is_read_whole),
 	  T(only_the_first_ipv4_fragment_has_ports),
 	  T(an_ipv6_header_is_read_whole),
 	  T(ipv6_extension_headers_are_walked),
+	  T(odd_chains_are_marked),
+	  T(a_quote_may_be_cut),
 	  T(a_long_chain_is_walked_to_its_end),
 	  T(noise_never_points_outside))

@@ -29,6 +29,7 @@
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
 #define RESTORE_MS 500
+#define SAVE_AGAIN_S 10
 
 struct mesh {
 	struct priv_child *child;
@@ -49,6 +50,8 @@ struct mesh {
 	struct instant restore;     /* when to give the interface its addresses again */
 	uint32_t left_out;          /* trusted keys without room, as told on standard error */
 	uint64_t events_told;       /* on standard error */
+	struct instant save_again;  /* what could not be saved: not before */
+	bool told_unsaved[PRIV_SAVES];
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
 	bool failed;
@@ -89,24 +92,37 @@ static int save(struct mesh *m, enum priv_save which, const void *data, uint32_t
 	return priv_ask(m->child, &message, NULL);
 }
 
-static void save_clock(struct mesh *m)
+/* True when it is on the disk. */
+static bool saved(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
 {
-	int error = save(m, PRIV_SAVE_CLOCK, m->actions.clock, NODE_CLOCK_LEN);
+	static const struct { const char *name, *until; } files[PRIV_SAVES] = {
+		[PRIV_SAVE_CLOCK] = { "state/clock", "peers may refuse this host after a restart "
+				      "with a clock that went back" },
+		[PRIV_SAVE_PEERS] = { "state/peers", "this host needs a seed after a restart" },
+	};
+	const int error = save(m, which, data, len);
 
-	m->actions.save_clock = false;
+	if (error && !m->told_unsaved[which])
+		fprintf(stderr, "meshguard: %s was not saved: %s; until it is, %s\n",
+			files[which].name, strerror(-error), files[which].until);
+	m->told_unsaved[which] = error != 0;
 	if (error)
-		fprintf(stderr, "meshguard: state/clock was not saved: %s; if this host's clock "
-			"goes back, peers refuse it until they restart\n", strerror(-error));
+		m->save_again = instant_add(m->now.boot, span_s(SAVE_AGAIN_S));
+	return !error;
 }
 
-static void save_peers(struct mesh *m)
+/* A full disk has room again some day. */
+static void save_what_is_due(struct mesh *m)
 {
-	int error = save(m, PRIV_SAVE_PEERS, m->actions.peers, m->actions.peers_len);
+	struct node_actions *a = &m->actions;
 
-	m->actions.save_peers = false;
-	if (error)
-		fprintf(stderr, "meshguard: state/peers was not saved: %s; after a restart this "
-			"host needs a seed\n", strerror(-error));
+	if (!instant_reached(m->save_again, m->now.boot))
+		return;
+	m->save_again = INSTANT_ZERO;
+	if (a->save_clock)
+		a->save_clock = !saved(m, PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
+	if (a->save_peers)
+		a->save_peers = !saved(m, PRIV_SAVE_PEERS, a->peers, a->peers_len);
 }
 
 /* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it. */
@@ -173,10 +189,7 @@ static void step(struct mesh *m, const struct node_event *e)
 {
 	make_room(m);
 	node_step(m->node, m->now, e, &m->actions);
-	if (m->actions.save_clock)
-		save_clock(m);
-	if (m->actions.save_peers)
-		save_peers(m);
+	save_what_is_due(m);
 	if (m->actions.set_address)
 		set_address(m);
 	if (m->actions.read_trust_again)
@@ -503,6 +516,8 @@ static struct instant deadline(const struct mesh *m)
 	struct instant first = instant_min(node_deadline(m->node), uapi_server_deadline(&m->uapi));
 
 	first = instant_min(first, m->restore);
+	if (instant_is_set(m->save_again))
+		first = instant_min(first, m->save_again);
 	return instant_min(first, control_server_deadline(m->control));
 }
 
@@ -529,6 +544,7 @@ static void turn(struct mesh *m)
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
+	save_what_is_due(m);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);
 	control_server_tick(m->control, m->now.boot);
@@ -569,6 +585,7 @@ int mesh_child(struct priv_child *child)
 
 	struct node_event e = { .kind = NODE_STOP };
 	m->now = clock_now();
+	m->save_again = INSTANT_ZERO;
 	step(m, &e);
 	flush(m);
 	control_server_close(m->control);

@@ -72,6 +72,24 @@ ok "ten times killed and started at once" same "$n" 10
 ok "and all is well" within 5 all_meet A B
 mg A down >/dev/null
 
+# --- a full disk
+mkdir "$d.small"
+cp -a "$d/identity.key" "$d/identity.pub" "$d/authorized_keys" "$d.small/"
+on A mount -t tmpfs -o size=64k,mode=700 tmpfs "$d"
+on A cp -a "$d.small/." "$d/"
+on A dd if=/dev/zero "of=$d/fill" bs=4k 2>/dev/null
+up A
+ok "on a full disk it comes up" within 5 all_meet A B
+unsaved() { same "$(grep -c 'state/clock was not saved' "$work/A.log")" "$1"; }
+ok "it says that nothing is saved" within 5 unsaved 1
+on A rm "$d/fill"
+on_disk() { on A test -s "$d/state/clock" -a -s "$d/state/peers"; }
+ok "once there is room all is saved" within 15 on_disk
+ok "and was complained of once" unsaved 1
+mg A down >/dev/null
+ended A
+on A umount "$d"
+
 # --- nobody reads what it says
 mkfifo "$work/words"
 tail -f /dev/null 4<"$work/words" &

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define STOP_SECONDS 5
+#define TWICE_MS 300     /* two interrupts within it may be one key, passed on by who runs us */
 #define MIN_MTU 576u
 #define IPV6_LEN 64
 
@@ -43,7 +44,8 @@ struct server {
 	bool stop_sent;
 	bool ended;                /* the child */
 	int wait_status;
-	bool killed;
+	bool killed, hurried;
+	struct instant stop_at;    /* when it began */
 	struct instant kill_at;
 	bool answering;
 	struct priv_message answer;
@@ -271,7 +273,20 @@ static void begin_stop(struct server *s)
 		return;
 	s->stopping = true;
 	/* s->now is from before the wait that a signal has just ended. */
-	s->kill_at = instant_add(clock_now().boot, span_s(STOP_SECONDS));
+	s->stop_at = clock_now().boot;
+	s->kill_at = instant_add(s->stop_at, span_s(STOP_SECONDS));
+}
+
+/* Who presses the key twice means it. */
+static void interrupt(struct server *s)
+{
+	const struct instant now = clock_now().boot;
+
+	if (s->stopping && instant_reached(instant_add(s->stop_at, span_ms(TWICE_MS)), now)) {
+		s->hurried = true;
+		s->kill_at = now;
+	}
+	begin_stop(s);
 }
 
 /* The child must end now, by itself or not. */
@@ -406,9 +421,7 @@ static void take_signal(struct server *s, uint32_t number)
 			trust_feed_reload(&s->trust, s->now);
 		break;
 	case SIGINT:
-		if (s->stopping) /* who presses the key twice means it */
-			s->kill_at = s->now;
-		begin_stop(s);
+		interrupt(s);
 		break;
 	default:
 		begin_stop(s);
@@ -580,7 +593,9 @@ static int exit_status(const struct server *s)
 
 	int number = WTERMSIG(s->wait_status);
 
-	if (s->killed)
+	if (s->killed && s->hurried)
+		priv_say("interrupted again: the node process was killed before it could end");
+	else if (s->killed)
 		priv_say("the node process did not end within %d seconds and was killed",
 			 STOP_SECONDS);
 	else if (number == SIGKILL)

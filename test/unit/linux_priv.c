@@ -428,6 +428,15 @@ static int never_ends(struct priv_child *c)
 	return 0;
 }
 
+/* A good-bye takes a moment. */
+static int ends_slowly(struct priv_child *c)
+{
+	int status = tells_notices(c);
+
+	poll(NULL, 0, 100);
+	return status;
+}
+
 static int becomes_ready(struct priv_child *c)
 {
 	fprintf(stderr, "hello\n");
@@ -1225,11 +1234,25 @@ static void the_end_of_the_child_is_ours(void)
 	r = start(&config, never_ends);
 	expect(&r, "running");
 	kill(r.pid, SIGINT);
-	wait_until(runtime_holder(NAME) == r.pid);
-	poll(NULL, 0, 20); /* two signals of one number merge */
+	poll(NULL, 0, 500); /* at once it would be taken for the same */
 	kill(r.pid, SIGINT);
 	eq_int(finish(&r), 1);
-	ok(said(&r, "was killed"));
+	ok(said(&r, "interrupted again: the node process was killed"));
+	nothing_is_left();
+}
+
+/* timeout(1) and others pass an interrupt on that the terminal sends, too. */
+static void one_key_may_come_twice(void)
+{
+	const struct priv_config config = mesh_config();
+	struct run r = start(&config, ends_slowly);
+
+	expect(&r, "begin");
+	expect(&r, "end 0");
+	kill(r.pid, SIGINT);
+	expect(&r, "stop");
+	kill(r.pid, SIGINT);
+	eq_int(finish(&r), 0);
 	nothing_is_left();
 }
 
@@ -1483,6 +1506,7 @@ int main(int argc, char **argv)
 		R(a_left_over_of_ours_goes),
 		R(after_sigkill_the_next_start_works),
 		R(the_end_of_the_child_is_ours),
+		R(one_key_may_come_twice),
 		R(an_identity_is_needed_and_checked),
 		R(without_the_capability_it_says_which),
 		R(one_capability_is_enough_and_the_child_loses_it),

@@ -12,6 +12,10 @@
  * For the same reason a slot that is filled after another was removed does not start with
  * counter 1 but above all counters that removed ones used: our epoch is still the same, and
  * the other side may have kept its window.
+ *
+ * A process has one epoch, so one that comes back belongs to a second process with that key: both
+ * answer our probes in turn. Answers that the former process gave before it ended come late once
+ * or twice; so it takes several turns, and a new epoch begins the count anew.
  */
 #include "identity/channel.h"
 #include "base/cursor.h"
@@ -27,6 +31,7 @@
 #define SEALED_AT (NONCE_AT + XAEAD_NONCE)
 #define INNER 24u           /* the two epochs and the counter */
 #define WINDOW 64u
+#define TURNS 6u
 
 _Static_assert(SEALED_AT + INNER + AEAD_TAG == CHANNEL_OVERHEAD, "see docs/protocol.md");
 _Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_MOST) <= MAX_DATAGRAM, "see docs/protocol.md");
@@ -41,9 +46,11 @@ struct direction {
 
 struct pair {
 	bool used;
+	uint8_t turns;             /* how often epoch and former changed places, up to TURNS */
 	struct direction send, receive;
 	uint64_t sent;             /* last counter that we used */
 	uint64_t epoch;            /* of the peer, adopted; 0: none */
+	uint64_t former;           /* the one before */
 	uint64_t highest;          /* counter seen in that epoch */
 	uint64_t seen;             /* bit i: highest - i */
 };
@@ -263,16 +270,22 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 	return out->knows_us ? CHANNEL_FRESH : CHANNEL_AUTHENTIC;
 }
 
-void channel_adopt(struct channel *c, const struct channel_opened *opened)
+bool channel_adopt(struct channel *c, const struct channel_opened *opened)
 {
 	struct pair *p = pair_of(c, opened->slot);
 
 	/* Of the epoch that we know it passed the window when it was opened. */
 	if (!p->used || !opened->knows_us || opened->epoch == p->epoch)
-		return;
+		return false;
+	if (opened->epoch != p->former)
+		p->turns = 0;
+	else if (p->turns < TURNS)
+		p->turns++;
+	p->former = p->epoch;
 	p->epoch = opened->epoch;
 	p->highest = opened->counter;
 	p->seen = UINT64_MAX;
+	return p->turns == TURNS;
 }
 
 size_t channel_call(struct channel *c, const uint8_t id[static CHANNEL_CALL_ID],

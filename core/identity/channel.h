@@ -93,8 +93,9 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 				  struct channel_opened *out) must_check;
 /* Takes the sender's epoch and counter as current: the payload was the answer to our own
  * question. Ignored if it does not carry our epoch, and for the epoch that we know. What that
- * sender sealed before it is not fresh any more. */
-void channel_adopt(struct channel *c, const struct channel_opened *opened);
+ * sender sealed before it is not fresh any more. True: two epochs have taken turns for a while, so
+ * two processes use that key. */
+bool channel_adopt(struct channel *c, const struct channel_opened *opened);
 
 /* Writes a call to the peers in these slots, 1 to CHANNEL_CALL_MOST of them, into out
  * (CHANNEL_CALL_LEN of as many). Returns the length. Slots that are free are BUGs. */

@@ -53,7 +53,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 			if (channel_peer_epoch(n->channel, opened->slot))
 				renew_sessions(n, opened->slot, now, out);
 			swim_reachable(n->swim, opened->slot, false, now.boot);
-			channel_adopt(n->channel, opened);
+			if (channel_adopt(n->channel, opened))
+				swim_conflict(n->swim, opened->slot, now.boot);
 		}
 		swim_proof_of_life(n->swim, opened->slot, now.boot);
 		swim_reachable(n->swim, opened->slot, true, now.boot);

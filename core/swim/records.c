@@ -131,19 +131,25 @@ static bool may_accept(const struct swim *s, struct member *m)
 	return true;
 }
 
+void records_conflict(struct swim *s, uint32_t slot)
+{
+	struct peer *p = peer_of(s, slot);
+	const uint64_t sequence = slot_sequence(s, slot);
+
+	if (p->conflict != sequence) {
+		s->counters.conflicts++;
+		member_fact(s, slot, FACT_CONFLICT);
+	}
+	p->conflict = sequence;
+}
+
 static void accept(struct swim *s, uint32_t slot, const struct record *record, uint32_t from,
 		   bool bulk)
 {
 	uint64_t sequence = slot_sequence(s, slot);
 
 	if (record->body.sequence == sequence) {
-		struct peer *p = peer_of(s, slot);
-
-		if (p->conflict != sequence) {
-			s->counters.conflicts++;
-			member_fact(s, slot, FACT_CONFLICT);
-		}
-		p->conflict = sequence;
+		records_conflict(s, slot);
 		sync_give(s, from, slot);
 		if (memcmp(record->wire, member_record(s, slot)->wire, MAX_RECORD) > 0)
 			return;

@@ -12,6 +12,8 @@ void records_accused(struct swim *s, uint32_t from, const struct accusation *a);
 /* `from` holds this member (s->cap: us) dead with the sequence that we hold. True: the proof is
  * of interest. */
 bool records_said_dead(struct swim *s, uint32_t slot, uint32_t from);
+/* Its key, of which there is a record, is used at two places. */
+void records_conflict(struct swim *s, uint32_t slot);
 /* The member itself was heard. */
 void records_heard(struct swim *s, uint32_t slot);
 /* A wish for a higher sequence that had to wait. */

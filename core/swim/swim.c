@@ -318,6 +318,15 @@ void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now)
 	leave(s);
 }
 
+void swim_conflict(struct swim *s, uint32_t slot, struct instant now)
+{
+	BUG_ON(slot >= s->cap || !s->members[slot].used);
+	enter(s, now, NULL);
+	if (slot_sequence(s, slot))
+		records_conflict(s, slot);
+	leave(s);
+}
+
 uint32_t swim_next_due(const struct swim *s, struct instant now, uint32_t *place)
 {
 	return suspicion_next_due(s, now, place);

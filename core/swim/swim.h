@@ -79,6 +79,9 @@ void swim_reachable(struct swim *s, uint32_t slot, bool yes, struct instant now)
 void swim_set_self(struct swim *s, const struct record *record, struct instant now);
 /* An authentic packet came from it (WireGuard, probe answer): it lives. */
 void swim_proof_of_life(struct swim *s, uint32_t slot, struct instant now);
+/* Two processes answer with its key: told as a conflict of the record that it has here, once for
+ * each; nothing while it has none. */
+void swim_conflict(struct swim *s, uint32_t slot, struct instant now);
 /* The next member of whom the next tick may say that it is dead; *place is 0 to begin with. Who has
  * heard of it otherwise says so first (swim_proof_of_life). UINT32_MAX: none, or no more. */
 uint32_t swim_next_due(const struct swim *s, struct instant now, uint32_t *place);
@@ -107,7 +110,8 @@ enum swim_fact_kind {
 	SWIM_FACT_RECORD,     /* a newer record was accepted: swim_info has it */
 	SWIM_FACT_ALIVE, SWIM_FACT_SUSPECT, SWIM_FACT_DEAD, SWIM_FACT_LEFT,
 	SWIM_FACT_PATH_DOUBTED, /* we want to ask it and cannot, or others hear it and we do not */
-	SWIM_FACT_CONFLICT,   /* two different records of one sequence: a cloned key */
+	/* A cloned key: two different records of one sequence, or swim_conflict(). */
+	SWIM_FACT_CONFLICT,
 	/* Somebody holds a record of ours with this sequence or above, or (`by` set) accuses us
 	 * with it: sign a higher one and swim_set_self() it. Four at once, then one in five
 	 * seconds. */

@@ -184,6 +184,44 @@ static void two_strangers_become_fresh_by_a_probe_each_way(void)
 	two_stop(&t);
 }
 
+/* As after an answer of A: whether two processes answer with its key. */
+static bool two_answer(struct two *t, uint64_t epoch)
+{
+	static uint64_t counter = 1000;
+	struct datagram d = craft(&t->a, &t->b, epoch, ++counter, EPOCH_B, "answer");
+	struct channel_opened o;
+
+	if (open_at(&t->b, &d, &o) == CHANNEL_MALFORMED)
+		return false;
+	return channel_adopt(t->b.c, &o);
+}
+
+static void epochs_that_take_turns_are_two_processes(void)
+{
+	struct two t;
+
+	two_start(&t);
+	/* restarts, each with late answers of the process before */
+	for (uint64_t epoch = 1; epoch < 9; epoch++)
+		for (unsigned late = 0; late < 3; late++) {
+			ok(!two_answer(&t, epoch));
+			ok(!two_answer(&t, epoch + 1));
+		}
+	/* and two that go on answering */
+	for (unsigned i = 0; i < 3; i++) {
+		ok(!two_answer(&t, EPOCH_A));
+		ok(!two_answer(&t, EPOCH_A + 1));
+	}
+	ok(!two_answer(&t, EPOCH_A));
+	ok(!two_answer(&t, EPOCH_A)); /* it is known */
+	ok(two_answer(&t, EPOCH_A + 1));
+	ok(two_answer(&t, EPOCH_A));
+	/* until another one comes */
+	ok(!two_answer(&t, EPOCH_A + 2));
+	ok(!two_answer(&t, EPOCH_A));
+	two_stop(&t);
+}
+
 static void our_bytes_are_those_of_the_protocol(void)
 {
 	struct channel_opened o;
@@ -633,6 +671,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		T(two_strangers_become_fresh_by_a_probe_each_way),
+		T(epochs_that_take_turns_are_two_processes),
 		T(our_bytes_are_those_of_the_protocol),
 		T(a_reflected_datagram_is_nobodys),
 		T(forged_cut_and_unknown_datagrams_are_told_apart),

@@ -248,6 +248,45 @@ static void the_peer_cache_finds_the_mesh_again_without_a_seed(void)
 	ok(!passes(1, 0, false, 300));
 }
 
+static uint64_t conflict_of(unsigned at, unsigned whom)
+{
+	struct report_peer r;
+	uint32_t slot = UINT32_MAX;
+
+	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
+		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
+			return r.conflict;
+	return 0;
+}
+
+/* Its records never have the sequence of another: it hears of none that is higher than its own. */
+static void a_clone_that_comes_later_is_shown_as_a_conflict(void)
+{
+	chain(false);
+	run_ms(90000);
+	machines[3].public = machines[1].public;
+	machines[3].secret = machines[1].secret;
+	switch_on(&machines[3]);
+	trust(&machines[3], 5);
+	seed(&machines[3], &machines[0].at);
+	run_ms(60000);
+	ok(conflict_of(0, 1));
+	ok(!conflict_of(0, 2));
+}
+
+static void a_restart_is_no_conflict(void)
+{
+	chain(false);
+	for (unsigned i = 0; i < 20; i++) {
+		switch_off(&machines[1]);
+		switch_on(&machines[1]);
+		trust(&machines[1], 5);
+		run_ms(3000);
+	}
+	ok(!conflict_of(0, 1));
+	ok(!conflict_of(2, 1));
+}
+
 /* Machine `other` gets a key whose first address is that of machine `of`, found by trying. */
 static void collide(unsigned of, unsigned other)
 {
@@ -471,6 +510,7 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(nodes_of_different_prefixes_have_ipv6_only),
 	  T(a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die), T(a_mesh_lives_with_loss),
 	  T(an_idle_mesh_sleeps), T(the_peer_cache_finds_the_mesh_again_without_a_seed),
+	  T(a_clone_that_comes_later_is_shown_as_a_conflict), T(a_restart_is_no_conflict),
 	  T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),
 	  T(two_halves_that_meet_agree_in_the_end),

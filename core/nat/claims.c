@@ -4,11 +4,14 @@
  * more, the n-th that we are told of is probed with the chance 32 / n, and again with each later
  * record of its: that makes 64 + 32 ln(n / 64) paths, 130 of 500 and 225 of 10,000, and as many
  * again that others begin. It is a random graph, which is what gossip needs, and one that changes
- * slowly. Whoever else is needed is probed at that moment: whom swim must ask (paths_try), for whom
- * a packet waits (paths_wanted), and who sends us something (paths_heard). */
+ * slowly. The first 32 are probed at once, the others in turn, one every 30 ms. Whoever else is
+ * needed is probed at that moment: whom swim must ask (paths_try), for whom a packet waits
+ * (paths_wanted), and who sends us something (paths_heard). */
 #include "nat/path_impl.h"
 
 #define CLAIM_AGAIN span_s(10)  /* between records that have silent claims probed once more */
+#define CLAIM_BURST 32u         /* members whose claims are probed at once, unasked */
+#define CLAIM_EVERY span_ms(30)
 #define WANTED_FOR span_s(60)   /* somebody waited for a path: new addresses are probed, too */
 
 static void drop_address(struct path *path, unsigned i)
@@ -39,6 +42,16 @@ static bool is_chosen(struct paths *p)
 	return p->told <= PATHS_ALL || rng_below(&p->rng, p->told) < PATHS_SHARE;
 }
 
+/* Nobody waits for these: a start among hundreds shall not be spent on them. */
+static struct instant in_turn(struct paths *p, struct instant now)
+{
+	struct instant turn = instant_before(p->claim_next, now) ? now : p->claim_next;
+	uint64_t ahead = CLAIM_EVERY.ns * (CLAIM_BURST - 1);
+
+	p->claim_next = instant_add(turn, CLAIM_EVERY);
+	return turn.ns <= now.ns + ahead ? now : (struct instant){ turn.ns - ahead };
+}
+
 static bool is_wanted(const struct path *path, struct instant now)
 {
 	return path->best != NO_ADDRESS ||
@@ -54,7 +67,9 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 		     instant_since(now, path->claimed).ns >= CLAIM_AGAIN.ns;
 
 	count_told(p, path);
-	bool ask = is_wanted(path, now) || (again ? is_chosen(p) : path_was_asked(path));
+	bool wanted = is_wanted(path, now);
+	bool ask = wanted || (again ? is_chosen(p) : path_was_asked(path));
+	struct instant when = ask && !wanted ? in_turn(p, now) : now;
 	if (again)
 		path->claimed = now;
 	for (unsigned i = 0; i < path->count; i++)
@@ -68,7 +83,7 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 			a->claimed = true;
 		if (ask && silent && !a->waiting && (again || !instant_is_set(a->sent))) {
 			a->tries = 0;
-			a->next = now;
+			a->next = instant_min(a->next, when);
 		}
 	}
 	/* What is claimed no longer and never worked makes room. */
@@ -88,6 +103,6 @@ void paths_suggest(struct paths *p, uint32_t slot, const struct endpoint *at, st
 	a->claimed = true;
 	count_told(p, &p->list[slot]);
 	if (is_chosen(p))
-		a->next = now;
+		a->next = instant_min(a->next, in_turn(p, now));
 	path_reschedule(p, slot);
 }

@@ -89,6 +89,7 @@ struct paths {
 	struct heap due;            /* by slot */
 	uint32_t top;               /* slots below this one may be admitted */
 	uint32_t told;              /* members of whom we were told where they may be */
+	struct instant claim_next;  /* bucket: members whose claims were probed unasked */
 	bool (*underlay)(void *ctx, const struct ip *ip);
 	void *underlay_ctx;
 

@@ -1,6 +1,7 @@
 #include "linux/contexts.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <stdbool.h>
@@ -33,8 +34,12 @@ static bool make_hashes(struct crypto_contexts *c)
 
 int crypto_contexts_make(struct crypto_contexts *out)
 {
+	/* No file says which of its providers we get; not to read them saves 1 ms, too. */
+	const uint64_t init = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+			      OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
+
 	memset(out, 0, sizeof(*out));
-	if (sodium_init() < 0)
+	if (sodium_init() < 0 || OPENSSL_init_crypto(init, NULL) != 1)
 		return -EIO;
 	if (make_ciphers(out) && make_hashes(out))
 		return 0;

@@ -109,7 +109,7 @@ static void settle_state(struct swim *s, uint32_t slot, const struct record_body
 	member_set_state(s, slot, SWIM_ALIVE);
 }
 
-static bool is_joining(const struct swim *s)
+bool records_joining(const struct swim *s)
 {
 	uint64_t since_ns = instant_since(s->now, s->joined).ns;
 
@@ -155,11 +155,12 @@ static void accept(struct swim *s, uint32_t slot, const struct record *record, u
 			return;
 	}
 	member_store(s, slot, record);
+	sync_news(s);
 	/* Another one of the same sequence is no news of its life. */
 	if (record->body.sequence > sequence || (record->body.flags & RECORD_LEAVING))
 		settle_state(s, slot, &record->body);
 	/* To a newcomer everything is new that the others know long since. */
-	if ((!bulk && s->records_held <= RECORDS_MANY) || !is_joining(s))
+	if ((!bulk && s->records_held <= RECORDS_MANY) || !records_joining(s))
 		gossip_record(s, slot);
 }
 

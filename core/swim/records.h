@@ -19,4 +19,7 @@ void records_heard(struct swim *s, uint32_t slot);
 /* A wish for a higher sequence that had to wait. */
 void records_tick(struct swim *s);
 
+/* Whether we met the others a few seconds ago, or still hear of them in bulk. */
+bool records_joining(const struct swim *s);
+
 #endif

@@ -273,6 +273,9 @@ struct swim {
 	struct instant gossip_full; /* buckets of bytes */
 	struct instant sync_full;
 
+	struct instant news_at;     /* the last record that was new to us */
+	bool sure;                  /* a digest equalled ours since then */
+	unsigned checks;            /* members asked for theirs since then */
 	bool pumping;
 	struct instant pump_at;
 	uint32_t job_count;

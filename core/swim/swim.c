@@ -528,6 +528,7 @@ void swim_tick(struct swim *s, struct instant now, struct outbox *out)
 	greet(s);
 	tell_list(s);
 	gossip_burst(s);
+	sync_check(s);
 	pump_and_leave(s, out);
 }
 
@@ -539,6 +540,7 @@ struct instant swim_deadline(const struct swim *s)
 		return INSTANT_NEVER;
 	first = instant_min(probe_deadline(s), heap_first(&s->suspicion_heap));
 	first = instant_min(first, alone_at(s));
+	first = instant_min(first, sync_check_at(s));
 	if (s->bursting)
 		first = instant_min(first, s->burst_at);
 	if (s->pumping)

@@ -42,6 +42,8 @@
 #define JOBS_MANY (JOB_MAX / 2)
 #define LISTS_FOR_OTHERS 2u   /* that have sent BUCKETS, at once */
 #define FIRST_WAIT_MS 300u
+#define NEWS_PAUSE_MS 60u     /* while we join: what came so long ago was the last of it */
+#define CHECKS 5u
 #define WAIT_EXPONENT_MAX 11u /* 300 ms * 2^11: ten minutes */
 #define JOB_LASTS span_s(2)
 #define GIVE_PER_SECOND 20u
@@ -111,6 +113,13 @@ static struct span list_wait(const struct peer *p)
 	return span_ms((uint64_t)FIRST_WAIT_MS << p->list_wait);
 }
 
+/* While we join, and nothing has come for a moment: it will not come by itself. */
+static bool is_behind(const struct swim *s, uint32_t theirs, uint32_t ours)
+{
+	return theirs > ours && records_joining(s)
+	       && instant_since(s->now, s->news_at).ns >= span_ms(NEWS_PAUSE_MS).ns;
+}
+
 void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bool answer)
 {
 	struct member *m = &s->members[from];
@@ -128,10 +137,12 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 	if (h->digest == ours) {
 		m->estranged = false;
 		p->list_wait = 0;
+		s->sure = true;
 		not_due(s, from);
 		return;
 	}
-	if (!answer || !m->reachable || (!quiet && (more - less) * 10u <= more))
+	if (!m->reachable || (!is_behind(s, h->count, held)
+			      && (!answer || (!quiet && (more - less) * 10u <= more))))
 		return;
 	/* Where much is missing, who has less says what it has. */
 	if (!quiet && held > RECORDS_MANY && h->count < held)
@@ -143,6 +154,30 @@ void sync_compare(struct swim *s, uint32_t from, const struct wire_header *h, bo
 			p->list_wait++;
 	}
 	sync_due(s, from);
+}
+
+void sync_news(struct swim *s)
+{
+	s->news_at = s->now;
+	s->sure = false;
+	s->checks = 0;
+}
+
+struct instant sync_check_at(const struct swim *s)
+{
+	if (s->sure || s->checks == CHECKS || !s->near_count || !records_joining(s))
+		return INSTANT_NEVER;
+	const struct instant since = instant_before(s->news_at, s->joined) ? s->joined : s->news_at;
+
+	return instant_add(since, span_ms((uint64_t)NEWS_PAUSE_MS << s->checks));
+}
+
+void sync_check(struct swim *s)
+{
+	if (!instant_reached(sync_check_at(s), s->now))
+		return;
+	s->checks++;
+	probe_ping(s, s->near[rng_below(&s->rng, s->near_count)], 0);
 }
 
 /* --- lists out */

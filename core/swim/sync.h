@@ -19,4 +19,10 @@ void sync_ask(struct swim *s, uint32_t to, uint64_t id);
 void sync_pump(struct swim *s);
 void sync_forget(struct swim *s, uint32_t slot);
 
+/* A record came that was new to us. While we join and no more of them come, a few members are asked
+ * for their digests, until one equals ours. */
+void sync_news(struct swim *s);
+struct instant sync_check_at(const struct swim *s);
+void sync_check(struct swim *s);
+
 #endif

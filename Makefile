@@ -175,6 +175,13 @@ SIZES   ?= 10,50
 bench-gossip: all
 	@bench/gossip.py --sizes $(SIZES) --json $(B)/bench-gossip.json --write docs/membership.md
 
+# What the filter costs a packet: 200 rules, 50,000 flows.
+$(B)/bench/filter: bench/filter.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
+bench-filter: $(B)/bench/filter
+	@$<
+
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
 PURE_OK := mem(chr|cmp|cpy|move|set)|__mem(cpy|move|set)_chk|str(n?len|n?cmp|chr)|explicit_bzero|__explicit_bzero_chk|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_
@@ -267,12 +274,13 @@ help:
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
+	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
 	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
 	@echo 'make tsan           make check under the thread sanitizer'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long bench-gossip pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long bench-gossip bench-filter pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -6,12 +6,12 @@ struct sip {
 	uint64_t a, b, c, d;
 };
 
-static uint64_t rotated(uint64_t x, unsigned by)
+static inline uint64_t rotated(uint64_t x, unsigned by)
 {
 	return x << by | x >> (64 - by);
 }
 
-static void turn(struct sip *v)
+static inline void turn(struct sip *v)
 {
 	v->a += v->b;
 	v->b = rotated(v->b, 13) ^ v->a;
@@ -25,7 +25,7 @@ static void turn(struct sip *v)
 	v->c = rotated(v->c, 32);
 }
 
-static void take(struct sip *v, uint64_t word)
+static inline void take(struct sip *v, uint64_t word)
 {
 	v->d ^= word;
 	turn(v);

@@ -62,6 +62,7 @@ struct flows {
 #define KEY_BYTES offsetof(struct flow, state)
 _Static_assert(sizeof(struct flow) == LINE, "a flow is one cache line");
 _Static_assert(offsetof(struct flow_key, unused) == KEY_BYTES, "a flow begins with its key");
+_Static_assert(KEY_BYTES == 42 && offsetof(struct flow_key, protocol) == 40, "words of it");
 _Static_assert(offsetof(struct flow, version) == offsetof(struct flow_key, version), "the same");
 
 static size_t in_lines(size_t n)
@@ -122,8 +123,7 @@ bool flow_is_over(const struct flow *f)
 	return f->state == FLOW_CLOSED || f->state == FLOW_RESET;
 }
 
-/* After Linux's defaults for connection tracking. Other protocols than UDP and ICMP are rare, and
- * may be silent for longer. */
+/* After Linux's defaults for connection tracking. */
 struct span flow_timeout(enum flow_state state)
 {
 	static const uint32_t seconds[FLOW_STATES] = {
@@ -213,29 +213,59 @@ static void set_weight(struct flows *t, uint32_t peer, uint32_t weight)
 
 /* --- finding */
 
-static uint64_t word(const uint8_t *p)
+/* A flow begins with its key, so both are looked at alike. */
+static inline uint64_t word(const void *key, size_t at)
 {
 	uint64_t w;
 
-	memcpy(&w, p, sizeof(w));
+	memcpy(&w, (const uint8_t *)key + at, sizeof(w));
 	return w;
 }
 
-static uint32_t *head_of(const struct flows *t, const uint8_t *key)
+static inline uint64_t half_word(const void *key, size_t at)
 {
-	const uint64_t words[] = {
-		word(key), word(key + 8), word(key + 16), word(key + 24), word(key + 32),
-		(uint64_t)key[41] << 8 | key[40],
-	};
+	uint32_t w;
 
-	return &t->heads[siphash_words(t->hash_key, words, 6) & t->mask];
+	memcpy(&w, (const uint8_t *)key + at, sizeof(w));
+	return w;
+}
+
+/* Protocol and version. */
+static inline uint64_t last_word(const void *key)
+{
+	uint16_t w;
+
+	memcpy(&w, (const uint8_t *)key + offsetof(struct flow_key, protocol), sizeof(w));
+	return w;
+}
+
+/* Of IPv4 addresses there is little to hash. */
+static uint32_t *head_of(const struct flows *t, const void *key, uint8_t version)
+{
+	uint64_t words[6] = { last_word(key), word(key, offsetof(struct flow_key, peer)) };
+	size_t count = 2;
+
+	if (version == 4)
+		words[count++] = half_word(key, 0) << 32 | half_word(key, 16);
+	for (size_t at = 0; at < 32 && version != 4; at += 8)
+		words[count++] = word(key, at);
+	return &t->heads[siphash_words(t->hash_key, words, count) & t->mask];
+}
+
+static inline bool is_same(const struct flow *f, const struct flow_key *key)
+{
+	uint64_t differs = last_word(f) ^ last_word(key);
+
+	for (size_t at = 0; at < KEY_BYTES - 2; at += 8)
+		differs |= word(f, at) ^ word(key, at);
+	return !differs;
 }
 
 static void remove_flow(struct flows *t, uint32_t slot)
 {
 	struct flow *f = &t->flows[slot];
 	struct holder *h = &t->holders[f->peer];
-	uint32_t *at = head_of(t, f->local);
+	uint32_t *at = head_of(t, f, f->version);
 
 	while (*at != slot + 1)
 		at = &t->flows[*at - 1].chain;
@@ -248,9 +278,9 @@ static void remove_flow(struct flows *t, uint32_t slot)
 
 uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now)
 {
-	uint32_t slot1 = *head_of(t, key->local);
+	uint32_t slot1 = *head_of(t, key, key->version);
 
-	while (slot1 && memcmp(t->flows[slot1 - 1].local, key->local, KEY_BYTES))
+	while (slot1 && !is_same(&t->flows[slot1 - 1], key))
 		slot1 = t->flows[slot1 - 1].chain;
 	if (!slot1)
 		return FLOW_NONE;
@@ -289,7 +319,7 @@ static void evict(struct flows *t)
 
 uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, struct instant now)
 {
-	uint32_t *head = head_of(t, key->local), slot;
+	uint32_t *head = head_of(t, key, key->version), slot;
 	struct flow *f;
 
 	BUG_ON(key->peer >= t->peers || key->unused);
@@ -301,7 +331,7 @@ uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, st
 		t->swept = now;
 	slot = pool_get(&t->pool);
 	f = &t->flows[slot];
-	memcpy(f->local, key->local, KEY_BYTES);
+	memcpy(f, key, KEY_BYTES);
 	f->state = key->protocol == PROTO_TCP ? FLOW_SYN : FLOW_ONE_WAY;
 	f->flags = is_ours ? FLOW_IS_OURS : 0;
 	f->chain = *head;

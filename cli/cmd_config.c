@@ -3,8 +3,7 @@
  * A daemon that runs is the truth about the settings of `up`; without one they are what `up` would
  * take by itself. The keys are read from the directory either way. */
 #include "cli/command.h"
-#include "cli/format.h"
-#include "cli/keys.h"
+#include "cli/config_orgs.h"
 
 #include "base/text.h"
 #include "identity/address.h"
@@ -28,7 +27,6 @@ struct setting {
 struct config {
 	struct store store;
 	bool exists;          /* the directory */
-	bool unreadable;      /* it exists, but its keys could not be listed */
 	struct setting settings[MAX_SETTINGS];
 	unsigned setting_count;
 	bool running;               /* and tells its settings */
@@ -37,8 +35,8 @@ struct config {
 	struct prefix prefix;
 	const char *source;         /* of its settings */
 	struct identity identity;
-	struct trusted *trusted;
-	size_t count, cap;
+	struct key_list trusted;
+	struct config_orgs orgs;
 };
 
 static struct setting *add_setting(struct config *c, const char *name, const char *source)
@@ -112,20 +110,6 @@ static void take_settings(struct config *c, const struct arguments *a, const cha
 	}
 }
 
-static int keep(void *ctx, const struct trusted *t)
-{
-	struct config *c = ctx;
-
-	if (c->count == c->cap) {
-		c->cap = c->cap ? 2 * c->cap : 16;
-		c->trusted = reallocarray(c->trusted, c->cap, sizeof(*c->trusted));
-		if (!c->trusted)
-			exit(fail(EXIT_FAILED, "out of memory"));
-	}
-	c->trusted[c->count++] = *t;
-	return 0;
-}
-
 static void addresses(const struct config *c, const struct public_key *key,
 		      char ipv4[static IP_TEXT], char ipv6[static IP_TEXT])
 {
@@ -173,8 +157,8 @@ static void print_trusted(const struct config *c, const struct screen *s)
 	struct table t = { .columns = 4 };
 	char key[BASE64_LEN(32) + 1], ipv4[IP_TEXT], ipv6[IP_TEXT];
 
-	for (size_t i = 0; i < c->count; i++) {
-		const struct trusted *p = &c->trusted[i];
+	for (size_t i = 0; i < c->trusted.count; i++) {
+		const struct trusted *p = &c->trusted.keys[i];
 
 		if (!p->good)
 			continue;
@@ -188,16 +172,7 @@ static void print_trusted(const struct config *c, const struct screen *s)
 	puts(t.count ? "\ntrusted keys"
 		     : "\ntrusted keys: none; add one with: meshguard trust KEY");
 	table_print(&t, s);
-	for (size_t i = 0; i < c->count; i++) {
-		if (c->trusted[i].good)
-			continue;
-		put(s, RED, "unusable: ");
-		puts(c->trusted[i].problem);
-	}
-	if (c->unreadable) {
-		put(s, RED, "unreadable: ");
-		puts(c->store.error);
-	}
+	key_list_print_bad(&c->trusted, s);
 }
 
 static void print_text(const struct config *c)
@@ -233,6 +208,7 @@ static void print_text(const struct config *c)
 	}
 	print_difference(c, &s);
 	print_trusted(c, &s);
+	config_orgs_print(&c->orgs, &s);
 }
 
 /* --- for programs ------------------------------------------------------------------------ */
@@ -300,8 +276,8 @@ static enum exit_code print_json(const struct config *c)
 	json_t *root = json_object(), *trusted = json_array(), *unusable = json_array();
 	int bad = 0;
 
-	for (size_t i = 0; i < c->count; i++) {
-		const struct trusted *t = &c->trusted[i];
+	for (size_t i = 0; i < c->trusted.count; i++) {
+		const struct trusted *t = &c->trusted.keys[i];
 		json_t *o = t->good ? key_json(c, &t->key) : json_object();
 
 		bad |= json_object_set_new(o, "name", text_json(t->name));
@@ -316,8 +292,9 @@ static enum exit_code print_json(const struct config *c)
 	bad |= json_object_set_new(root, "settings", settings_json(c));
 	bad |= json_object_set_new(root, "identity", identity_json(c));
 	bad |= json_object_set_new(root, "trusted", trusted);
+	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->trusted.unreadable));
+	bad |= config_orgs_json(&c->orgs, root, unusable);
 	bad |= json_object_set_new(root, "unusable", unusable);
-	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->unreadable));
 	if (bad == 0)
 		bad = json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -342,13 +319,15 @@ static enum exit_code run(const struct arguments *a)
 	c.exists = r == 0;
 	take_settings(&c, a, interface);
 	read_identity(&c.store, &c.identity);
-	c.unreadable = c.exists && each_trusted(&c.store, keep, &c) < 0;
+	key_list_read(&c.trusted, &c.store, TRUST_FOLDER);
+	config_orgs_read(&c.orgs, &c.store);
 	if (has_option(a, "json"))
 		code = print_json(&c);
 	else
 		print_text(&c);
 	store_close(&c.store);
-	free(c.trusted);
+	key_list_free(&c.trusted);
+	config_orgs_free(&c.orgs);
 	return code;
 }
 
@@ -358,7 +337,8 @@ const struct command command_config_show = {
 	.words = "",
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
 	.text = "Settings of a running daemon, else those that `up` would use; this machine's\n"
-		"identity and addresses; the trusted keys, and the files that are none.",
+		"identity and addresses; the trusted keys, the orgs and certificates, the denied\n"
+		"keys, and the files that are none.",
 	.example = "meshguard config show",
 	.run = run,
 };

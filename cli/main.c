@@ -10,26 +10,53 @@
 #include <stdio.h>
 #include <string.h>
 
-/* True if `word` is an option of some command whose value is the next word. Options of one name
- * are of one kind in all commands. */
-static bool takes_next(const char *word)
+/* True if `word` begins the name of a command. */
+static bool is_first(const struct command *c, const char *word)
+{
+	size_t len = strcspn(c->name, " ");
+
+	return strlen(word) == len && !memcmp(c->name, word, len);
+}
+
+static bool is_command(const char *word)
 {
 	for (const struct command *const *c = commands; *c; c++)
-		for (const struct option_spec *o = (*c)->options; o && o->name; o++)
-			if (!strncmp(word, "--", 2) && !strcmp(word + 2, o->name))
-				return o->kind != OPTION_FLAG;
+		if (is_first(*c, word))
+			return true;
 	return false;
 }
 
-/* The index of the first positional word from `at` on, or argc. */
-static int next_word(int at, int argc, char **argv)
+/* True if `word` is an option whose value is the next word: of a command that begins with `first`,
+ * or, with NULL, of any. Some are a flag of one command and not of another (--org): before the
+ * command is known, such a one has a value unless a command follows. */
+static bool takes_next(const char *first, const char *word, const char *next)
+{
+	bool flag = false, value = false;
+
+	if (strncmp(word, "--", 2) != 0)
+		return false;
+	for (const struct command *const *c = commands; *c; c++) {
+		if (first && !is_first(*c, first))
+			continue;
+		for (const struct option_spec *o = (*c)->options; o && o->name; o++) {
+			if (strcmp(word + 2, o->name) != 0)
+				continue;
+			flag |= o->kind == OPTION_FLAG;
+			value |= o->kind != OPTION_FLAG;
+		}
+	}
+	return value && !(flag && next && is_command(next));
+}
+
+/* The index of the first positional word from `at` on, or argc; `first`: the first of all. */
+static int next_word(int at, int argc, char **argv, const char *first)
 {
 	for (int i = at; i < argc; i++) {
 		if (!strcmp(argv[i], "--"))
 			return i + 1;
 		if (argv[i][0] != '-' || !argv[i][1])
 			return i;
-		if (takes_next(argv[i]))
+		if (takes_next(first, argv[i], argv[i + 1]))
 			i++;
 	}
 	return argc;
@@ -97,7 +124,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	int at = next_word(1, argc, argv);
+	int at = next_word(1, argc, argv, NULL);
 
 	if (at >= argc)
 		return run_bare(argc, argv);
@@ -105,7 +132,7 @@ static int run(int argc, char **argv)
 	if (at == 1 && !strcmp(argv[1], command_wireguard.name))
 		return run_raw(&command_wireguard, argc - 1, argv + 1);
 
-	int second = next_word(at + 1, argc, argv);
+	int second = next_word(at + 1, argc, argv, argv[at]);
 	unsigned words;
 
 	if (second >= argc && wants_help(argc, argv) && print_group_help(argv[at]))

@@ -98,3 +98,11 @@ void name_default(const struct public_key *key, char out[static MAX_NAME + 1])
 	text_add(&t, "peer-");
 	text_hex(&t, h.b, 4);
 }
+
+void org_name_default(const struct public_key *key, char out[static MAX_NAME + 1])
+{
+	struct hash h = hash_of(key, 0);
+	struct text t = text_of(out, MAX_NAME + 1);
+
+	text_hex(&t, h.b, 3);
+}

@@ -24,5 +24,7 @@ bool mesh_has_address(const struct prefix *ipv4, const struct ip *ip);
 bool name_valid(const char *name, size_t len);
 /* "peer-" and 8 hex digits of BLAKE3(key). */
 void name_default(const struct public_key *key, char out[static MAX_NAME + 1]);
+/* Of an org: the six hex digits of BLAKE3(key)[0..3]. */
+void org_name_default(const struct public_key *key, char out[static MAX_NAME + 1]);
 
 #endif

@@ -23,6 +23,7 @@ def it_works_with_nothing_there():
         eq(c["directory"], {"path": w.config, "source": "MESHGUARD_CONFIG_DIR", "exists": False})
         eq(c["identity"], None)
         eq((c["trusted"], c["unusable"], c["trust_unreadable"]), ([], [], False))
+        eq((c["org"], c["orgs"], c["certificates"], c["denied"]), (None, [], [], []))
         eq({n: v["value"] for n, v in c["settings"].items()},
            {"interface": "mgtest7", "port": 51821, "mtu": 1420, "prefix": "10.99.0.0/16",
             "max_members": 16384, "seeds": []})
@@ -50,6 +51,37 @@ def it_shows_identity_and_trusted_keys():
         for n in range(3):
             ok(b64(KEYS[n]) in text and RFC8032[n][2] in text and RFC8032[n][3] in text, str(n))
         ok(b64(SECRETS[0])[:40] not in text, "not the secret")
+
+
+@test
+def it_shows_orgs_certificates_and_denied_keys():
+    with World() as w:
+        w.write((b64(SECRETS[0]) + "\n").encode(), "identity.key", mode=0o600)
+        w.write((b64(SECRETS[1]) + "\n").encode(), "org", "org.key", mode=0o600)
+        os.chmod(w.config, 0o700)
+        os.chmod(w.path("org"), 0o700)
+        w.want(DONE, "trust", "--org", b64(KEYS[1]), "--name", "acme")
+        w.want(DONE, "revoke", b64(KEYS[2]))
+        text = w.want(DONE, "org-sign", b64(KEYS[0]), "--name", "alice", "--group", "db").out
+        w.want(DONE, "org-join", "-", stdin=text)
+        w.write(b"x\n", "org", "00" * 32 + ".cert")
+        w.write(b"x\n", "trusted_orgs", "bad.pub")
+        c = shown(w)
+        eq(c["org"], {"key": b64(KEYS[1])})
+        eq(c["orgs"], [{"name": "acme", "key": b64(KEYS[1])}])
+        eq(c["denied"], [{"name": "peer-84606c25", "key": b64(KEYS[2])}])
+        m, = c["certificates"]
+        eq((m["org"], m["name"], m["state"], m["groups"]),
+           (b64(KEYS[1]), "alice", "valid", ["db"]))
+        eq(m["expires"] - m["not_before"], 365 * 86400 + 300)
+        eq([u["name"] for u in c["unusable"]], ["bad", ""])
+        ok("move it away" in c["unusable"][1]["problem"], c["unusable"])
+        text = w.want(DONE, "config", "show", *INTERFACE).text
+        for said in ("org made here", "acme  alice  until 20", "(365 days)", "trusted orgs",
+                     "denied keys", b64(KEYS[1]), b64(KEYS[2])):
+            ok(said in text, said + " in\n" + text)
+        eq(text.count("unusable: "), 2)
+        ok(b64(SECRETS[1])[:40] not in text, "not the secret")
 
 
 @test

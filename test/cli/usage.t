@@ -8,7 +8,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
-COMMANDS = ["keygen", "export", "trust", "revoke", "up", "down", "status", "config show",
+COMMANDS = ["keygen", "export", "trust", "revoke", "org-keygen", "org-sign", "org-join",
+            "org-vouch", "org-revoke", "up", "down", "status", "config show",
             "wireguard", "version", "help"]
 
 
@@ -89,9 +90,9 @@ def unknown_options_are_errors_of_every_command():
 @test
 def words_too_many_or_too_few_are_errors():
     with World() as w:
-        for command in ("keygen", "export", "up", "down", "status", "config show", "version"):
+        for command in ("keygen", "org-keygen", "export", "up", "down", "status", "config show", "version"):
             w.want(USAGE, *command.split(), "extra", says="extra")
-        for command in ("trust", "revoke"):
+        for command in ("trust", "revoke", "org-sign", "org-join", "org-vouch", "org-revoke"):
             w.want(USAGE, command, says="usage: meshguard " + command)
         w.want(USAGE, "help", "trust", "extra", says="extra")
 
@@ -106,6 +107,8 @@ def options_stand_anywhere():
         w.want(NOT_RUNNING, "--interface", "mgtest7", "status", says="mgtest7")
         w.want(DONE, "--help", "trust", says="usage: meshguard trust")
         eq(w.names("authorized_keys"), ["a.pub", "b.pub"])
+        w.want(DONE, "--org", "trust", b64(KEYS[2]), "--name", "c")
+        eq(w.names("trusted_orgs"), ["c.pub"])
 
 
 @test

@@ -1,0 +1,220 @@
+/* cmd_revoke.c - revoke: the files of a key are removed, all of them, or it would still be let in.
+ *
+ * Where an org might let the key in again, a denial takes its place, in denied_keys/NAME.pub. It is
+ * written first: whatever happens then, the key is out.
+ */
+#include "cli/command.h"
+#include "cli/keys.h"
+
+#include "base/text.h"
+#include "identity/address.h"
+#include "identity/keyfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct near {
+	const char *word;
+	const char *best;              /* the nearest name, in best_text */
+	unsigned distance;
+	char best_text[NAME_MAX + 1];
+};
+
+static int find_near(void *ctx, const struct trusted *t)
+{
+	struct near *n = ctx;
+	const char *best = n->best;
+
+	suggest(n->word, t->name, &best, &n->distance);
+	if (best != n->best) {
+		memcpy(n->best_text, t->name, sizeof(n->best_text));
+		n->best = n->best_text;
+	}
+	return 0;
+}
+
+static enum exit_code nobody(struct store *s, const char *folder, const char *word)
+{
+	const char *who = !strcmp(folder, ORGS_FOLDER) ? "no org" : "nobody";
+	struct near n = { .word = word };
+
+	if (each_trusted(s, folder, find_near, &n) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (n.best)
+		return fail(EXIT_FAILED, "%s is trusted by the name %.80s; did you mean %s?", who,
+			    word, n.best);
+	return fail(EXIT_FAILED,
+		    "%s is trusted by the name %.80s; meshguard config show lists the names", who,
+		    word);
+}
+
+/* --- denials */
+
+static int count(void *ctx, const struct trusted *t)
+{
+	(void)ctx;
+	(void)t;
+	return 1;
+}
+
+/* True if some org, be its file usable or not, may let this key in. */
+static bool orgs_are_trusted(struct store *s)
+{
+	return each_trusted(s, ORGS_FOLDER, count, NULL) != 0;
+}
+
+static int write_denial(struct store *s, const struct public_key *key, const char *name)
+{
+	char file[TRUST_FILE], text[KEYFILE_PUBLIC + 1], digits[33];
+	int r;
+
+	public_key_format(key, text);
+	trust_file(file, DENIED_FOLDER, name);
+	r = store_write(s, file, text, KEYFILE_PUBLIC, 0);
+	if (r != -EEXIST)
+		return r;
+	/* The name belongs to another denied key; half of this one's digits belong to nobody. */
+	hex_encode(key->b, sizeof(key->b) / 2, digits, sizeof(digits));
+	trust_file(file, DENIED_FOLDER, digits);
+	return store_write(s, file, text, KEYFILE_PUBLIC, STORE_REPLACE);
+}
+
+static enum exit_code deny(struct store *s, const struct public_key *key, const char *name)
+{
+	char denied[NAME_MAX + 1];
+
+	if (find_twin(s, DENIED_FOLDER, key, denied) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (!denied[0] && write_denial(s, key, name) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	printf("denied %s: no org lets it in here; meshguard trust lifts that\n",
+	       denied[0] ? denied : name);
+	return EXIT_DONE;
+}
+
+/* --- revoking */
+
+static enum exit_code revoke_key(struct store *s, const struct public_key *key, const char *name,
+				 bool denies)
+{
+	enum exit_code code = denies ? deny(s, key, name) : EXIT_DONE;
+	int r;
+
+	if (code != EXIT_DONE)
+		return code;
+	r = remove_key(s, TRUST_FOLDER, key, "revoked");
+	if (r < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (r == 0 && !denies)
+		return fail(EXIT_FAILED, "this key is not trusted here");
+	return EXIT_DONE;
+}
+
+static enum exit_code remove_name(struct store *s, const char *folder, const char *name)
+{
+	char file[TRUST_FILE];
+
+	trust_file(file, folder, name);
+	if (store_remove(s, file) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	printf("revoked %s\n", name);
+	return EXIT_DONE;
+}
+
+/* The key in FOLDER/NAME.pub. False: that file holds none. */
+static bool key_of_name(struct store *s, const char *folder, const char *name,
+			struct public_key *key)
+{
+	char file[TRUST_FILE], text[MAX_KEY_TEXT];
+	ssize_t n;
+
+	trust_file(file, folder, name);
+	n = store_read(s, file, text, sizeof(text), 0);
+	return n > 0 && public_key_parse(text, (size_t)n, key) == KEY_OK;
+}
+
+static bool is_there(struct store *s, const char *folder, const char *name)
+{
+	char file[TRUST_FILE];
+
+	trust_file(file, folder, name);
+	return store_exists(s, file);
+}
+
+static enum exit_code revoke_peer(struct store *s, const char *word, bool denies)
+{
+	bool is_name = name_valid(word, strlen(word));
+	char name[MAX_NAME + 1];
+	struct public_key key;
+
+	denies = denies || orgs_are_trusted(s);
+	if (is_name && !is_there(s, TRUST_FOLDER, word))
+		return nobody(s, TRUST_FOLDER, word);
+	if (is_name && !key_of_name(s, TRUST_FOLDER, word, &key))
+		return remove_name(s, TRUST_FOLDER, word);
+	if (is_name)
+		return revoke_key(s, &key, word, denies);
+	if (public_key_parse(word, strlen(word), &key) != KEY_OK)
+		return fail(EXIT_USAGE, "\"%.80s\": neither a name nor a public key", word);
+	name_default(&key, name);
+	return revoke_key(s, &key, name, denies);
+}
+
+static enum exit_code revoke_org(struct store *s, const char *word)
+{
+	bool is_name = name_valid(word, strlen(word));
+	struct public_key key;
+	int r;
+
+	if (is_name && !is_there(s, ORGS_FOLDER, word))
+		return nobody(s, ORGS_FOLDER, word);
+	if (is_name && !key_of_name(s, ORGS_FOLDER, word, &key))
+		return remove_name(s, ORGS_FOLDER, word);
+	if (!is_name && public_key_parse(word, strlen(word), &key) != KEY_OK)
+		return fail(EXIT_USAGE, "\"%.80s\": neither a name nor a public key", word);
+	r = remove_key(s, ORGS_FOLDER, &key, "revoked");
+	if (r < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	return r ? EXIT_DONE : fail(EXIT_FAILED, "no org of this key is trusted here");
+}
+
+static enum exit_code run_revoke(const struct arguments *a)
+{
+	bool org = has_option(a, "org"), denies = has_option(a, "deny");
+	enum exit_code code;
+	struct store s;
+	int r;
+
+	if (!start_crypto())
+		return EXIT_FAILED;
+	if (org && denies)
+		return fail(EXIT_USAGE, "--deny is for peers; an org that is not trusted lets "
+			    "nobody in");
+	r = denies ? create_store(&s) : open_store(&s);
+	if (r < 0 && (denies || r != -ENOENT))
+		return EXIT_FAILED;
+	code = org ? revoke_org(&s, a->words[0]) : revoke_peer(&s, a->words[0], denies);
+	store_close(&s);
+	return code;
+}
+
+const struct command command_revoke = {
+	.name = "revoke",
+	.summary = "let the owner of a trusted key, or an org, in no more",
+	.words = "NAME|KEY",
+	.min_words = 1,
+	.max_words = 1,
+	.options = (const struct option_spec[]){
+		{ .name = "org", .kind = OPTION_FLAG,
+		  .help = "an org: whom it signed is let in no more" },
+		{ .name = "deny", .kind = OPTION_FLAG,
+		  .help = "keep a key out, whatever orgs or --open say" },
+		{ 0 } },
+	.text = "Removes authorized_keys/NAME.pub, and every such file that holds the same key;\n"
+		"with --org those of trusted_orgs. Where an org is trusted, which might let the\n"
+		"key in again, denied_keys/NAME.pub keeps it out until it is trusted anew.\n"
+		"A running daemon closes the tunnel within a second.",
+	.example = "meshguard revoke alice",
+	.run = run_revoke,
+};

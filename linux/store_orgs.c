@@ -1,0 +1,178 @@
+#include "linux/store_orgs.h"
+
+#include "base/text.h"
+#include "linux/store_inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ENDING ".cert"
+#define KEY_DIGITS 64u
+#define MAX_TEXT (SIGNED_TEXT(SIGNED_MAX) + 16) /* and some white space */
+
+struct digits { char text[KEY_DIGITS + 1]; };
+
+static struct digits digits_of(const struct public_key *key)
+{
+	struct digits d;
+
+	hex_encode(key->b, sizeof(key->b), d.text, sizeof(d.text));
+	return d;
+}
+
+void certificate_file(char out[static STORE_ORGS_FILE], const struct public_key *org)
+{
+	snprintf(out, STORE_ORGS_FILE, CERTIFICATE_FOLDER "/%s" ENDING, digits_of(org).text);
+}
+
+void statement_file(char out[static STORE_ORGS_FILE], enum statement_kind kind,
+		    const struct public_key *issuer, const struct public_key *subject)
+{
+	snprintf(out, STORE_ORGS_FILE, STATEMENT_FOLDER "/%s-%s-%s", statement_kind_name(kind),
+		 digits_of(issuer).text, digits_of(subject).text);
+}
+
+static int write_signed(struct store *s, const char *file, struct bytes wire)
+{
+	char text[SIGNED_TEXT(SIGNED_MAX) + 1];
+
+	signed_format(wire, text);
+	return store_write(s, file, text, strlen(text), STORE_REPLACE);
+}
+
+int store_certificate_write(struct store *s, const struct certificate *c)
+{
+	char file[STORE_ORGS_FILE];
+
+	certificate_file(file, &c->body.org);
+	return write_signed(s, file, bytes_of(c->wire, c->len));
+}
+
+int store_statement_write(struct store *s, const struct statement *statement)
+{
+	const struct statement_body *b = &statement->body;
+	char file[STORE_ORGS_FILE];
+
+	statement_file(file, b->kind, &b->issuer, &b->subject);
+	return write_signed(s, file, bytes_of(statement->wire, statement->len));
+}
+
+/* Length of what the file holds, or negative errno; 0 where it holds no such line. */
+static ssize_t read_signed(struct store *s, const char *file, uint8_t wire[static SIGNED_MAX])
+{
+	char text[MAX_TEXT];
+	ssize_t n = store_read(s, file, text, sizeof(text), 0);
+
+	return n < 0 ? n : (ssize_t)signed_parse(text, (size_t)n, wire);
+}
+
+static int no_good(struct store *s, const char *file, const char *what)
+{
+	return store_fail(s, -EBADMSG, "%s/%s: no valid %s, or not the one of its name; "
+			  "move it away", s->path, file, what);
+}
+
+static int read_certificate(struct store *s, const char *file, struct certificate *out)
+{
+	struct certificate_claim claim;
+	uint8_t wire[SIGNED_MAX];
+	char right[STORE_ORGS_FILE];
+	ssize_t n = read_signed(s, file, wire);
+
+	if (n < 0)
+		return (int)n;
+	if (!certificate_decode(bytes_of(wire, (size_t)n), &claim)
+	    || !certificate_verify(&claim, out))
+		return no_good(s, file, "certificate");
+	certificate_file(right, &out->body.org);
+	return strcmp(right, file) ? no_good(s, file, "certificate") : 1;
+}
+
+static int read_statement(struct store *s, const char *file, struct statement *out)
+{
+	struct statement_claim claim;
+	uint8_t wire[SIGNED_MAX];
+	char right[STORE_ORGS_FILE];
+	ssize_t n = read_signed(s, file, wire);
+
+	if (n < 0)
+		return (int)n;
+	if (!statement_decode(bytes_of(wire, (size_t)n), &claim) || !statement_verify(&claim, out))
+		return no_good(s, file, "statement");
+	statement_file(right, out->body.kind, &out->body.issuer, &out->body.subject);
+	return strcmp(right, file) ? no_good(s, file, "statement") : 1;
+}
+
+int store_statement_read(struct store *s, enum statement_kind kind, const struct public_key *issuer,
+			 const struct public_key *subject, struct statement *out)
+{
+	char file[STORE_ORGS_FILE];
+	int r;
+
+	statement_file(file, kind, issuer, subject);
+	r = read_statement(s, file, out);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* --- walks */
+
+struct walk {
+	struct store *store;
+	int (*certificate)(void *ctx, const struct certificate *c);
+	int (*statement)(void *ctx, const struct statement *st);
+	void *ctx;
+};
+
+static bool ends_in_keys(const char *name, size_t keys)
+{
+	size_t len = strlen(name), digits = 0;
+
+	while (digits < len && strchr("0123456789abcdef-", name[len - 1 - digits]))
+		digits++;
+	return digits >= keys * KEY_DIGITS + keys - 1;
+}
+
+static int visit_certificate(void *ctx, const char *name)
+{
+	const struct walk *w = ctx;
+	struct certificate c;
+	char file[STORE_ORGS_FILE];
+	size_t len = strlen(name), ending = sizeof(ENDING) - 1;
+	int r;
+
+	if (len < ending || strcmp(name + len - ending, ENDING) != 0)
+		return 0;
+	if (snprintf(file, sizeof(file), CERTIFICATE_FOLDER "/%s", name) >= (int)sizeof(file))
+		return 0;
+	r = read_certificate(w->store, file, &c);
+	return r == -ENOENT ? 0 : w->certificate(w->ctx, r > 0 ? &c : NULL);
+}
+
+static int visit_statement(void *ctx, const char *name)
+{
+	const struct walk *w = ctx;
+	struct statement st;
+	char file[STORE_ORGS_FILE];
+	int r;
+
+	if (!ends_in_keys(name, 2)
+	    || snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name) >= (int)sizeof(file))
+		return 0;
+	r = read_statement(w->store, file, &st);
+	return r == -ENOENT ? 0 : w->statement(w->ctx, r > 0 ? &st : NULL);
+}
+
+int store_each_certificate(struct store *s, int (*fn)(void *ctx, const struct certificate *c),
+			   void *ctx)
+{
+	return store_list(s, CERTIFICATE_FOLDER, visit_certificate,
+			  &(struct walk){ .store = s, .certificate = fn, .ctx = ctx });
+}
+
+int store_each_statement(struct store *s, int (*fn)(void *ctx, const struct statement *st),
+			 void *ctx)
+{
+	return store_list(s, STATEMENT_FOLDER, visit_statement,
+			  &(struct walk){ .store = s, .statement = fn, .ctx = ctx });
+}

@@ -2,18 +2,24 @@
  *
  * Each admitted key has a slot, 0..members-1, that every room of this node uses for it. The shell
  * gives the whole trust store again whenever it changed; keys that are not in it any more lose
- * their slot.
+ * their slot, unless an org lets them in.
+ *
+ * Who is in is asked in this order (design, section 3): a local denial; the trust store; a valid
+ * certificate of a trusted org that has not revoked the key; a vouch of such an org; open, unless
+ * a trusted org has revoked the key. What orgs revoke does not touch who is in the trust store.
  */
 #ifndef IDENTITY_TRUST_H
 #define IDENTITY_TRUST_H
 
-#include "base/bug.h"
-#include "base/limits.h"
-#include "base/bytes.h"
+#include "identity/certificate.h"
+#include "identity/statement_store.h"
 
 #define TRUST_NONE UINT32_MAX
+#define TRUST_ORGS 64u     /* orgs that can be trusted */
+#define TRUST_DENIALS 4096u /* denials at most; not more than members */
 
-enum admission { ADMIT_NO, ADMIT_AUTHORIZED /* certificate, vouch and open: a later issue */ };
+/* Of those that are admitted the lower counts more. */
+enum admission { ADMIT_NO, ADMIT_AUTHORIZED, ADMIT_ORG, ADMIT_VOUCHED, ADMIT_OPEN, ADMIT_DENIED };
 
 enum trust_result {
 	TRUST_NEW,       /* a slot was given */
@@ -22,6 +28,7 @@ enum trust_result {
 	TRUST_TWIN,      /* refused: another key, or ours, has the same X25519 key */
 	TRUST_INVALID,   /* refused: not a valid point */
 	TRUST_FULL,      /* refused: no slot is free */
+	TRUST_REFUSED,   /* refused: it is denied, or nothing admits it */
 };
 
 struct trust;
@@ -30,8 +37,18 @@ size_t trust_size(uint32_t members);
 /* `own` must be valid (BUG): it comes from secret_key_parse. */
 struct trust *trust_init(void *memory, uint32_t members, const uint8_t hash_key[16],
 			 const struct public_key *own);
-/* Between begin and end the store is given anew; until end nothing is removed. */
+/* What orgs said, borrowed; NULL, as at first: nothing. Open admits every key, as `up --open`. */
+void trust_use(struct trust *t, const struct statement_store *statements, bool open);
+
+/* Between begin and end the store is given anew: denials and orgs first, then keys. Until end
+ * nothing is removed. */
 void trust_begin(struct trust *t);
+/* A key that is kept out, whatever admits it. TRUST_NEW, TRUST_SAME or TRUST_FULL: then orgs and
+ * open admit nobody until a round in which all fit. */
+enum trust_result trust_deny(struct trust *t, const struct public_key *key);
+/* An org; of several names for one the first of a round counts. The name must be valid (BUG).
+ * TRUST_NEW, TRUST_SAME, TRUST_INVALID, TRUST_FULL. */
+enum trust_result trust_add_org(struct trust *t, const struct public_key *key, const char *name);
 /* One entry of the store; writes *slot for TRUST_NEW and TRUST_SAME only. The name must be valid
  * (name_valid; else a BUG). Of several names for one key the first of a round counts; between
  * rounds a key takes its new name. Of several keys with one name, which a store of files cannot
@@ -41,8 +58,33 @@ void trust_begin(struct trust *t);
  * ed25519_to_dh_public, 70 us); NULL: it is found here, and only then TRUST_INVALID can be. */
 enum trust_result trust_add(struct trust *t, const struct public_key *key,
 			    const struct dh_public *twin, const char *name, uint32_t *slot);
-/* The next slot (after `slot`, TRUST_NONE to start) that was not given again; the caller tells the
- * other rooms and then trust_remove()s it. TRUST_NONE: done. */
+/* Forgets orgs and denials that were not given again, and judges every slot (trust_judge). A store
+ * of keys alone does not need it. */
+void trust_end(struct trust *t, uint64_t now);
+
+/* --- by orgs; `now` in unix seconds, as of certificate_validity */
+
+/* A key that showed its certificate and proved that it is its own. It keeps the slot that it has,
+ * with the certificate of the two that began later. The certificate's name is a label:
+ * trust_find_name finds the trust store's names alone. One that the trust store gave stays as such
+ * a label when it is taken back, until the certificate is shown again. At most three quarters of
+ * the slots go to keys that are not in the trust store. */
+enum trust_result trust_admit_certificate(struct trust *t, const struct certificate *c,
+					  uint64_t now, uint32_t *slot);
+/* The same without a certificate: vouched for, or open. Its label is name_default. */
+enum trust_result trust_admit_key(struct trust *t, const struct public_key *key, uint64_t now,
+				  uint32_t *slot);
+/* Who would be admitted, and why; nothing changes. c: NULL, or of this key (else a BUG). */
+enum admission trust_would_admit(const struct trust *t, const struct public_key *key,
+				 const struct certificate *c, uint64_t now);
+/* Judges every slot anew: after a statement that was new, and when trust_expiry comes. */
+void trust_judge(struct trust *t, uint64_t now);
+/* The first moment at which a certificate ends that admits somebody, as of the last judging;
+ * UINT64_MAX: none. */
+uint64_t trust_expiry(const struct trust *t);
+
+/* The next slot (after `slot`, TRUST_NONE to start) that was not given again, or is not admitted
+ * any more; the caller tells the other rooms and then trust_remove()s it. TRUST_NONE: done. */
 uint32_t trust_stale(const struct trust *t, uint32_t slot);
 void trust_remove(struct trust *t, uint32_t slot);
 
@@ -53,11 +95,20 @@ uint32_t trust_find_dh(const struct trust *t, const struct dh_public *dh);
 /* The next slot in use after `slot`, rising; TRUST_NONE to start and at the end. */
 uint32_t trust_next(const struct trust *t, uint32_t slot);
 uint32_t trust_count(const struct trust *t);
-/* Of a slot in use (else a BUG); valid until it is removed, a name until the next trust_add. */
+/* Of a slot in use (else a BUG); valid until it is removed, a name until the next change. */
 const struct public_key *trust_key(const struct trust *t, uint32_t slot);
 const struct dh_public *trust_dh(const struct trust *t, uint32_t slot);
 const char *trust_name(const struct trust *t, uint32_t slot);
 /* ADMIT_NO for a slot that is not in use. */
 enum admission trust_admission(const struct trust *t, uint32_t slot);
+/* The number of the org whose certificate of this slot was good when it was last judged, also where
+ * the trust store admits the key; TRUST_NONE: of none. */
+uint32_t trust_org_of(const struct trust *t, uint32_t slot);
+
+/* The trusted orgs are numbered 0..count-1, anew in each round. */
+uint32_t trust_org_count(const struct trust *t);
+uint32_t trust_find_org(const struct trust *t, const struct public_key *key); /* or TRUST_NONE */
+const struct public_key *trust_org_key(const struct trust *t, uint32_t org);
+const char *trust_org_name(const struct trust *t, uint32_t org);
 
 #endif

@@ -60,6 +60,7 @@ void peering_key(struct node *n, const struct node_event *given, struct moment n
 		}
 		break;
 	case TRUST_SAME:
+	case TRUST_REFUSED: /* it is denied, which is no fault of the store */
 		break;
 	case TRUST_TWIN:
 		e.kind = EV_KEY_TWIN;

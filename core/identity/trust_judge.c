@@ -1,0 +1,301 @@
+/* trust_judge.c - denials, orgs, and the one place that says whether a key is in, and why.
+ *
+ * Of a certificate only who, from when and until when is kept, so that every slot can be judged
+ * again: after a round, after a statement, when time has passed. Lookups of denials and statements
+ * are O(1), orgs are few.
+ */
+#include "identity/trust_impl.h"
+#include "crypto/curve.h"
+#include "identity/address.h"
+
+#include <string.h>
+
+void trust_use(struct trust *t, const struct statement_store *statements, bool open)
+{
+	t->statements = statements;
+	t->open = open;
+}
+
+/* --- denials */
+
+struct wanted {
+	const struct trust *t;
+	const struct public_key *key;
+};
+
+static bool same_denial(const void *ctx, uint32_t slot)
+{
+	const struct wanted *w = ctx;
+
+	return !memcmp(&w->t->denials[slot].key, w->key, sizeof(*w->key));
+}
+
+static uint32_t find_denial(const struct trust *t, const struct public_key *key)
+{
+	return map_find(&t->denied, trust_hash(t, key, sizeof(*key)), same_denial,
+			&(struct wanted){ t, key });
+}
+
+bool trust_is_denied(const struct trust *t, const struct public_key *key, bool old)
+{
+	uint32_t d = find_denial(t, key);
+
+	return d != MAP_NONE && (old || t->denials[d].round == t->round);
+}
+
+enum trust_result trust_deny(struct trust *t, const struct public_key *key)
+{
+	uint32_t d = find_denial(t, key);
+	enum trust_result result = TRUST_SAME;
+
+	if (d == MAP_NONE) {
+		d = pool_get(&t->denial_pool);
+		if (d == POOL_NONE) {
+			t->denials_fit = false;
+			t->denials_lost = true; /* at once: the lost one may come */
+			return TRUST_FULL;
+		}
+		t->denials[d].key = *key;
+		BUG_ON(!map_add(&t->denied, trust_hash(t, key, sizeof(*key)), d));
+		result = TRUST_NEW;
+	}
+	t->denials[d].round = t->round;
+	return result;
+}
+
+static void forget_denials(struct trust *t)
+{
+	for (uint32_t d = 0; d < t->denial_pool.fresh; d++) {
+		struct denial *denial = &t->denials[d];
+
+		if (!pool_used(&t->denial_pool, d) || denial->round == t->round)
+			continue;
+		BUG_ON(!map_remove(&t->denied, trust_hash(t, &denial->key, sizeof(denial->key)),
+				   d));
+		pool_put(&t->denial_pool, d);
+	}
+	t->denials_lost = !t->denials_fit;
+}
+
+/* --- orgs */
+
+uint32_t trust_find_org(const struct trust *t, const struct public_key *key)
+{
+	for (uint32_t i = 0; i < t->org_count; i++)
+		if (!memcmp(&t->orgs[i].key, key, sizeof(*key)))
+			return i;
+	return TRUST_NONE;
+}
+
+enum trust_result trust_add_org(struct trust *t, const struct public_key *key, const char *name)
+{
+	enum trust_result result = TRUST_SAME;
+	uint32_t org = trust_find_org(t, key);
+	struct dh_public dh;
+
+	BUG_ON(!name_valid(name, strlen(name)));
+	if (org == TRUST_NONE) {
+		if (!ed25519_to_dh_public(&dh, key))
+			return TRUST_INVALID;
+		if (t->org_count == TRUST_ORGS)
+			return TRUST_FULL;
+		org = t->org_count++;
+		t->orgs[org] = (struct trusted_org){ .key = *key };
+		result = TRUST_NEW;
+	}
+	if (t->orgs[org].round != t->round) {
+		t->orgs[org].round = t->round;
+		memset(t->orgs[org].name, 0, sizeof(t->orgs[org].name));
+		memcpy(t->orgs[org].name, name, strlen(name));
+	}
+	return result;
+}
+
+static void forget_orgs(struct trust *t)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < t->org_count; i++)
+		if (t->orgs[i].round == t->round)
+			t->orgs[kept++] = t->orgs[i];
+	t->org_count = kept;
+}
+
+uint32_t trust_org_count(const struct trust *t)
+{
+	return t->org_count;
+}
+
+const struct public_key *trust_org_key(const struct trust *t, uint32_t org)
+{
+	BUG_ON(org >= t->org_count);
+	return &t->orgs[org].key;
+}
+
+const char *trust_org_name(const struct trust *t, uint32_t org)
+{
+	BUG_ON(org >= t->org_count);
+	return t->orgs[org].name;
+}
+
+/* --- judging */
+
+static bool has_said(const struct trust *t, enum statement_kind kind, const struct public_key *org,
+		     const struct public_key *key)
+{
+	return t->statements
+	    && statement_store_find(t->statements, kind, org, key) != STATEMENT_NONE;
+}
+
+static bool membership_is_good(const struct trust *t, const struct public_key *key,
+			       const struct membership *m, uint64_t now)
+{
+	return m->expires && m->not_before <= now && now < m->expires
+	    && trust_find_org(t, &m->org) != TRUST_NONE
+	    && !has_said(t, STATEMENT_REVOCATION, &m->org, key);
+}
+
+/* Vouched for by an org that has not revoked the key, or ADMIT_OPEN where none has. */
+static enum admission judge_stranger(const struct trust *t, const struct public_key *key)
+{
+	bool revoked = false;
+
+	for (uint32_t i = 0; i < t->org_count; i++) {
+		const struct public_key *org = &t->orgs[i].key;
+
+		if (has_said(t, STATEMENT_REVOCATION, org, key))
+			revoked = true;
+		else if (has_said(t, STATEMENT_VOUCH, org, key))
+			return ADMIT_VOUCHED;
+	}
+	return t->open && !revoked ? ADMIT_OPEN : ADMIT_NO;
+}
+
+static enum admission judge(const struct trust *t, const struct public_key *key, bool authorized,
+			    bool is_member)
+{
+	if (trust_is_denied(t, key, true))
+		return ADMIT_DENIED;
+	if (authorized)
+		return ADMIT_AUTHORIZED;
+	if (t->denials_lost)
+		return ADMIT_NO;
+	return is_member ? ADMIT_ORG : judge_stranger(t, key);
+}
+
+/* In the round that is being given, those of the one before are in until its end. */
+static bool is_authorized(const struct trust *t, const struct peer *p)
+{
+	return p->round && (p->round == t->round || (t->in_round && p->round == t->round - 1));
+}
+
+static void judge_slot(struct trust *t, uint32_t slot, uint64_t now)
+{
+	struct peer *p = &t->peers[slot];
+
+	p->is_member = membership_is_good(t, &p->key, &p->membership, now);
+	trust_set_why(t, slot, judge(t, &p->key, is_authorized(t, p), p->is_member));
+	if (p->why != ADMIT_AUTHORIZED) /* it is found by that name no more */
+		trust_label(t, slot, p->name);
+	if (p->is_member && p->membership.expires < t->expiry)
+		t->expiry = p->membership.expires;
+}
+
+void trust_judge(struct trust *t, uint64_t now)
+{
+	t->expiry = UINT64_MAX;
+	for (uint32_t s = trust_next(t, TRUST_NONE); s != TRUST_NONE; s = trust_next(t, s))
+		judge_slot(t, s, now);
+}
+
+void trust_end(struct trust *t, uint64_t now)
+{
+	t->in_round = false;
+	forget_denials(t);
+	forget_orgs(t);
+	trust_judge(t, now);
+}
+
+uint64_t trust_expiry(const struct trust *t)
+{
+	return t->expiry;
+}
+
+/* --- admitting */
+
+static struct membership membership_of(const struct certificate *c)
+{
+	return (struct membership){ .org = c->body.org, .not_before = c->body.not_before,
+				    .expires = c->body.expires };
+}
+
+enum admission trust_would_admit(const struct trust *t, const struct public_key *key,
+				 const struct certificate *c, uint64_t now)
+{
+	struct membership m = { .expires = 0 };
+	uint32_t slot = trust_find(t, key);
+
+	BUG_ON(c && memcmp(key, &c->body.node, sizeof(*key)) != 0);
+	if (c)
+		m = membership_of(c);
+	if (!memcmp(key, &t->own, sizeof(*key)))
+		return ADMIT_NO;
+	return judge(t, key, slot != TRUST_NONE && is_authorized(t, &t->peers[slot]),
+		     membership_is_good(t, key, &m, now));
+}
+
+static enum trust_result admit(struct trust *t, const struct public_key *key,
+			       const struct certificate *c, uint64_t now, uint32_t *slot)
+{
+	struct membership m = c ? membership_of(c) : (struct membership){ .expires = 0 };
+	bool is_good = membership_is_good(t, key, &m, now);
+	enum trust_result result = TRUST_SAME;
+	uint32_t s = trust_find(t, key);
+	char label[MAX_NAME + 1];
+	enum admission why;
+	struct peer *p;
+
+	name_default(key, label);
+	if (is_good) /* else anybody could have written it */
+		memcpy(label, c->body.name, sizeof(label));
+	if (s == TRUST_NONE) {
+		why = judge(t, key, false, is_good);
+		if (why == ADMIT_NO || why == ADMIT_DENIED)
+			return memcmp(key, &t->own, sizeof(*key)) ? TRUST_REFUSED : TRUST_OWN_KEY;
+		result = trust_new_peer(t, key, NULL, true, &s);
+		if (result != TRUST_NEW)
+			return result;
+		trust_label(t, s, label);
+	}
+	p = &t->peers[s];
+	if (is_good && (!membership_is_good(t, key, &p->membership, now)
+			|| m.not_before >= p->membership.not_before)) {
+		p->membership = m;
+		if (!is_authorized(t, p))
+			trust_label(t, s, label);
+	}
+	judge_slot(t, s, now);
+	if (p->why == ADMIT_NO || p->why == ADMIT_DENIED)
+		return TRUST_REFUSED; /* it is stale now */
+	*slot = s;
+	return result;
+}
+
+enum trust_result trust_admit_certificate(struct trust *t, const struct certificate *c,
+					  uint64_t now, uint32_t *slot)
+{
+	return admit(t, &c->body.node, c, now, slot);
+}
+
+enum trust_result trust_admit_key(struct trust *t, const struct public_key *key, uint64_t now,
+				  uint32_t *slot)
+{
+	return admit(t, key, NULL, now, slot);
+}
+
+uint32_t trust_org_of(const struct trust *t, uint32_t slot)
+{
+	BUG_ON(!pool_used(&t->pool, slot));
+	return t->peers[slot].is_member ? trust_find_org(t, &t->peers[slot].membership.org)
+					: TRUST_NONE;
+}

@@ -173,11 +173,13 @@ void format_span(uint64_t seconds, char out[static SPAN_TEXT])
 		{ DAY, "days" }, { HOUR, "hours" }, { MINUTE, "minutes" }, { 1, "seconds" },
 	};
 	unsigned i = 0;
+	uint64_t n;
 
 	while (i < 3 && seconds / units[i].of < 2)
 		i++;
-	snprintf(out, SPAN_TEXT, "%llu %s", (unsigned long long)(seconds / units[i].of),
-		 units[i].name);
+	n = seconds / units[i].of;
+	n += seconds % units[i].of >= (units[i].of + 1) / 2;
+	snprintf(out, SPAN_TEXT, "%llu %s", (unsigned long long)n, units[i].name);
 }
 
 uint64_t wall_clock(bool *wrong)

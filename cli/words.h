@@ -20,7 +20,7 @@ bool parse_when(const char *text, uint64_t now, uint64_t *out) must_check;
 #define WHEN_TEXT 40u
 void format_when(uint64_t when, char out[static WHEN_TEXT]);
 
-/* "3 days": in the largest unit of which there are two. */
+/* "3 days": rounded, in the largest unit of which there are two. */
 #define SPAN_TEXT 32u
 void format_span(uint64_t seconds, char out[static SPAN_TEXT]);
 

@@ -309,7 +309,7 @@ def a_certificate_is_for_now():
                says="begins in 2 hours")
         unchanged(w, before)
         w.want(DONE, "org-join", "-", stdin=line(certificate(ends=3 * DAY + 30)), says="(3 days)")
-        w.want(DONE, "org-join", "-", stdin=line(certificate(ends=100)), says="seconds)")
+        w.want(DONE, "org-join", "-", stdin=line(certificate(ends=115)), says="seconds)")
 
 
 @test

@@ -36,6 +36,10 @@ int store_create(struct store *s) must_check;
 void store_close(struct store *s);
 /* Opens the same path anew: the directory may have been replaced. On failure there is none. */
 int store_refresh(struct store *s) must_check;
+/* A folder of s as a store of its own, so that it can have folders, too; made (0700) when absent if
+ * `make`. Negative errno as store_list, -ENOENT when absent, with s->error set; then out->dir is
+ * -1. Only store_close and what is below may be asked of it. */
+int store_enter(struct store *s, const char *folder, bool make, struct store *out) must_check;
 
 enum store_flags {
 	STORE_SECRET = 1,   /* read: refuse when others can read it; write: mode 0600 */

@@ -153,6 +153,32 @@ static int make_folder(struct store *s, const struct where *w)
 	return 0;
 }
 
+int store_enter(struct store *s, const char *folder, bool make, struct store *out)
+{
+	struct where w = { 0 };
+	int fd, r;
+
+	*out = (struct store){ .dir = -1, .owner = s->owner, .group = s->group,
+			       .because = s->because };
+	if (!store_good_part(folder, strlen(folder)))
+		return store_fail(s, -EINVAL, "\"%s\" is no name of a folder in %s", folder,
+				  s->path);
+	if (s->dir < 0)
+		return store_fail(s, -ENOENT, "there is no directory %s yet", s->path);
+	memcpy(w.folder, folder, strlen(folder));
+	if (snprintf(out->path, sizeof(out->path), "%s/%s", s->path, folder) >= PATH_MAX)
+		return store_fail(s, -ENAMETOOLONG, "the path of %s is too long", folder);
+	fd = store_open_folder(s, &w);
+	if (fd == -ENOENT && make) {
+		r = make_folder(s, &w);
+		if (r < 0)
+			return r;
+		fd = store_open_folder(s, &w);
+	}
+	out->dir = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
+}
+
 int store_write(struct store *s, const char *name, const void *data, size_t len, unsigned flags)
 {
 	struct where w;

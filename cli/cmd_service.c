@@ -1,0 +1,455 @@
+/* cmd_service.c - service: changes the files below services/, which a running daemon follows.
+ *
+ * A change reads one file and writes it anew, under a lock on the folder: of two at once none is
+ * lost. A file with a bad line is not touched, for nobody can tell what it was to mean.
+ */
+#include "cli/service.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+static struct rule_file rules; /* of the file that is changed */
+
+/* services/, locked until it is closed. */
+static enum exit_code open_services(struct store *s, struct store *services)
+{
+	if (store_enter(s, SERVICES_FOLDER, true, services) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (flock(services->dir, LOCK_EX) == 0)
+		return EXIT_DONE;
+	fail(EXIT_FAILED, "cannot lock %s: %s", services->path, strerror(errno));
+	store_close(services);
+	return EXIT_FAILED;
+}
+
+/* What was changed is in force only if all the rest is good, too. */
+static void warn_of_the_rest(struct store *s)
+{
+	struct services all;
+	int error = services_read(s, &all);
+
+	if (error)
+		note("%s%s; until that is mended a running daemon keeps to the rules of before",
+		     error == -EBADMSG ? SERVICES_FOLDER "/" : "", all.bad);
+	services_free(&all);
+}
+
+/* The number of a rule, from 1. */
+static enum exit_code rule_number(const char *word, uint64_t *n)
+{
+	if (parse_u64(word, strlen(word), UINT32_MAX, n) && *n > 0)
+		return EXIT_DONE;
+	return fail(EXIT_USAGE, "\"%.40s\" is no number of a rule; meshguard service list shows "
+		    "them", word);
+}
+
+static enum exit_code no_such_rule(const struct target *t, uint64_t n)
+{
+	return fail(EXIT_FAILED, "there is no rule %llu: %s has %zu", (unsigned long long)n,
+		    t->label, rules.count);
+}
+
+/* --- adding */
+
+static void warn_if_covered(const struct target *t, size_t index)
+{
+	const struct policy_rule *r = &rules.rules[index];
+	char rule[POLICY_RULE_TEXT], other[POLICY_RULE_TEXT];
+	size_t by;
+
+	if (!policy_rules_cover(rules.rules, index, r, &by))
+		return;
+	policy_rule_format(r, rule);
+	if (by == index) {
+		note("%s can never match: the rules before it leave nothing for it", rule);
+		return;
+	}
+	policy_rule_format(&rules.rules[by], other);
+	if (rules.rules[by].action == r->action)
+		note("%s can never match: " SERVICES_FOLDER "/%s:%u: %s covers it", rule, t->file,
+		     rules.rules[by].line, other);
+	else
+		note("%s can never match: " SERVICES_FOLDER "/%s:%u: %s covers it; put it before "
+		     "with: meshguard service insert %zu %s%s", rule, t->file,
+		     rules.rules[by].line, other, by + 1, rule, t->option);
+}
+
+/* Two files for one peer: that of its key counts. */
+static void warn_of_two_files(struct store *services, const struct target *t)
+{
+	char file[SERVICES_FILE];
+
+	if (t->origin != POLICY_FROM_PEER || !t->peer.has_key || !t->peer.alias[0])
+		return;
+	services_file(file, POLICY_FROM_PEER, t->peer.by_key ? t->peer.alias : t->peer.hex);
+	if (!store_exists(services, file))
+		return;
+	if (t->peer.by_key)
+		note(SERVICES_FOLDER "/%s does not count any more for %s, whose key has a file now",
+		     file, t->peer.alias);
+	else
+		note(SERVICES_FOLDER "/%s is there, so this file does not count for %s", file,
+		     t->peer.alias);
+}
+
+static size_t find_rule(const struct policy_rule *r)
+{
+	size_t i = 0;
+
+	while (i < rules.count && !policy_rule_equal(&rules.rules[i], r))
+		i++;
+	return i;
+}
+
+static enum exit_code put_rule(struct store *services, const struct target *t,
+			       const struct policy_rule *r, size_t index)
+{
+	size_t same = find_rule(r);
+	bool moves = same < rules.count;
+	char text[POLICY_RULE_TEXT];
+	enum exit_code code;
+
+	policy_rule_format(r, text);
+	if (moves && same <= index) {
+		printf("%s: rule %zu is %s already\n", t->label, same + 1, text);
+		warn_if_covered(t, same);
+		return EXIT_DONE;
+	}
+	if (moves)
+		rule_file_remove(&rules, same);
+	if (!rule_file_insert(&rules, index, r))
+		return fail(EXIT_FAILED, "there is no room for it in " SERVICES_FOLDER "/%s: at "
+			    "most %u rules and %u bytes", t->file, POLICY_MAX_RULES,
+			    POLICY_MAX_TEXT);
+	code = rule_file_write(services, t->file, &rules);
+	if (code != EXIT_DONE)
+		return code;
+	printf("%s: rule %zu is %s%s\n", t->label, index + 1, text, moves ? ", moved" : "");
+	warn_if_covered(t, index);
+	warn_of_two_files(services, t);
+	return EXIT_DONE;
+}
+
+/* at: the number before which it goes, or NULL. */
+static enum exit_code add_rule(struct store *s, const struct arguments *a, const char *at,
+			       const char *const *words, unsigned count)
+{
+	struct store services;
+	struct policy_rule r;
+	struct target t;
+	enum policy_error wrong = policy_rule_parse(words, count, &r);
+	enum exit_code code;
+	uint64_t n = 0;
+
+	if (wrong)
+		return fail(EXIT_USAGE, "%s; see: meshguard help service",
+			    policy_error_text(wrong));
+	code = at ? rule_number(at, &n) : EXIT_DONE;
+	if (code == EXIT_DONE)
+		code = find_target(s, a, &t);
+	if (code == EXIT_DONE)
+		code = open_services(s, &services);
+	if (code != EXIT_DONE)
+		return code;
+	code = rule_file_read(&services, t.file, &rules);
+	if (code == EXIT_DONE && n > rules.count + 1)
+		code = no_such_rule(&t, n);
+	if (code == EXIT_DONE)
+		code = put_rule(&services, &t, &r, n ? (size_t)n - 1 : rules.count);
+	store_close(&services);
+	if (code == EXIT_DONE)
+		warn_of_the_rest(s);
+	return code;
+}
+
+/* --- the verbs */
+
+static enum exit_code verb_add(struct store *s, const struct arguments *a,
+			       const char *const *words, unsigned count)
+{
+	return add_rule(s, a, option_text(a, "at", NULL), words - 1, count + 1);
+}
+
+static enum exit_code verb_insert(struct store *s, const struct arguments *a,
+				  const char *const *words, unsigned count)
+{
+	return add_rule(s, a, words[0], words + 1, count - 1);
+}
+
+static enum exit_code take_rule_out(struct store *services, const struct target *t, uint64_t n)
+{
+	enum exit_code code = rule_file_read(services, t->file, &rules);
+	char text[POLICY_RULE_TEXT];
+
+	if (code == EXIT_DONE && n > rules.count)
+		code = no_such_rule(t, n);
+	if (code != EXIT_DONE)
+		return code;
+	policy_rule_format(&rules.rules[n - 1], text);
+	rule_file_remove(&rules, (size_t)n - 1);
+	code = rule_file_write(services, t->file, &rules);
+	if (code == EXIT_DONE)
+		printf("%s: rule %llu was %s\n", t->label, (unsigned long long)n, text);
+	return code;
+}
+
+static enum exit_code verb_delete(struct store *s, const struct arguments *a,
+				  const char *const *words, unsigned count)
+{
+	struct store services;
+	struct target t;
+	uint64_t n;
+	enum exit_code code = rule_number(words[0], &n);
+
+	(void)count;
+	if (code == EXIT_DONE)
+		code = find_target(s, a, &t);
+	if (code == EXIT_DONE && !store_exists(s, SERVICES_FOLDER))
+		code = fail(EXIT_FAILED, "there are no service rules");
+	if (code == EXIT_DONE)
+		code = open_services(s, &services);
+	if (code != EXIT_DONE)
+		return code;
+	code = take_rule_out(&services, &t, n);
+	store_close(&services);
+	if (code == EXIT_DONE)
+		warn_of_the_rest(s);
+	return code;
+}
+
+/* The new text of `default`: its word is another, its comments stay. */
+static void change_default(struct text *t, const char *old, size_t len, const char *word)
+{
+	bool done = false;
+
+	for (size_t at = 0; at < len; ) {
+		const char *end = memchr(old + at, '\n', len - at);
+		size_t line = end ? (size_t)(end + 1 - old) - at : len - at;
+		size_t blank = strspn(old + at, " \t");
+		size_t is = blank < line ? strcspn(old + at + blank, " \t\r\n#") : 0;
+
+		text_add_n(t, old + at, blank < line ? blank : line);
+		text_add(t, is ? word : "");
+		done |= is > 0;
+		if (blank < line)
+			text_add_n(t, old + at + blank + is, line - blank - is);
+		at += line;
+	}
+	if (!done) {
+		text_add(t, word);
+		text_char(t, '\n');
+	}
+}
+
+static enum exit_code write_default(struct store *services, const char *word)
+{
+	static char old[POLICY_MAX_TEXT + 1], new[POLICY_MAX_TEXT + 16];
+	struct text t = text_of(new, sizeof(new));
+	struct policy_mistake mistake;
+	enum policy_default was;
+	ssize_t n = store_read(services, SERVICES_DEFAULT, old, POLICY_MAX_TEXT, 0);
+
+	if (n < 0 && n != -ENOENT)
+		return fail(EXIT_FAILED, "%s", services->error);
+	if (n >= 0 && !policy_default_parse(bytes_of(old, (size_t)n), &was, &mistake))
+		return spoilt(services, SERVICES_DEFAULT, &mistake);
+	old[n < 0 ? 0 : n] = '\0';
+	change_default(&t, old, n < 0 ? 0 : (size_t)n, word);
+	if (t.truncated || t.len > POLICY_MAX_TEXT)
+		return fail(EXIT_FAILED, "%s/" SERVICES_DEFAULT ": there is no room for it",
+			    services->path);
+	if (store_write(services, SERVICES_DEFAULT, new, t.len, STORE_REPLACE) < 0)
+		return fail(EXIT_FAILED, "%s", services->error);
+	return EXIT_DONE;
+}
+
+static enum exit_code verb_default(struct store *s, const struct arguments *a,
+				   const char *const *words, unsigned count)
+{
+	static const char *const means[] = {
+		"what no rule decides may come in",
+		"what no rule allows may not come in",
+		"what no rule decides may come in, and is remembered",
+	};
+	struct policy_mistake mistake;
+	enum policy_default d;
+	struct store services;
+	enum exit_code code;
+
+	(void)a;
+	(void)count;
+	if (!policy_default_parse(bytes_of(words[0], strlen(words[0])), &d, &mistake))
+		return fail(EXIT_USAGE, "\"%.40s\": the default is allow, deny or observe",
+			    words[0]);
+	code = open_services(s, &services);
+	if (code != EXIT_DONE)
+		return code;
+	code = write_default(&services, policy_default_name(d));
+	store_close(&services);
+	if (code != EXIT_DONE)
+		return code;
+	printf("default is %s: %s\n", policy_default_name(d), means[d]);
+	warn_of_the_rest(s);
+	return EXIT_DONE;
+}
+
+static enum exit_code reset_all(struct store *s)
+{
+	int r = services_remove(s);
+
+	if (r == -ENOENT)
+		puts("there are no service rules");
+	else if (r < 0)
+		return fail(r == -EEXIST ? EXIT_REFUSED : EXIT_FAILED, "%s", s->error);
+	else
+		puts("removed all service rules: everything may come in");
+	return EXIT_DONE;
+}
+
+static enum exit_code verb_reset(struct store *s, const struct arguments *a,
+				 const char *const *words, unsigned count)
+{
+	struct store services;
+	struct target t;
+	enum exit_code code = find_target(s, a, &t);
+	int r;
+
+	(void)words;
+	(void)count;
+	if (code != EXIT_DONE)
+		return code;
+	if (t.origin == POLICY_FROM_GLOBAL)
+		return reset_all(s);
+	if (!store_exists(s, SERVICES_FOLDER)) {
+		printf("%s has no rules of its own\n", t.label);
+		return EXIT_DONE;
+	}
+	code = open_services(s, &services);
+	if (code != EXIT_DONE)
+		return code;
+	r = store_remove(&services, t.file);
+	if (r == -ENOENT)
+		printf("%s has no rules of its own\n", t.label);
+	else if (r < 0)
+		code = fail(EXIT_FAILED, "%s", services.error);
+	else
+		printf("removed the rules of %s\n", t.label);
+	store_close(&services);
+	return code;
+}
+
+/* --- which verb */
+
+enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, MAKES = 16 /* the directory */ };
+
+static const struct verb {
+	const char *name;
+	unsigned min, max;      /* words after it */
+	unsigned takes;
+	const char *words;
+	enum exit_code (*run)(struct store *s, const struct arguments *a,
+			      const char *const *words, unsigned count);
+} verbs[] = {
+	{ "list", 0, 0, PEER | ORG | FORCE, "", service_list },
+	{ "show", 0, 1, ORG | FORCE, " [PEER]", service_show },
+	{ "allow", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
+	{ "deny", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
+	{ "reject", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
+	{ "insert", 3, 4, PEER | ORG | FORCE | MAKES, " N allow|deny|reject PROTO [PORT]",
+	  verb_insert },
+	{ "delete", 1, 1, PEER | ORG | FORCE, " N", verb_delete },
+	{ "default", 1, 1, MAKES, " allow|deny|observe", verb_default },
+	{ "reset", 0, 0, PEER | ORG | FORCE, "", verb_reset },
+	{ "explain", 2, 3, ORG | FORCE, " PEER PROTO [PORT]", service_explain },
+	{ "who", 1, 2, 0, " PROTO [PORT]", service_who },
+};
+
+static const struct verb *find_verb(const char *word)
+{
+	const char *best = NULL;
+	unsigned distance = 0;
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (!strcmp(verbs[i].name, word))
+			return &verbs[i];
+		suggest(word, verbs[i].name, &best, &distance);
+	}
+	if (best)
+		fail(EXIT_USAGE, "unknown word \"%.60s\" after service; did you mean service %s?",
+		     word, best);
+	else
+		fail(EXIT_USAGE, "unknown word \"%.60s\" after service; see: meshguard help "
+		     "service", word);
+	return NULL;
+}
+
+static bool options_fit(const struct verb *v, const struct arguments *a)
+{
+	static const struct option { const char *name; unsigned bit; } options[] = {
+		{ "peer", PEER }, { "org", ORG }, { "at", AT }, { "force", FORCE },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		if (has_option(a, options[i].name) && !(v->takes & options[i].bit)) {
+			fail(EXIT_USAGE, "service %s takes no --%s", v->name, options[i].name);
+			return false;
+		}
+	return true;
+}
+
+static enum exit_code run_service(const struct arguments *a)
+{
+	const struct verb *v = find_verb(a->words[0]);
+	unsigned count = a->word_count - 1;
+	enum exit_code code;
+	struct store s;
+	int r;
+
+	if (!v || !options_fit(v, a))
+		return EXIT_USAGE;
+	if (count < v->min || count > v->max)
+		return fail(EXIT_USAGE, "service %s: %s; usage: meshguard service %s%s", v->name,
+			    count < v->min ? "something is missing" : "there is a word too many",
+			    v->name, v->words);
+	if (!start_crypto())
+		return EXIT_FAILED;
+	r = v->takes & MAKES ? create_store(&s) : open_store(&s);
+	if (r < 0 && (v->takes & MAKES || r != -ENOENT))
+		return EXIT_FAILED;
+	code = v->run(&s, a, a->words + 1, count);
+	store_close(&s);
+	return code;
+}
+
+const struct command command_service = {
+	.name = "service",
+	.summary = "which services of this host the peers may reach",
+	.words = "VERB [WORD]...",
+	.min_words = 1,
+	.max_words = 6,
+	.options = (const struct option_spec[]){
+		{ .name = "peer", .kind = OPTION_TEXT, .value = "NAME|KEY",
+		  .help = "rules for this peer alone" },
+		{ .name = "org", .kind = OPTION_TEXT, .value = "NAME",
+		  .help = "for members of this org; show, explain: as one of them" },
+		{ .name = "at", .kind = OPTION_TEXT, .value = "N", .help = "before rule N" },
+		{ .name = "force", .kind = OPTION_FLAG, .help = "also names that nobody trusts" },
+		{ 0 } },
+	.text = "  allow|deny|reject PROTO [PORT]   add a rule; PROTO is tcp, udp, icmp or all,\n"
+		"                                   PORT is 22, 8000-9000 or all\n"
+		"  insert N allow|deny|reject ...   the same, before rule N\n"
+		"  delete N                         take rule N away\n"
+		"  default allow|deny|observe       what happens when no rule matches\n"
+		"  list, show [PEER]                all rules; those that a peer meets, in order\n"
+		"  explain PEER PROTO [PORT]        the verdict, and the rule that gives it\n"
+		"  who PROTO [PORT]                 which peers can reach it\n"
+		"  reset                            remove all rules\n"
+		"Of the peer's rules, those of its org, the global ones and the default, the\n"
+		"first that matches counts. Replies to what this host opened always come in.",
+	.example = "meshguard service allow --peer node-1 tcp 5432",
+	.run = run_service,
+};

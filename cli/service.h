@@ -1,0 +1,79 @@
+/* service.h - what the parts of `service` share: whom rules are for, and the rules of one file. */
+#ifndef CLI_SERVICE_H
+#define CLI_SERVICE_H
+
+#include "cli/keys.h"
+#include "linux/services.h"
+
+#define SERVICE_LABEL (POLICY_NAME + 16u)
+#define SERVICE_RULE (SERVICES_FILE + POLICY_RULE_TEXT + 32u)
+
+/* A peer as somebody called it: by alias, or by key in base64 or 64 hex digits. */
+struct peer {
+	bool has_key;
+	bool by_key;                  /* called by it */
+	bool trusted;
+	struct public_key key;
+	char hex[POLICY_NAME + 1];    /* of the key */
+	char alias[MAX_NAME + 1];     /* in use for the key; "" for none */
+};
+/* Prints the line of an error: EXIT_USAGE for what can be no peer. Who is not trusted is none. */
+enum exit_code find_peer(struct store *s, const char *word, struct peer *out);
+/* One whose file was read and is good. */
+void peer_of_trusted(const struct trusted *t, struct peer *out);
+/* EXIT_FAILED after a line that names the nearest name. */
+enum exit_code nobody_known(struct store *s, enum policy_origin origin, const char *word);
+
+/* Whose file is meant. */
+struct target {
+	enum policy_origin origin;    /* of a peer, an org, or global */
+	char name[POLICY_NAME + 1];   /* of the file */
+	char file[SERVICES_FILE];
+	char label[SERVICE_LABEL];    /* "global", "peer node-1", "org eosrio" */
+	char option[SERVICE_LABEL];   /* that means it: "", " --peer node-1" */
+	struct peer peer;
+};
+/* By --peer, --org or neither. Refuses names that are not trusted and have no file, unless
+ * --force. */
+enum exit_code find_target(struct store *s, const struct arguments *a, struct target *out);
+/* The list that holds for the peer: by key before alias. NULL: none. */
+const struct service_list *list_of_peer(const struct services *sv, const struct peer *p);
+
+/* All rules; prints the line of an error. To be freed by services_free. */
+enum exit_code read_services(struct store *s, struct services *out);
+/* "services/global.policy:3: deny all" */
+void format_rule(const struct service_list *l, const struct policy_rule *r,
+		 char out[static SERVICE_RULE]);
+
+/* Says why a file is not changed; EXIT_FAILED. */
+enum exit_code spoilt(const struct store *services, const char *file,
+		      const struct policy_mistake *m);
+
+/* The rules of one file, and its text, to be changed. */
+struct rule_file {
+	char text[POLICY_MAX_TEXT + 1];
+	size_t len;
+	struct policy_rule rules[POLICY_MAX_RULES];
+	size_t count;
+};
+/* A file that is not there has no text. Prints the line of an error; a file with a bad line is one.
+ * services: the folder. */
+enum exit_code rule_file_read(struct store *services, const char *file, struct rule_file *out);
+enum exit_code rule_file_write(struct store *services, const char *file,
+			       const struct rule_file *f);
+/* Puts the rule before the one with that index, or, with `count`, at the end. False: no room. */
+bool rule_file_insert(struct rule_file *f, size_t index, const struct policy_rule *r) must_check;
+void rule_file_remove(struct rule_file *f, size_t index);
+
+/* service_show.c: what changes nothing. `words` are those after the verb. */
+enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,
+			    unsigned count);
+enum exit_code service_show(struct store *s, const struct arguments *a, const char *const *words,
+			    unsigned count);
+/* service_explain.c */
+enum exit_code service_explain(struct store *s, const struct arguments *a,
+			       const char *const *words, unsigned count);
+enum exit_code service_who(struct store *s, const struct arguments *a, const char *const *words,
+			   unsigned count);
+
+#endif

@@ -1,0 +1,144 @@
+/* service_show.c - service list and service show: the rules as they are written. */
+#include "cli/format.h"
+#include "cli/service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *default_source(const struct services *sv)
+{
+	if (sv->has_default)
+		return SERVICES_FOLDER "/" SERVICES_DEFAULT;
+	return sv->is_there ? "there is no " SERVICES_FOLDER "/" SERVICES_DEFAULT
+			    : "there are no service rules";
+}
+
+static void print_default(const struct services *sv, const struct screen *s)
+{
+	fputs("default  ", stdout);
+	put(s, BOLD, policy_default_name(sv->fallback));
+	printf("  (%s)\n", default_source(sv));
+}
+
+static void print_list(const struct services *sv, const struct service_list *l,
+		       const struct screen *s)
+{
+	static const char *const kinds[] = { "peer", "org", "global" };
+	char file[SERVICES_FILE], rule[POLICY_RULE_TEXT];
+
+	services_file(file, l->origin, l->name);
+	fputs(kinds[l->origin], stdout);
+	putchar(' ');
+	put(s, BOLD, l->name);
+	printf("%s(" SERVICES_FOLDER "/%s)\n", l->name[0] ? " " : "", file);
+	for (uint32_t i = 0; i < l->count; i++) {
+		policy_rule_format(&sv->rules[l->first + i], rule);
+		printf("  %3u  %s\n", i + 1, rule);
+	}
+	if (!l->count)
+		puts("  no rules");
+}
+
+enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,
+			    unsigned count)
+{
+	bool all = !has_option(a, "peer") && !has_option(a, "org");
+	struct screen screen = screen_of(stdout);
+	struct services sv;
+	struct target t;
+	enum exit_code code = find_target(s, a, &t);
+
+	(void)words;
+	(void)count;
+	if (code != EXIT_DONE)
+		return code;
+	code = read_services(s, &sv);
+	if (code == EXIT_DONE && all) {
+		print_default(&sv, &screen);
+		/* The global list, which is the last, concerns everybody. */
+		for (uint32_t i = sv.list_count; i-- > 0; )
+			if (sv.lists[i].origin == POLICY_FROM_GLOBAL)
+				print_list(&sv, &sv.lists[i], &screen);
+		for (uint32_t i = 0; i < sv.list_count; i++)
+			if (sv.lists[i].origin != POLICY_FROM_GLOBAL)
+				print_list(&sv, &sv.lists[i], &screen);
+	} else if (code == EXIT_DONE) {
+		const struct service_list *l = services_find(&sv, t.origin, t.name);
+
+		if (l)
+			print_list(&sv, l, &screen);
+		else
+			printf("%s has no rules of its own\n", t.label);
+	}
+	services_free(&sv);
+	return code;
+}
+
+/* --- show */
+
+static void print_summary(const struct services *sv, const struct screen *s)
+{
+	const struct service_list *global = services_find(sv, POLICY_FROM_GLOBAL, "");
+	unsigned counts[POLICY_FROM_GLOBAL + 1] = { 0 };
+
+	for (uint32_t i = 0; i < sv->list_count; i++)
+		counts[sv->lists[i].origin]++;
+	print_default(sv, s);
+	if (global)
+		print_list(sv, global, s);
+	else
+		puts("global rules: none");
+	printf("peer policies: %u\norg policies: %u\n", counts[POLICY_FROM_PEER],
+	       counts[POLICY_FROM_ORG]);
+}
+
+static void print_in_order(const struct services *sv, const struct service_list *l)
+{
+	char text[SERVICE_RULE];
+
+	for (uint32_t i = 0; l && i < l->count; i++) {
+		format_rule(l, &sv->rules[l->first + i], text);
+		printf("  %s\n", text);
+	}
+}
+
+static void print_effective(const struct services *sv, const struct peer *p, const char *called,
+			    const char *org)
+{
+	printf("%s%s%s: the first rule that matches counts\n", called,
+	       org ? " as a member of " : "", org ? org : "");
+	print_in_order(sv, list_of_peer(sv, p));
+	if (org)
+		print_in_order(sv, services_find(sv, POLICY_FROM_ORG, org));
+	print_in_order(sv, services_find(sv, POLICY_FROM_GLOBAL, ""));
+	printf("  default: %s (%s)\n", policy_default_name(sv->fallback), default_source(sv));
+}
+
+enum exit_code service_show(struct store *s, const struct arguments *a, const char *const *words,
+			    unsigned count)
+{
+	const char *org = option_text(a, "org", NULL);
+	struct screen screen = screen_of(stdout);
+	struct services sv;
+	struct peer p = { 0 };
+	struct target t;
+	enum exit_code code = find_target(s, a, &t); /* the org */
+
+	if (code == EXIT_DONE && org && !count)
+		code = fail(EXIT_USAGE, "service show --org: whose rules? meshguard service show "
+			    "PEER --org NAME");
+	if (code == EXIT_DONE && count)
+		code = find_peer(s, words[0], &p);
+	if (code != EXIT_DONE)
+		return code;
+	code = read_services(s, &sv);
+	if (code == EXIT_DONE && count && !p.trusted && !p.by_key && !org
+	    && !has_option(a, "force") && !list_of_peer(&sv, &p))
+		code = nobody_known(s, POLICY_FROM_PEER, words[0]);
+	else if (code == EXIT_DONE && count)
+		print_effective(&sv, &p, words[0], org);
+	else if (code == EXIT_DONE)
+		print_summary(&sv, &screen);
+	services_free(&sv);
+	return code;
+}

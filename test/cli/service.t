@@ -1,0 +1,489 @@
+#!/usr/bin/python3
+"""service: rules as files, what is refused, what is warned about, and what is explained."""
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lib import *
+
+HEX = [k.hex() for k in KEYS]
+
+
+def peers(w):
+    """node-1 and node-2 are trusted, and the org eosrio."""
+    w.want(DONE, "trust", b64(KEYS[0]), "--name", "node-1")
+    w.want(DONE, "trust", b64(KEYS[1]), "--name", "node-2")
+    w.want(DONE, "trust", "--org", b64(KEYS[2]), "--name", "eosrio")
+
+
+def rules(w, *parts):
+    return w.read("services", *parts).decode()
+
+
+def files(w):
+    found = {}
+    for folder, _, names in os.walk(w.path("services")):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, w.path("services"))] = f.read()
+    return found
+
+
+def unchanged(w, before):
+    line = sys._getframe(1).f_lineno
+    ok(files(w) == before, "line %d: files changed: %r" % (line, files(w)))
+
+
+def silent(r):
+    ok(r.words == "", "nothing to warn about: " + r.words)
+    return r
+
+
+# --- the examples of the specification
+
+@test
+def allow_ssh_and_https_and_deny_everything_else():
+    with World() as w:
+        silent(w.want(DONE, "service", "allow", "tcp", "22"))
+        silent(w.want(DONE, "service", "allow", "tcp", "443"))
+        silent(w.want(DONE, "service", "deny", "all"))
+        eq(files(w), {"global.policy": b"allow tcp 22\nallow tcp 443\ndeny all\n"})
+        eq(os.stat(w.path("services")).st_mode & 0o777, 0o700)
+        w.want(DONE, "trust", b64(KEYS[0]), "--name", "node-1")
+        for port, outcome in ((22, "allowed by services/global.policy:1: allow tcp 22"),
+                              (443, "allowed by services/global.policy:2: allow tcp 443"),
+                              (80, "denied by services/global.policy:3: deny all")):
+            w.want(DONE, "service", "explain", "node-1", "tcp", str(port),
+                   says="node-1 tcp %d: %s\n" % (port, outcome))
+        w.want(DONE, "service", "explain", "node-1", "udp", "22", says="denied by")
+        w.want(DONE, "service", "explain", "node-1", "icmp", says="node-1 icmp: denied by")
+
+
+@test
+def default_deny():
+    with World() as w:
+        w.want(DONE, "trust", b64(KEYS[0]), "--name", "node-1")
+        w.want(DONE, "service", "explain", "node-1", "tcp", "80", says="allowed by default: allow")
+        silent(w.want(DONE, "service", "default", "deny", says="default is deny"))
+        eq(files(w), {"default": b"deny\n"})
+        w.want(DONE, "service", "explain", "node-1", "tcp", "80",
+               says="denied by services/default: deny")
+        w.want(DONE, "service", "default", "allow")
+        eq(files(w), {"default": b"allow\n"})
+        w.want(DONE, "service", "default", "observe")
+        r = w.want(DONE, "service", "explain", "node-1", "tcp", "80",
+                   says="allowed by services/default: observe")
+        ok("it would be denied" in r.text, r.text)
+        for word in ("reject", "DENY", "", "deny all"):
+            w.want(USAGE, "service", "default", word, says="allow, deny or observe")
+
+
+@test
+def postgres_for_one_peer_and_http_for_an_org():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "default", "deny")
+        silent(w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432"))
+        silent(w.want(DONE, "service", "allow", "--org", "eosrio", "tcp", "80"))
+        eq(files(w), {"default": b"deny\n", "peer/node-1.policy": b"allow tcp 5432\n",
+                      "org/eosrio.policy": b"allow tcp 80\n"})
+        w.want(DONE, "service", "explain", "node-1", "tcp", "5432",
+               says="allowed by services/peer/node-1.policy:1: allow tcp 5432")
+        w.want(DONE, "service", "explain", "node-2", "tcp", "5432", says="denied by")
+        w.want(DONE, "service", "explain", "node-2", "tcp", "80", says="denied by")
+        w.want(DONE, "service", "explain", "--org", "eosrio", "node-2", "tcp", "80",
+               says="allowed by services/org/eosrio.policy:1: allow tcp 80")
+
+
+@test
+def list_show_and_reset():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "list", says="allow")
+        w.want(DONE, "service", "reset", says="no service rules")
+        w.want(DONE, "service", "default", "deny")
+        w.want(DONE, "service", "allow", "tcp", "22")
+        w.want(DONE, "service", "allow", "tcp", "8000-9000")
+        w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432")
+        w.want(DONE, "service", "reject", "--org", "eosrio", "udp")
+        eq(w.want(DONE, "service", "list").text, """\
+default  deny  (services/default)
+global (services/global.policy)
+    1  allow tcp 22
+    2  allow tcp 8000-9000
+peer node-1 (services/peer/node-1.policy)
+    1  allow tcp 5432
+org eosrio (services/org/eosrio.policy)
+    1  reject udp
+""")
+        eq(w.want(DONE, "service", "list", "--org", "eosrio").text,
+           "org eosrio (services/org/eosrio.policy)\n    1  reject udp\n")
+        eq(w.want(DONE, "service", "show").text, """\
+default  deny  (services/default)
+global (services/global.policy)
+    1  allow tcp 22
+    2  allow tcp 8000-9000
+peer policies: 1
+org policies: 1
+""")
+        eq(w.want(DONE, "service", "show", "node-1").text, """\
+node-1: the first rule that matches counts
+  services/peer/node-1.policy:1: allow tcp 5432
+  services/global.policy:1: allow tcp 22
+  services/global.policy:2: allow tcp 8000-9000
+  default: deny (services/default)
+""")
+        w.want(DONE, "service", "show", "node-2", "--org", "eosrio",
+               says="services/org/eosrio.policy:1: reject udp\n  services/global")
+        w.want(FAILED, "service", "show", "node-3", says="did you mean")
+        w.want(DONE, "service", "reset", "--peer", "node-1", says="peer node-1")
+        eq(sorted(files(w)), ["default", "global.policy", "org/eosrio.policy"])
+        w.want(DONE, "service", "reset", "--peer", "node-1", says="no rules of its own")
+        w.want(DONE, "service", "reset")
+        ok(not os.path.exists(w.path("services")), "the folder is gone")
+        eq(w.names(), ["authorized_keys", "trusted_orgs"])
+        w.want(DONE, "service", "show", says="default  allow")
+
+
+# --- words
+
+@test
+def options_stand_anywhere_and_words_mean_what_they_say():
+    for words in (("service", "allow", "--peer", "node-1", "tcp", "5432"),
+                  ("service", "--peer", "node-1", "allow", "tcp", "5432"),
+                  ("--peer=node-1", "service", "allow", "tcp", "5432"),
+                  ("service", "allow", "tcp", "5432", "--peer", "node-1")):
+        with World() as w:
+            peers(w)
+            w.want(DONE, *words)
+            eq(files(w), {"peer/node-1.policy": b"allow tcp 5432\n"})
+    with World() as w:
+        peers(w)
+        w.want(DONE, "--org", "eosrio", "service", "allow", "tcp", "80")
+        eq(files(w), {"org/eosrio.policy": b"allow tcp 80\n"})
+    rows = (("tcp", "all", "tcp"), ("udp", "8000-9000", "udp 8000-9000"), ("icmp", None, "icmp"),
+            ("all", "22", "all 22"), ("tcp", "5-5", "tcp 5"))
+    with World() as w:
+        for proto, port, text in rows:
+            w.want(DONE, "service", "allow", proto, *([port] if port else []))
+        eq(rules(w, "global.policy"), "".join("allow %s\n" % r[2] for r in rows))
+
+
+@test
+def wrong_words_change_nothing():
+    with World() as w:
+        peers(w)
+        for words, says in (
+                ((), "usage: meshguard service"), (("lst",), "did you mean service list?"),
+                (("xyzzy",), "xyzzy"), (("allow",), "something is missing"),
+                (("allow", "tcp", "22", "23"), "word too many"), (("allow", "sctp"), "protocol"),
+                (("allow", "tcp", "0"), "port"), (("allow", "tcp", "65536"), "port"),
+                (("allow", "tcp", "9000-8000"), "range"), (("allow", "tcp", "ssh"), "port"),
+                (("allow", "icmp", "8"), "icmp has no ports"), (("deny", "TCP", "1"), "protocol"),
+                (("insert", "1", "tcp", "22"), "begins with"), (("delete", "0"), "number"),
+                (("insert", "x", "allow", "all"), "number"), (("allow", "all", "--at", "0"), "number"),
+                (("list", "all"), "word too many"), (("reset", "--at", "1"), "takes no --at"),
+                (("default", "deny", "--peer", "node-1"), "takes no --peer"),
+                (("who", "tcp"), "not one service"), (("who", "all", "22"), "not one service"),
+                (("explain", "node-1", "tcp", "1-2"), "not one service"),
+                (("explain", "a/b", "tcp", "1"), "neither a name nor"),
+                (("allow", "all", "--peer", "../x"), "neither a name nor"),
+                (("allow", "all", "--org", "../x"), "--org"),
+                (("allow", "all", "--peer", b64(bytes(32))), "neither"),
+                (("allow", "all", "--peer", "0" * 64), "neither"),
+                (("allow", "all", "--peer", "node-1", "--org", "eosrio"), "do not go together")):
+            w.want(USAGE, "service", *words, says=says)
+        ok("services" not in w.names(), "nothing was made")
+
+
+@test
+def unknown_names_are_refused_unless_forced():
+    with World() as w:
+        peers(w)
+        before = files(w)
+        w.want(FAILED, "service", "allow", "--peer", "node1", "tcp", "22", says="did you mean node-1?")
+        w.want(FAILED, "service", "deny", "--org", "eosroi", "all", says="did you mean eosrio?")
+        w.want(FAILED, "service", "deny", "--org", "node-1", "all", says="--force")
+        w.want(FAILED, "service", "deny", "--peer", "eosrio", "all", says="--force")
+        w.want(FAILED, "service", "explain", "nobody", "tcp", "22", says="nobody")
+        unchanged(w, before)
+        w.want(DONE, "service", "deny", "--peer", "later", "all", "--force")
+        w.want(DONE, "service", "deny", "--org", "later", "all", "--force")
+        eq(sorted(files(w)), ["org/later.policy", "peer/later.policy"])
+        # What has a file is known.
+        w.want(DONE, "service", "allow", "--peer", "later", "tcp", "22", "--at", "1")
+        w.want(DONE, "service", "delete", "--org", "later", "1")
+        w.want(DONE, "service", "reset", "--peer", "later")
+        eq(files(w), {})
+
+
+@test
+def a_key_names_a_file_by_its_digits():
+    with World() as w:
+        peers(w)
+        silent(w.want(DONE, "service", "allow", "--peer", b64(KEYS[0]), "tcp", "22"))
+        w.want(DONE, "service", "allow", "--peer", HEX[0], "tcp", "23")
+        eq(files(w), {"peer/%s.policy" % HEX[0]: b"allow tcp 22\nallow tcp 23\n"})
+        for name in ("node-1", HEX[0], b64(KEYS[0])):
+            w.want(DONE, "service", "explain", name, "tcp", "23",
+                   says="services/peer/%s.policy:2: allow tcp 23" % HEX[0])
+        # It comes before the file of the alias.
+        r = w.want(DONE, "service", "deny", "--peer", "node-1", "tcp", "22")
+        ok("does not count for node-1" in r.words, r.words)
+        w.want(DONE, "service", "explain", "node-1", "tcp", "22", says="allowed by services/peer/" + HEX[0])
+        w.want(DONE, "service", "reset", "--peer", HEX[0])
+        w.want(DONE, "service", "explain", b64(KEYS[0]), "tcp", "22",
+               says="denied by services/peer/node-1.policy:1")
+        r = w.want(DONE, "service", "allow", "--peer", b64(KEYS[0]), "tcp", "22")
+        ok("does not count any more for node-1" in r.words, r.words)
+        # Of a member of an org no file here knows.
+        silent(w.want(DONE, "service", "allow", "--peer", b64(KEYS[2]), "udp", "53"))
+        w.want(DONE, "service", "explain", b64(KEYS[2]), "udp", "53", says="an org may let it in")
+
+
+# --- editing
+
+@test
+def rules_are_put_before_others():
+    with World() as w:
+        w.want(DONE, "service", "deny", "all")
+        r = w.want(DONE, "service", "allow", "tcp", "22")
+        eq(r.words, "meshguard: allow tcp 22 can never match: services/global.policy:1: deny all "
+           "covers it; put it before with: meshguard service insert 1 allow tcp 22\n")
+        eq(rules(w, "global.policy"), "deny all\nallow tcp 22\n")
+        silent(w.want(DONE, "service", "insert", "1", "allow", "tcp", "22", says="moved"))
+        eq(rules(w, "global.policy"), "allow tcp 22\ndeny all\n")
+        silent(w.want(DONE, "service", "allow", "tcp", "443", "--at", "2"))
+        silent(w.want(DONE, "service", "insert", "1", "reject", "udp"))
+        eq(rules(w, "global.policy"), "reject udp\nallow tcp 22\nallow tcp 443\ndeny all\n")
+        w.want(FAILED, "service", "insert", "6", "allow", "icmp", says="no rule 6: global has 4")
+        w.want(DONE, "service", "insert", "5", "reject", "icmp", says="rule 5")
+        w.want(DONE, "service", "delete", "5", says="reject icmp")
+        w.want(DONE, "service", "delete", "1", says="rule 1 was reject udp")
+        w.want(FAILED, "service", "delete", "4", says="global has 3")
+        eq(rules(w, "global.policy"), "allow tcp 22\nallow tcp 443\ndeny all\n")
+        for _ in range(3):
+            w.want(DONE, "service", "delete", "1")
+        eq(files(w), {}, "a file without a line goes")
+        w.want(FAILED, "service", "delete", "1", says="global has 0")
+    with World() as w:
+        w.want(FAILED, "service", "delete", "1", says="no service rules")
+        eq(w.names(), [])
+
+
+@test
+def what_is_there_already_is_said():
+    with World() as w:
+        w.want(DONE, "service", "allow", "tcp", "22")
+        w.want(DONE, "service", "deny", "all")
+        before = files(w)
+        stamp = os.stat(w.path("services", "global.policy")).st_ino
+        silent(w.want(DONE, "service", "allow", "tcp", "22", says="rule 1 is allow tcp 22 already"))
+        w.want(DONE, "service", "allow", "tcp", "22-22", says="already")
+        w.want(DONE, "service", "insert", "1", "allow", "tcp", "22", says="already")
+        w.want(DONE, "service", "allow", "--at", "2", "tcp", "22", says="already")
+        unchanged(w, before)
+        eq(os.stat(w.path("services", "global.policy")).st_ino, stamp, "not written")
+
+
+@test
+def a_rule_that_can_never_match_is_warned_about():
+    with World() as w:
+        w.want(DONE, "service", "allow", "tcp", "1-1000")
+        w.want(DONE, "service", "allow", "tcp", "1001-2000")
+        r = w.want(DONE, "service", "allow", "tcp", "80")
+        ok("services/global.policy:1: allow tcp 1-1000 covers it" in r.words, r.words)
+        ok("insert" not in r.words, "it would change nothing")
+        r = w.want(DONE, "service", "deny", "tcp", "900-1100")
+        ok("the rules before it leave nothing" in r.words, r.words)
+        silent(w.want(DONE, "service", "deny", "tcp", "2000-2001"))
+        w.want(DONE, "trust", b64(KEYS[0]), "--name", "node-1")
+        w.want(DONE, "service", "deny", "--peer", "node-1", "all")
+        r = w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "22")
+        ok("meshguard service insert 1 allow tcp 22 --peer node-1" in r.words, r.words)
+
+
+@test
+def comments_stay():
+    text = ("# of this host\n\n\tallow   tcp 22 # ssh\r\n# the rest\n#  of it\n deny all"
+            "  # all\n\n# end")
+    with World() as w:
+        w.write(text.encode(), "services", "global.policy")
+        os.chmod(w.path("services"), 0o700)
+        w.want(DONE, "service", "insert", "2", "allow", "tcp", "443")
+        eq(w.read("services", "global.policy").decode(),
+           text.replace("# the rest", "allow tcp 443\n# the rest"))
+        w.want(DONE, "service", "delete", "2")
+        eq(w.read("services", "global.policy").decode(), text)
+        w.want(DONE, "service", "deny", "icmp")
+        eq(w.read("services", "global.policy").decode(), text + "\ndeny icmp\n")
+        w.want(DONE, "service", "delete", "1")
+        eq(w.read("services", "global.policy").decode(),
+           text.replace("\tallow   tcp 22 # ssh\r\n", "") + "\ndeny icmp\n")
+        w.write(b"# mine\n\n  deny # for now\n# end", "services", "default")
+        w.want(DONE, "service", "default", "allow")
+        eq(rules(w, "default"), "# mine\n\n  allow # for now\n# end")
+
+
+@test
+def a_file_with_a_bad_line_is_not_edited():
+    with World() as w:
+        peers(w)
+        w.write(b"allow tcp 22\nalow tcp 443\n", "services", "global.policy")
+        w.write(b"perhaps\n", "services", "default")
+        os.chmod(w.path("services"), 0o700)
+        before = files(w)
+        where = "services/global.policy:2: a rule begins with"
+        for words in (("allow", "tcp", "80"), ("insert", "1", "deny", "all"), ("delete", "1")):
+            w.want(FAILED, "service", *words, says=where)
+        w.want(FAILED, "service", "default", "deny", says="services/default:1: the default is none")
+        for words in (("list",), ("show",), ("show", "node-1"), ("explain", "node-1", "tcp", "22"),
+                      ("who", "tcp", "22")):
+            w.want(FAILED, "service", *words, says="services/default:1:")
+        unchanged(w, before)
+        w.write(b"deny\n", "services", "default")
+        w.want(FAILED, "service", "list", says=where)
+        # Others can be changed, but it is said.
+        r = w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "22", says=where)
+        ok("until that is mended" in r.words, r.words)
+        w.want(DONE, "service", "reset")
+
+
+@test
+def what_is_not_ours_is_not_removed():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "deny", "all")
+        w.want(DONE, "service", "deny", "--peer", HEX[0], "all")
+        w.want(DONE, "service", "deny", "--org", "eosrio", "all")
+        w.write(b"x", "services", "notes.txt")
+        w.write(b"x", "services", "peer", ".swp")
+        os.mkdir(w.path("services", "old"))
+        before = files(w)
+        r = w.want(REFUSED, "service", "reset", says="notes.txt")
+        ok("peer/.swp" in r.words and "old" in r.words and "global" not in r.words, r.words)
+        unchanged(w, before)
+        os.unlink(w.path("services", "notes.txt"))
+        os.unlink(w.path("services", "peer", ".swp"))
+        os.rmdir(w.path("services", "old"))
+        w.want(DONE, "service", "reset")
+        ok(".services.going" not in w.names() and "services" not in w.names(), w.names())
+
+
+@test
+def files_that_others_may_write_are_refused():
+    with World() as w:
+        w.want(DONE, "service", "deny", "all")
+        os.chmod(w.path("services", "global.policy"), 0o666)
+        w.want(FAILED, "service", "allow", "tcp", "22", says="chmod go-w")
+        w.want(FAILED, "service", "list", says="chmod go-w")
+        os.chmod(w.path("services", "global.policy"), 0o644)
+        os.chmod(w.path("services"), 0o777)
+        w.want(FAILED, "service", "allow", "tcp", "22", says="chmod go-w")
+        w.want(FAILED, "service", "reset", says="chmod go-w")
+        os.chmod(w.path("services"), 0o700)
+        eq(files(w), {"global.policy": b"deny all\n"})
+
+
+@test
+def of_many_changes_at_once_none_is_lost():
+    with World() as w:
+        runs = [subprocess.Popen([PROGRAM, "service", "allow", "tcp", str(port)], env=w.env,
+                                 stdout=subprocess.DEVNULL) for port in range(1, 13)]
+        eq([r.wait(timeout=60) for r in runs], [DONE] * 12)
+        eq(sorted(rules(w, "global.policy").splitlines()),
+           sorted("allow tcp %d" % p for p in range(1, 13)))
+
+
+@test
+def a_full_disk_loses_nothing():
+    with World() as w:
+        peers(w)
+        for words in (("allow", "tcp", "22"), ("default", "deny"),
+                      ("deny", "--peer", "node-1", "all")):
+            w.want(DONE, "service", *words)
+        before = files(w)
+        for words in (("deny", "all"), ("default", "allow"), ("insert", "1", "deny", "udp"),
+                      ("allow", "--peer", "node-1", "udp"), ("allow", "--org", "eosrio", "udp")):
+            r = subprocess.run(["sh", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "sh", PROGRAM,
+                                "service", *words], env=w.env, capture_output=True, timeout=60)
+            eq(r.returncode, FAILED, words)
+            ok(b"File too large" in r.stderr, r.stderr)
+            unchanged(w, before)
+
+
+@test
+def a_file_has_room_for_so_many_rules():
+    with World() as w:
+        w.write("".join("deny tcp %d\n" % n for n in range(1, 1025)).encode(), "services",
+                "global.policy")
+        os.chmod(w.path("services"), 0o700)
+        before = files(w)
+        w.want(FAILED, "service", "allow", "udp", says="at most 1024 rules")
+        unchanged(w, before)
+        w.want(DONE, "service", "insert", "1", "deny", "tcp", "1024", says="moved")
+
+
+# --- explaining
+
+@test
+def explain_goes_through_every_step():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432")
+        w.want(DONE, "service", "allow", "--org", "eosrio", "tcp", "80")
+        w.want(DONE, "service", "reject", "udp")
+        w.want(DONE, "service", "default", "deny")
+        eq(w.want(DONE, "service", "explain", "node-1", "tcp", "22").text, """\
+node-1 tcp 22: denied by services/default: deny
+  trust    authorized_keys/node-1.pub
+  peer     services/peer/node-1.policy: no rule matches
+  org      no rules
+  global   services/global.policy: no rule matches
+  default  services/default: deny
+""")
+        eq(w.want(DONE, "service", "explain", "node-2", "udp", "53", "--org", "eosrio").text, """\
+node-2 udp 53: rejected by services/global.policy:1: reject udp
+  trust    authorized_keys/node-2.pub
+  peer     no rules
+  org      services/org/eosrio.policy: no rule matches
+  global   services/global.policy:1: reject udp
+""")
+        eq(w.want(DONE, "service", "explain", "stranger", "tcp", "80", "--org", "eosrio").text, """\
+stranger tcp 80: allowed by services/org/eosrio.policy:1: allow tcp 80
+  trust    as a member of the org eosrio
+  peer     no rules
+  org      services/org/eosrio.policy:1: allow tcp 80
+""")
+        w.want(DONE, "service", "explain", "node-1", "all", says="node-1 all: denied")
+        w.want(DONE, "revoke", "--deny", "node-2")
+        r = w.want(DONE, "service", "explain", b64(KEYS[1]), "udp", "53",
+                   says="kept out, whatever the rules say")
+        ok("denied_keys/node-2.pub keeps this key out" in r.text, r.text)
+
+
+@test
+def who_names_those_that_can_and_by_what():
+    with World() as w:
+        peers(w)
+        w.write((b64(KEYS[0]) + "\n").encode(), "authorized_keys", "other.pub")
+        w.want(DONE, "service", "default", "deny")
+        w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432")
+        w.want(DONE, "service", "allow", "--org", "eosrio", "tcp", "5432")
+        eq(w.want(DONE, "service", "who", "tcp", "5432").text, """\
+WHO                BY
+node-1             services/peer/node-1.policy:1: allow tcp 5432
+members of eosrio  services/org/eosrio.policy:1: allow tcp 5432
+1 of 2 trusted peers can reach tcp 5432
+""")
+        w.want(DONE, "service", "who", "icmp", says="0 of 2 trusted peers can reach icmp\n")
+        w.want(DONE, "service", "allow", "icmp")
+        w.want(DONE, "service", "who", "icmp", says="2 of 2")
+        w.want(DONE, "revoke", "--deny", "node-2")
+        w.want(DONE, "service", "who", "icmp", says="1 of 1")
+
+
+main()

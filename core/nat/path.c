@@ -14,6 +14,9 @@
  * addresses: a big mesh knows many that it does not use. The next use asks first whether it
  * stands. Gossip is no use: who gossips finds out by itself that no answer comes, and says so.
  *
+ * A host that is too busy must not be made busier: a probe is repeated with the same id, so that
+ * an answer counts however late it comes, and waits longer on a host whose own deadlines are missed.
+ *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight
  * addresses for a new record.
@@ -23,6 +26,8 @@
 #include <string.h>
 
 #define CREDIT_MAX 4096u
+#define LATE_MAX span_s(2)
+#define ASLEEP span_s(5)
 
 static size_t round_up(size_t n)
 {
@@ -206,6 +211,11 @@ bool path_was_asked(const struct path *path)
 	return false;
 }
 
+bool address_asked(const struct address *a, struct instant now)
+{
+	return a->asked && instant_since(now, a->since).ns < ANSWER_LATEST.ns;
+}
+
 static void probe_now(struct address *a, struct instant now)
 {
 	if (a->waiting)
@@ -354,13 +364,30 @@ void paths_network_changed(struct paths *p, struct instant now)
 	memset(p->seen, 0, sizeof(p->seen));
 }
 
-static struct span probe_timeout(const struct address *a)
+static struct span probe_timeout(const struct paths *p, const struct address *a)
 {
 	struct span t = { a->rtt.ns * 4 };
 
 	if (!a->rtt.ns || t.ns > PROBE_TIMEOUT_MAX.ns)
-		return a->rtt.ns ? PROBE_TIMEOUT_MAX : span_ms(500);
-	return t.ns < PROBE_TIMEOUT_MIN.ns ? PROBE_TIMEOUT_MIN : t;
+		t = a->rtt.ns ? PROBE_TIMEOUT_MAX : span_ms(500);
+	else if (t.ns < PROBE_TIMEOUT_MIN.ns)
+		t = PROBE_TIMEOUT_MIN;
+	/* It waits there as long as here, if that host is as busy. */
+	return (struct span){ t.ns + 2 * p->late.ns };
+}
+
+/* On a busy host answers lie in the socket for as long as our deadlines are missed by; not on one
+ * that slept. */
+static void note_lateness(struct paths *p, struct instant now)
+{
+	struct instant due = heap_first(&p->due);
+	uint64_t late = instant_before(due, now) ? instant_since(now, due).ns : 0;
+
+	if (late > ASLEEP.ns)
+		late = 0;
+	if (late > LATE_MAX.ns)
+		late = LATE_MAX.ns;
+	p->late.ns = late > p->late.ns ? late : p->late.ns - p->late.ns / 8;
 }
 
 /* When an address that does not answer is probed again: soon, then 2, 4, 8 ... 600 s. */
@@ -400,14 +427,19 @@ static struct instant keep_at(const struct path *path, struct instant now)
 	return is_used(path, now) ? instant_add(now, PATH_KEEP) : INSTANT_NEVER;
 }
 
-void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
+void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt, bool exact,
 		   struct instant now)
 {
 	struct path *path = &p->list[slot];
 	unsigned index = (unsigned)(a - path->list);
-	bool first = !instant_is_set(a->answered);
+	bool first = !instant_is_set(a->answered) || a->rough || !a->rtt.ns;
 
-	a->rtt = first ? rtt : (struct span){ (a->rtt.ns * 7 + rtt.ns) / 8 };
+	if (first)
+		a->rtt = rtt;
+	else if (exact)
+		a->rtt.ns = (a->rtt.ns * 7 + rtt.ns) / 8;
+	a->rough = first && !exact;
+	a->asked = false;
 	a->answered = now;
 	a->heard = now;
 	a->tries = 0;
@@ -511,14 +543,20 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 				       INSTANT_NEVER;
 		return;
 	}
+	if (!address_asked(a, now)) {
+		random_bytes(p->config.random, a->id, sizeof(a->id));
+		a->asked = true;
+		a->since = now;
+	}
 	probe_send(p, slot, &a->to, instant_is_set(a->answered), a->id, out);
 	a->waiting = true;
 	a->sent = now;
-	a->next = instant_add(now, probe_timeout(a));
+	a->next = instant_add(now, probe_timeout(p, a));
 }
 
 void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 {
+	note_lateness(p, now);
 	while (p->fact_count + PATH_ADDRESSES + MAX_SEEDS < PATH_FACTS &&
 	       outbox_has_room(out, 2 * PATH_ADDRESSES, 2 * PATH_ADDRESSES * 64)) {
 		uint32_t slot = heap_pop(&p->due, now);

@@ -20,6 +20,7 @@
 /* Constants of the path manager. */
 #define PROBE_TIMEOUT_MIN span_ms(100)
 #define PROBE_TIMEOUT_MAX span_s(1)
+#define ANSWER_LATEST span_s(10)    /* an answer proves something for so long after the probe */
 #define PATH_KEEP span_s(25)        /* silence after which the path in use is probed */
 #define PATH_IDLE span_s(180)       /* without use, after which it is left alone */
 #define PATH_CONFIRM span_s(30)     /* traffic or not, it is probed after this */
@@ -37,7 +38,10 @@ struct address {
 	bool waiting;               /* a probe is out */
 	bool starved;               /* it was to be probed, but lacked credit */
 	bool fresh;                 /* what came from there was no replay */
-	uint8_t id[8];              /* of that probe */
+	bool asked;                 /* an answer to `id` counts, until ANSWER_LATEST after `since` */
+	bool rough;                 /* rtt is of a probe that had been repeated: too long, perhaps */
+	uint8_t id[8];              /* of the last probe, and of those before it that it repeats */
+	struct instant since;       /* the first probe with this id */
 	uint32_t credit;            /* bytes that came from there, less those sent to it; while it
 	                               never answered */
 	uint32_t tries;             /* probes unanswered in a row */
@@ -89,6 +93,7 @@ struct paths {
 	struct heap due;            /* by slot */
 	uint32_t top;               /* slots below this one may be admitted */
 	uint32_t told;              /* members of whom we were told where they may be */
+	struct span late;           /* by which our deadlines were missed lately */
 	struct instant claim_next;  /* bucket: members whose claims were probed unasked */
 	bool (*underlay)(void *ctx, const struct ip *ip);
 	void *underlay_ctx;
@@ -120,16 +125,19 @@ void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
 		   const struct endpoint *e, int64_t a);
 struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e);
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
-void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt,
+/* exact: rtt is that of the only probe with this id. */
+void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt, bool exact,
 		   struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
 /* Whether a probe ever went to one of its addresses. */
 bool path_was_asked(const struct path *path);
+/* Whether an answer of this address is still on its way, perhaps. */
+bool address_asked(const struct address *a, struct instant now);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 
 /* probe.c */
 void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
-		uint8_t id[static 8], struct outbox *out);
+		const uint8_t id[static 8], struct outbox *out);
 /* Whether a probe to this address is within what it may get; takes it from there. */
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now);
 

@@ -30,12 +30,11 @@ _Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) >= PROBE_BYTES, "a here ampl
 _Static_assert(CHANNEL_OVERHEAD + PATH_PROBE_LONG == 2 * PROBE_BYTES, "see path.h");
 
 void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
-		uint8_t id[static 8], struct outbox *out)
+		const uint8_t id[static 8], struct outbox *out)
 {
 	size_t len = longer ? PATH_PROBE_LONG : PATH_PROBE_LEN;
 	uint8_t *data = outbox_reserve(out, len);
 
-	random_bytes(p->config.random, id, 8);
 	if (!data)
 		return;
 	struct writer w = wr_of(data, len);
@@ -162,16 +161,18 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 {
 	struct path *path = &p->list[slot];
 	struct address *hit = NULL;
-	bool moved = false;
+	bool moved = false, exact = true;
 	struct span rtt;
 
 	for (unsigned i = 0; i < path->count; i++) {
 		struct address *a = &path->list[i];
-		if (a->waiting && endpoint_equal(&a->to, from) && ct_equal(a->id, id, 8))
+		if (address_asked(a, now) && endpoint_equal(&a->to, from) &&
+		    ct_equal(a->id, id, 8))
 			hit = a;
 	}
 	if (hit) {
-		rtt = instant_since(now, hit->sent);
+		rtt = instant_since(now, hit->since);
+		exact = hit->since.ns == hit->sent.ns;
 	} else if (path_seeds_answer(p, slot, from, id, now, &rtt)) {
 		hit = path_address(p, slot, from, true);
 	}
@@ -183,7 +184,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	if (path->best != NO_ADDRESS && hit == &path->list[path->best])
 		moved = !ip_equal(&hit->to.local, &from->local);
 	hit->to = *from; /* with the address of ours that it came to */
-	path_answered(p, slot, hit, rtt, now);
+	path_answered(p, slot, hit, rtt, exact, now);
 	if (moved)
 		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));
 	if (ip_is_unicast(&seen->ip) && seen->port)

@@ -544,6 +544,78 @@ static void wrong_answers_are_not_taken(void)
 	eq_int(out.count, 0);
 }
 
+static void a_late_answer_counts_for_ten_seconds(void)
+{
+	uint8_t first[PATH_PROBE_LEN], answer[PATH_PROBE_LEN];
+	struct endpoint ten = at(10);
+	struct path_info info;
+
+	for (int late_s = 8; late_s <= 12; late_s += 4) {
+		begin();
+		paths_admit(p, 3, now);
+		claim(3, 10, 1);
+		paths_tick(p, now, &out);
+		memcpy(first, out.items[0].data, sizeof(first));
+		outbox_clear(&out);
+		make_answer(3, first, answer);
+		run_ms((uint64_t)late_s * 1000);
+		ok(probes_to[10] >= 3); /* repeated since */
+		ok(paths_input(p, now, 3, &ten, bytes_of(answer, sizeof(answer)), 9, true, &out) ==
+		   (late_s == 8));
+		ok(best_is(3, 10) == (late_s == 8));
+	}
+	/* The time since the first probe is not the round trip: the next answer tells it. */
+	begin();
+	paths_admit(p, 3, now);
+	claim(3, 10, 1);
+	run_ms(600);
+	answers_at(3, 10);
+	run_ms(2000);
+	ok(best_is(3, 10));
+	paths_info(p, 3, &info);
+	ok(info.rtt.ns > span_ms(500).ns);
+	paths_doubt(p, 3, now);
+	run_ms(500);
+	paths_info(p, 3, &info);
+	eq_int(info.rtt.ns, delay.ns);
+}
+
+static void who_asks_and_asks_is_asked_twice_a_second(void)
+{
+	uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE };
+	struct endpoint from = at(66);
+
+	begin();
+	paths_admit(p, 3, now);
+	for (int i = 0; i < 400; i++) {
+		paths_received(p, 3, &from, 73 + sizeof(probe), true);
+		(void)paths_input(p, now, 3, &from, bytes_of(probe, sizeof(probe)), 42, false,
+				  &out);
+		outbox_clear(&out);
+		run_ms(10);
+	}
+	ok(probes_to[66] >= 4 && probes_to[66] <= 9);
+}
+
+static void who_is_late_waits_longer(void)
+{
+	begin();
+	paths_admit(p, 3, now);
+	claim(3, 10, 1);
+	now = instant_add(now, span_s(1));
+	run_ms(2400);
+	eq_int(probes_to[10], 1); /* 500 ms, and twice the second that we were late by */
+	run_ms(200);
+	eq_int(probes_to[10], 2);
+	/* Who slept was not busy. */
+	begin();
+	paths_admit(p, 3, now);
+	claim(3, 10, 1);
+	now = instant_add(now, span_s(3600));
+	run_ms(600);
+	eq_int(probes_to[10], 2);
+}
+
 static void probes_are_answered_in_their_size_and_not_without_limit(void)
 {
 	uint8_t probe[PATH_PROBE_LEN] = { PATH_TYPE_PROBE, 1, 2, 3 };
@@ -1194,6 +1266,8 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(a_packet_from_elsewhere_moves_the_path_only_when_probes_say_so),
 	  T(an_address_that_answers_both_ways_does_not_flap),
 	  T(addresses_of_the_mesh_are_never_candidates), T(wrong_answers_are_not_taken),
+	  T(a_late_answer_counts_for_ten_seconds), T(who_asks_and_asks_is_asked_twice_a_second),
+	  T(who_is_late_waits_longer),
 	  T(probes_are_answered_in_their_size_and_not_without_limit),
 	  T(an_address_that_proved_nothing_gets_no_more_than_it_gave),
 	  T(a_long_question_is_answered_and_the_address_probed_at_once),

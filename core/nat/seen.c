@@ -89,21 +89,42 @@ static struct seen *place_for(struct paths *p, uint32_t slot, const struct endpo
 	return place;
 }
 
+/* Somebody saw an address of that kind, and all who did saw this one. */
+static bool all_saw(const struct paths *p, const struct endpoint *as)
+{
+	bool any = false;
+
+	for (const struct seen *s = p->seen; s < p->seen + PATH_OBSERVERS; s++) {
+		if (!instant_is_set(s->at) || s->kind != kind_of(&as->ip))
+			continue;
+		if (!endpoint_equal(&s->as, as))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 void seen_add(struct paths *p, uint32_t slot, const struct endpoint *as, struct instant now)
 {
 	struct endpoint before[SEEN_MAX], after[SEEN_MAX];
 	struct seen *place = place_for(p, slot, as);
-	unsigned n_before, n_after;
+	unsigned n_before = 0, n_after;
+	bool agreed;
 
 	if (instant_is_set(place->at) && place->by == slot && endpoint_equal(&place->as, as)) {
 		place->at = now;
 		return;
 	}
-	n_before = paths_seen_as(p, before, SEEN_MAX);
+	agreed = (!instant_is_set(place->at) || place->kind == kind_of(&as->ip)) &&
+		 all_saw(p, as);
+	if (!agreed)
+		n_before = paths_seen_as(p, before, SEEN_MAX);
 	*place = (struct seen){
 		.as = { .ip = ip_of(as->ip.family, as->ip.b), .port = as->port },
 		.kind = kind_of(&as->ip), .by = slot, .at = now,
 	};
+	if (agreed)
+		return; /* nothing can have changed */
 	n_after = paths_seen_as(p, after, SEEN_MAX);
 	if (!same_set(before, n_before, after, n_after))
 		path_fact_add(p, PATH_FACT_SEEN_AS, slot, as, 0);

@@ -1,13 +1,16 @@
-/* event_log.c - a line is short enough to go into a pipe as one piece (PIPE_BUF), and poll says
+/* event_log.c - as many lines at once as go into a pipe as one piece (PIPE_BUF), and poll says
  * of a pipe whether such a piece fits. Nothing in it needs escaping: words of ours, base64,
  * numbers. */
 #include "linux/event_log.h"
 
 #include "base/bug.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LINE 512u
 
 static const char *const words[EV_KINDS] = {
 	[EV_NONE] = "none",
@@ -89,20 +92,36 @@ static void format(struct text *t, const struct event *e)
 	text_add(t, "}\n");
 }
 
+/* False: nobody reads it any more. */
+static bool put(int fd, const char *lines, size_t len)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		return true; /* they are lost */
+	return write(fd, lines, len) >= 0;
+}
+
 void event_log_write(int fd, const struct event_ring *ring, uint64_t *told)
 {
-	char line[512];
+	char lines[PIPE_BUF];
+	size_t len = 0;
 
 	while (*told < ring->count) {
 		const struct event *e = event_get(ring, ++*told);
-		struct pollfd room = { .fd = fd, .events = POLLOUT };
-		struct text t = text_of(line, sizeof(line));
+		struct text t = text_of(lines + len, LINE);
 
-		if (!e || poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		if (!e)
 			continue;
 		format(&t, e);
 		BUG_ON(t.truncated);
-		if (write(fd, line, t.len) < 0)
-			return; /* nobody reads it any more */
+		len += t.len;
+		if (sizeof(lines) - len >= LINE)
+			continue;
+		if (!put(fd, lines, len))
+			return;
+		len = 0;
 	}
+	if (len)
+		(void)put(fd, lines, len);
 }

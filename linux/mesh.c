@@ -29,6 +29,7 @@
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
 #define RESTORE_MS 500
+#define MIX_EVERY span_ms(10)
 #define SAVE_AGAIN_S 10
 
 struct mesh {
@@ -38,6 +39,7 @@ struct mesh {
 	struct node_actions actions;
 	struct moment now;
 	uint64_t turn;              /* of the loop, in which `now` was read */
+	struct instant mixed;       /* entropy was, last */
 	struct udp udp;
 	struct udp_batch batch;
 	uint8_t *packet;            /* one packet from the TUN */
@@ -125,7 +127,8 @@ static void save_what_is_due(struct mesh *m)
 		a->save_peers = !saved(m, PRIV_SAVE_PEERS, a->peers, a->peers_len);
 }
 
-/* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it. */
+/* The first handler of a turn reads the clocks and, if that was not done just now, mixes entropy
+ * in, for all that follow. */
 static void wake(struct mesh *m)
 {
 	uint8_t fresh[32];
@@ -135,6 +138,10 @@ static void wake(struct mesh *m)
 	m->turn = m->loop.turns;
 	node_uapi(m->node, &m->device);
 	m->now = clock_now();
+	if (instant_is_set(m->mixed) &&
+	    instant_since(m->now.boot, m->mixed).ns < MIX_EVERY.ns)
+		return;
+	m->mixed = m->now.boot;
 	entropy(fresh, sizeof(fresh));
 	node_entropy(m->node, fresh);
 	wipe(fresh, sizeof(fresh));

@@ -85,7 +85,7 @@ struct node_actions {
 	struct ip ipv4, former;
 };
 
-/* Fresh entropy, once per turn of the loop. */
+/* Fresh entropy, from time to time; at least after each sleep. */
 void node_entropy(struct node *node, const uint8_t entropy[32]);
 /* actions->out must have room for one step (OUTBOX_STEP_*); the caller empties it. */
 void node_step(struct node *node, struct moment now, const struct node_event *event,

@@ -55,6 +55,7 @@ def say(text):
 class Meshguard:
     name = "meshguard"
     form = re.compile(rb'"event":"member_(alive|suspect|dead|left)","subject":"([^"]*)"')
+    mark = b'"member_'
 
     def __init__(self, options, count):
         self.program = options.meshguard
@@ -93,6 +94,7 @@ class Meshguard:
 class Serf:
     name = "serf"
     form = re.compile(rb"serf: EventMember(Join|Failed|Leave): n(\d+) |memberlist: (Suspect) n(\d+) has failed")
+    mark = b"ember"
     words = {b"Join": "alive", b"Failed": "dead", b"Leave": "left", b"Suspect": "suspect"}
 
     def __init__(self, options, count):
@@ -189,7 +191,7 @@ class World:
                         self.take(now, key.data, line)
 
     def take(self, now, observer, line):
-        event = self.system.event(line)
+        event = self.system.event(line) if self.system.mark in line else None
         if not event:
             if b"ERR" in line or b"meshguard: " in line and b" is up " not in line:
                 self.strange[line.decode(errors="replace")[-100:]] += 1

@@ -6,8 +6,8 @@
 #include "base/event.h"
 
 /* Writes what came into the ring since *told (a number of events, 0 at first) to fd, as few
- * writes as pipes allow. Never waits: when a pipe has no room lines are lost, and `number` shows the
- * gap. */
+ * writes as pipes allow. Never waits: when a pipe has no room lines are lost, and `number` shows
+ * the gap. */
 void event_log_write(int fd, const struct event_ring *ring, uint64_t *told);
 
 #endif

@@ -34,17 +34,17 @@
 
 struct address {
 	struct endpoint to;
-	bool claimed;               /* in the member's newest record */
-	bool waiting;               /* a probe is out */
-	bool starved;               /* it was to be probed, but lacked credit */
-	bool fresh;                 /* what came from there was no replay */
-	bool asked;                 /* an answer to `id` counts, until ANSWER_LATEST after `since` */
-	bool rough;                 /* rtt is of a probe that had been repeated: too long, perhaps */
+	bool claimed : 1;           /* in the member's newest record */
+	bool waiting : 1;           /* a probe is out */
+	bool starved : 1;           /* it was to be probed, but lacked credit */
+	bool fresh : 1;             /* what came from there was no replay */
+	bool asked : 1;             /* an answer to `id` counts, until ANSWER_LATEST after `since` */
+	bool rough : 1;             /* rtt is of a probe that had been repeated: too long, perhaps */
 	uint8_t id[8];              /* of the last probe, and of those before it that it repeats */
-	struct instant since;       /* the first probe with this id */
+	uint16_t tries;             /* probes unanswered in a row */
 	uint32_t credit;            /* bytes that came from there, less those sent to it; while it
 	                               never answered */
-	uint32_t tries;             /* probes unanswered in a row */
+	struct instant since;       /* the first probe with this id */
 	struct instant sent;        /* the last probe */
 	struct instant next;        /* when to probe (or give this probe up); NEVER: idle */
 	struct instant answered;    /* the last answer */

@@ -15,7 +15,7 @@
  * stands. Gossip is no use: who gossips finds out by itself that no answer comes, and says so.
  *
  * A host that is too busy must not be made busier: a probe is repeated with the same id, so that
- * an answer counts however late it comes, and waits longer on a host whose own deadlines are missed.
+ * an answer counts though it comes late, and waits longer where our own deadlines are missed.
  *
  * What a stranger can make us send: nothing, only members reach this room. What a member can make
  * us send: 20 answers a second of the size of its questions, and three probes to each of eight

@@ -38,8 +38,8 @@ struct address {
 	bool waiting : 1;           /* a probe is out */
 	bool starved : 1;           /* it was to be probed, but lacked credit */
 	bool fresh : 1;             /* what came from there was no replay */
-	bool asked : 1;             /* an answer to `id` counts, until ANSWER_LATEST after `since` */
-	bool rough : 1;             /* rtt is of a probe that had been repeated: too long, perhaps */
+	bool asked : 1;             /* an answer to `id` counts, for ANSWER_LATEST from `since` */
+	bool rough : 1;             /* rtt is of a repeated probe: too long, perhaps */
 	uint8_t id[8];              /* of the last probe, and of those before it that it repeats */
 	uint16_t tries;             /* probes unanswered in a row */
 	uint32_t credit;            /* bytes that came from there, less those sent to it; while it

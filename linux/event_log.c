@@ -37,6 +37,9 @@ static const char *const words[EV_KINDS] = {
 	[EV_PATH_LOST] = "path_lost",
 	[EV_NETWORK_CHANGED] = "network_changed",
 	[EV_SEED_UNANSWERED] = "seed_unanswered",
+	[EV_SERVICES_RULED] = "services_ruled",
+	[EV_SERVICES_BAD] = "services_bad",
+	[EV_SERVICE_DENIED] = "service_denied",
 	[EV_SEQUENCE_JUMP] = "sequence_jump",
 };
 

@@ -34,6 +34,7 @@ struct machine {
 	bool has_clock;
 	uint8_t peers[NODE_PEERS_MAX];
 	uint32_t peers_len;
+	bool closed;                /* see node_config */
 	int64_t wall_ahead_s;       /* how wrong its wall clock is */
 	unsigned sent, got_packets;
 	uint8_t last_packet[256];
@@ -198,6 +199,7 @@ static inline void switch_on(struct machine *m)
 		.interface = "mg0", .prefix = m->prefix, .secret = m->secret, .public = m->public,
 	};
 
+	config.closed = m->closed;
 	config.peers = bytes_of(m->peers, m->peers_len);
 	if (m->has_clock)
 		config.clock = bytes_of(m->clock, sizeof(m->clock));

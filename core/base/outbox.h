@@ -15,6 +15,7 @@ enum out_kind {
 	OUT_MESSAGE,  /* to the member in `slot`: plain bytes, to be sealed by the node;
 	                 `to` unset: by its best path */
 	OUT_CALL,     /* to `to`: a struct path_call, from which the node makes the datagram */
+	OUT_NOTHING,  /* taken back */
 };
 
 struct out {

@@ -7,6 +7,7 @@ struct layout {
 	struct wg_limits wg;
 	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events;
 	size_t burnt, burnt_pool, burnt_map, size;
+	struct service_layout services;
 };
 
 static size_t take(size_t *at, size_t size)
@@ -39,6 +40,7 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.burnt = take(&at, l.members * sizeof(struct burnt));
 	l.burnt_pool = take(&at, pool_size(l.members));
 	l.burnt_map = take(&at, map_size(l.members));
+	service_place(&l.services, l.members, &at);
 	l.events = take(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;
@@ -114,6 +116,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	forwarding_init(&n->forwarding, base + l.forwarding, l.members);
 	init_protocols(n, base, &l, now);
 	wg_set_routes(n->wg, n->forwarding.current->routes);
+	service_init(n, base, &l.services, now.boot);
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
 	records_init(n, now);
@@ -159,6 +162,7 @@ static void input_tunnel(struct node *n, struct moment now, const struct node_ev
 	size_t sent = 0;
 
 	wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
+	service_in(n, now, before, out);
 	for (uint32_t i = before; i < out->count; i++)
 		if (out->items[i].kind == OUT_DATAGRAM &&
 		    endpoint_equal(&out->items[i].to, &e->from))
@@ -230,8 +234,11 @@ static void input_packet(struct node *n, struct moment now, const struct node_ev
 		refuse(n, now, e->data, out);
 		return;
 	}
-	wg_send(n->wg, now, wg, bytes_of(e->data.data, ip.total_len), out);
 	uint32_t slot = wg_peer_slot(n->wg, wg);
+	struct bytes packet = bytes_of(e->data.data, ip.total_len);
+
+	service_out(n, packet, slot, now.boot);
+	wg_send(n->wg, now, wg, packet, out);
 
 	if (paths_best(n->paths, slot, &to))
 		paths_used(n->paths, slot, now.boot);
@@ -318,6 +325,12 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		if (n->left_out && trust_count(n->trust) < n->config.members)
 			actions->read_trust_again = true;
 		break;
+	case NODE_POLICY_BEGIN:
+	case NODE_POLICY_LIST:
+	case NODE_POLICY_END:
+	case NODE_POLICY_BAD:
+		service_event(n, e, now.boot);
+		break;
 	case NODE_SEED:
 		paths_add_seed(n->paths, &e->from, now.boot);
 		break;
@@ -333,8 +346,10 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	records_sign(n, now);
 	records_network(n, now);
 	forward_publish(n, now.boot);
-	if (e->kind == NODE_TIME)
+	if (e->kind == NODE_TIME) {
 		tick(n, now, out);
+		service_tick(n, now.boot);
+	}
 	reach_facts(n, now, out);
 	reach_flush(n, now, out);
 	records_clock(n, now, actions);
@@ -348,7 +363,7 @@ struct instant node_deadline(const struct node *n)
 {
 	struct instant first = instant_min(paths_deadline(n->paths), swim_deadline(n->swim));
 
-	first = instant_min(first, wg_deadline(n->wg));
+	first = instant_min(first, instant_min(wg_deadline(n->wg), service_deadline(n)));
 	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }

@@ -11,6 +11,7 @@
 #include "base/outbox.h"
 #include "control/report.h"
 #include "crypto/random.h"
+#include "policy/filter.h"
 #include "swim/swim.h"
 #include "wg/uapi.h"
 
@@ -28,6 +29,8 @@ struct node_config {
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
 	bool gossip_only;            /* membership alone: no tunnels, no packets */
 	enum swim_profile profile;   /* how much gossip may cost */
+	bool closed;                 /* nothing that is new comes in before NODE_POLICY_END; else
+	                                everything does */
 	struct endpoint announce;    /* first of our candidates; port 0: `port`; family 0: none. On
 	                                loopback: others' candidates there are believed, too */
 	uint8_t entropy[32];
@@ -50,6 +53,10 @@ enum node_event_kind {
 	NODE_TRUST_BEGIN,   /* the trust store follows; unreadable: there is none to read */
 	NODE_TRUST_KEY,     /* key, name; twin: see trust_add */
 	NODE_TRUST_END,     /* number: unusable entries */
+	NODE_POLICY_BEGIN,  /* the service rules follow, all of them */
+	NODE_POLICY_LIST,   /* list: what one file says (name, origin, rules and count of it) */
+	NODE_POLICY_END,    /* number: enum policy_default; they are in force from now on */
+	NODE_POLICY_BAD,    /* name: "global.policy:3: why". What was in force stays */
 	NODE_SEED,          /* from: an address to ask */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
 	NODE_STOP,          /* say goodbye */
@@ -65,7 +72,20 @@ struct node_event {
 	const char *name;
 	const struct ip *addresses;
 	uint32_t number;
+	const struct policy_list *list;
 	bool unreadable;
+};
+
+#define NODE_LISTS 4096u     /* files of service rules */
+#define NODE_RULES 16384u    /* in all of them */
+#define NODE_TROUBLE 256u
+
+/* The service rules in force; to be read, and valid until the next step. */
+struct node_services {
+	const struct policy *policy;
+	const struct policy_hits *hits; /* policy_hits_count(policy) */
+	const struct filter *filter;
+	const char *trouble;         /* why newer ones are not in force; empty: there are none */
 };
 
 #define NODE_CLOCK_LEN 22u
@@ -97,6 +117,7 @@ void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its
  * slot, or UINT32_MAX when there is none. */
 uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
+void node_services(const struct node *node, struct node_services *out);
 /* For the read-only UAPI; holds until the next step. */
 void node_uapi(struct node *node, struct uapi_device *out);
 

@@ -63,6 +63,16 @@ struct node {
 	struct map burnt_map;       /* IPv4 mesh address -> burnt */
 	uint8_t hash_key[16];
 
+	struct services {
+		struct policy *policy[2];
+		struct policy_hits *hits[2];
+		unsigned current;       /* the one in force; the other one is filled */
+		bool full;              /* it did not all fit */
+		struct filter *filter;  /* NULL: gossip only */
+		char trouble[NODE_TROUBLE];
+		struct instant denied_full; /* bucket: events about denials */
+	} services;
+
 	/* our own record */
 	struct record_body self;
 	struct record record;
@@ -171,6 +181,26 @@ void forward_claim(struct node *n, uint32_t slot, unsigned index, struct instant
 void forward_release(struct node *n, uint32_t slot);
 void forward_publish(struct node *n, struct instant now);
 struct instant forward_deadline(const struct node *n);
+
+/* service.c - which services of this host the peers may reach. */
+struct service_layout {
+	size_t policy[2], hits[2], filter;
+};
+/* Places in memory that begins at *at, which is moved on. */
+void service_place(struct service_layout *l, uint32_t members, size_t *at);
+void service_init(struct node *n, uint8_t *base, const struct service_layout *l,
+		  struct instant now);
+void service_event(struct node *n, const struct node_event *e, struct instant now);
+/* Which rules hold for a peer: when it comes, and when names or orgs may have changed. */
+void service_bind(struct node *n, uint32_t slot);
+void service_bind_all(struct node *n);
+void service_forget(struct node *n, uint32_t slot);
+/* A packet of this host that goes to the peer. */
+void service_out(struct node *n, struct bytes packet, uint32_t slot, struct instant now);
+/* Of the items from `first` on: packets that may not come in are taken back, and answered. */
+void service_in(struct node *n, struct moment now, uint32_t first, struct outbox *out);
+void service_tick(struct node *n, struct instant now);
+struct instant service_deadline(const struct node *n);
 
 /* node.c */
 void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,

@@ -28,6 +28,7 @@ static bool admit(struct node *n, uint32_t slot, struct moment now)
 	swim_admit(n->swim, slot, key, now.boot);
 	forward_claim(n, slot, 0, now.boot);
 	cache_suggest(n, slot, now.boot);
+	service_bind(n, slot);
 	n->forwarding.stale = true;
 	return true;
 }
@@ -40,6 +41,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	swim_forget(n->swim, slot, now.boot);
 	forward_release(n, slot);
 	contest_forget(n, slot);
+	service_forget(n, slot);
 	memset(&n->peers[slot], 0, sizeof(n->peers[slot]));
 	n->forwarding.stale = n->forwarding.gone = true;
 	trust_remove(n->trust, slot);
@@ -96,6 +98,7 @@ void peering_end(struct node *n, uint32_t bad, struct moment now)
 		dismiss(n, slot, now);
 	}
 	n->trust_loaded = true;
+	service_bind_all(n);
 	n->bad_keys += bad;
 	if (bad)
 		node_emit(n, now.boot, EV_TRUST_BAD, TRUST_NONE, NULL, bad);

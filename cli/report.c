@@ -4,6 +4,22 @@
 
 #include <string.h>
 
+static void print_services(const struct screen *s, const struct report_node *n)
+{
+	char line[sizeof(n->services_trouble) + 80];
+
+	if (!strcmp(n->services_default, "closed"))
+		put(s, RED, "  no service rules could be read: nothing new comes in\n");
+	else if (n->service_rules || strcmp(n->services_default, "allow") != 0)
+		fprintf(s->out, "  services   %s by default, rules %u\n", n->services_default,
+			n->service_rules);
+	if (!*n->services_trouble)
+		return;
+	snprintf(line, sizeof(line), "  services are ruled as before, for %s\n",
+		 n->services_trouble);
+	put(s, RED, line);
+}
+
 static void print_node(const struct report *r, const struct screen *s)
 {
 	const struct report_node *n = &r->node;
@@ -46,6 +62,7 @@ static void print_node(const struct report *r, const struct screen *s)
 			 n->left_out, n->max_members);
 		put(s, YELLOW, line);
 	}
+	print_services(s, n);
 	for (unsigned i = 0; i < n->seed_count; i++) {
 		char seed[ENDPOINT_TEXT];
 

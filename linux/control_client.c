@@ -138,7 +138,7 @@ int control_next(struct control_client *c, struct answer *out)
 	/* An error may come before our request was read; everything else answers it. */
 	if (!good || (out->id != c->id && !(out->kind == ANSWER_ERROR && out->id == 0)))
 		return -EPROTO;
-	return out->kind == ANSWER_NODE || out->kind == ANSWER_PEER;
+	return out->kind != ANSWER_DONE && out->kind != ANSWER_ERROR;
 }
 
 int control_wait_end(struct control_client *c, unsigned milliseconds)

@@ -21,7 +21,7 @@ static const char *const problem_words[] = {
 };
 static const char *const verb_words[] = {
 	[REQUEST_NONE] = "", [REQUEST_STATUS] = "status", [REQUEST_COUNTERS] = "counters",
-	[REQUEST_DOWN] = "down",
+	[REQUEST_SERVICES] = "services", [REQUEST_DOWN] = "down",
 };
 _Static_assert(sizeof(problem_words) / sizeof(*problem_words) == REQUEST_PROBLEMS, "a word each");
 _Static_assert(sizeof(verb_words) / sizeof(*verb_words) == REQUEST_VERBS, "a word each");
@@ -216,6 +216,9 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_u64(&o, "max_members", n->max_members);
 	add_u64(&o, "left_out_keys", n->left_out);
 	add_bool(&o, "trust_unreadable", n->trust_unreadable);
+	add_text(&o, "services_default", n->services_default);
+	add_u64(&o, "service_rules", n->service_rules);
+	add_text(&o, "services_trouble", n->services_trouble);
 	add_u64(&o, "wakeups", n->wakeups);
 	add(&o, "seeds", seeds_json(n));
 	add(&o, "tables", tables_json(n));
@@ -250,6 +253,19 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_u64(&o, "sequence", p->sequence);
 	add(&o, "conflict", p->conflict ? json_integer((json_int_t)(p->conflict & INT64_MAX))
 	    : json_null());
+	return done(&o);
+}
+
+json_t *report_service_json(const struct report_service *rule)
+{
+	struct object o = object_new();
+
+	add_text(&o, "origin", rule->origin);
+	add_text(&o, "list", rule->list);
+	add_u64(&o, "line", rule->line);
+	add_text(&o, "rule", rule->rule);
+	add_u64(&o, "packets", rule->packets);
+	add_u64(&o, "flows", rule->flows);
 	return done(&o);
 }
 

@@ -23,7 +23,7 @@ struct control_about {
 };
 
 /* What an answer consists of, frame by frame. */
-enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_DONE, ANSWER_ERROR };
+enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_RULE, ANSWER_DONE, ANSWER_ERROR };
 
 #define ANSWER_NAME 48u  /* of a counter or table, with terminator */
 
@@ -33,7 +33,8 @@ struct answer {
 	struct report_node node;       /* ANSWER_NODE; its names lie in `names` */
 	struct control_about about;
 	struct report_peer peer;       /* ANSWER_PEER */
-	uint32_t peers;                /* ANSWER_DONE: how many were sent */
+	struct report_service rule;    /* ANSWER_RULE */
+	uint32_t peers;                /* ANSWER_DONE: how many peers or rules were sent */
 	enum request_problem problem;  /* ANSWER_ERROR */
 	char names[80][ANSWER_NAME];
 };
@@ -47,6 +48,7 @@ enum request_problem request_decode(const void *json, size_t len, struct request
 json_t *report_node_json(const struct report_node *node, const struct control_about *about,
 			 struct instant now);
 json_t *report_peer_json(const struct report_peer *peer, struct instant now);
+json_t *report_service_json(const struct report_service *rule);
 /* Writes one frame {"version", "id", name: value} to out. Takes value. Returns the bytes written,
  * length included; 0 and nothing written when they do not fit cap or value is NULL. */
 size_t frame_encode(uint32_t id, const char *name, json_t *value, uint8_t *out, size_t cap);

@@ -248,6 +248,9 @@ static bool read_node(struct reader *r, struct answer *a)
 	n->max_members = (uint32_t)get_u64(r, "max_members", UINT32_MAX);
 	n->left_out = (uint32_t)get_u64(r, "left_out_keys", UINT32_MAX);
 	n->trust_unreadable = get_bool(r, "trust_unreadable");
+	copy_text(r, "services_default", n->services_default, sizeof(n->services_default));
+	n->service_rules = (uint32_t)get_u64(r, "service_rules", UINT32_MAX);
+	copy_text(r, "services_trouble", n->services_trouble, sizeof(n->services_trouble));
 	n->wakeups = get_u64(r, "wakeups", INT64_MAX);
 	read_seeds(r, n);
 	read_tables(r, a);
@@ -298,6 +301,17 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	return !r->failed;
 }
 
+static bool read_rule(struct reader *r, struct report_service *s)
+{
+	copy_text(r, "origin", s->origin, sizeof(s->origin));
+	copy_text(r, "list", s->list, sizeof(s->list));
+	s->line = (uint32_t)get_u64(r, "line", UINT32_MAX);
+	copy_text(r, "rule", s->rule, sizeof(s->rule));
+	s->packets = get_u64(r, "packets", INT64_MAX);
+	s->flows = get_u64(r, "flows", INT64_MAX);
+	return !r->failed;
+}
+
 static bool read_done(struct reader *r, struct answer *a)
 {
 	a->kind = ANSWER_DONE;
@@ -305,7 +319,7 @@ static bool read_done(struct reader *r, struct answer *a)
 	return !r->failed;
 }
 
-/* One of the four kinds; each has one member that tells it. */
+/* One of the five kinds; each has one member that tells it. */
 static bool read_answer(const json_t *root, struct instant now, struct answer *out)
 {
 	const json_t *part;
@@ -323,6 +337,10 @@ static bool read_answer(const json_t *root, struct instant now, struct answer *o
 	if ((part = json_object_get(root, "node"))) {
 		out->kind = ANSWER_NODE;
 		return read_node(&(struct reader){ .object = part, .now = now }, out);
+	}
+	if ((part = json_object_get(root, "rule"))) {
+		out->kind = ANSWER_RULE;
+		return read_rule(&(struct reader){ .object = part }, &out->rule);
 	}
 	if ((part = json_object_get(root, "done")))
 		return read_done(&(struct reader){ .object = part }, out);

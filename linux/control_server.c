@@ -28,7 +28,7 @@
 #define BUFFER_ROOM ((BUFFER + PAGE - 1) / PAGE * PAGE)
 #define NO_FD (-1)
 
-enum phase { ANSWER_BEGIN, ANSWER_PEERS, ANSWER_END };
+enum phase { ANSWER_BEGIN, ANSWER_PARTS, ANSWER_END };
 
 struct client {
 	struct control_server *server;
@@ -41,8 +41,8 @@ struct client {
 	bool stopping;             /* tell the daemon to end when the out buffer is empty */
 	struct request request;    /* being answered; verb REQUEST_NONE: none */
 	enum phase phase;
-	uint32_t after;            /* slot of the last peer sent */
-	uint32_t peers;            /* sent so far */
+	uint32_t after;            /* slot of the last peer, number of the last rule sent */
+	uint32_t parts;            /* of these, sent so far */
 	size_t in_len, out_at, out_len;
 	uint8_t *in, *out;         /* BUFFER bytes each */
 };
@@ -89,25 +89,43 @@ static bool append_node(struct client *c)
 	return append(c, "node", report_node_json(&s->node, &s->about, clock_now().boot));
 }
 
-/* As many peers as have room. */
-static void append_peers(struct client *c)
+/* The next peer or rule, and which that is; CONTROL_NO_PEER: there is none. */
+static uint32_t next_part(struct client *c, bool *fits)
 {
 	struct control_server *s = c->server;
 	const struct control_handlers *h = &s->config.handlers;
+	struct report_service rule = { 0 };
+	uint32_t at;
 
+	*fits = true;
+	if (c->request.verb == REQUEST_SERVICES) {
+		at = h->service(h->ctx, c->after, &rule);
+		if (at != CONTROL_NO_PEER)
+			*fits = append(c, "rule", report_service_json(&rule));
+		return at;
+	}
+	memset(&s->peer, 0, sizeof(s->peer));
+	at = h->peer(h->ctx, c->after, &s->peer);
+	if (at != CONTROL_NO_PEER)
+		*fits = append(c, "peer", report_peer_json(&s->peer, clock_now().boot));
+	return at;
+}
+
+/* As many as have room. */
+static void append_parts(struct client *c)
+{
 	for (;;) {
-		memset(&s->peer, 0, sizeof(s->peer));
+		bool fits;
+		uint32_t at = next_part(c, &fits);
 
-		uint32_t slot = h->peer(h->ctx, c->after, &s->peer);
-
-		if (slot == CONTROL_NO_PEER) {
+		if (at == CONTROL_NO_PEER) {
 			c->phase = ANSWER_END;
 			return;
 		}
-		if (!append(c, "peer", report_peer_json(&s->peer, clock_now().boot)))
+		if (!fits)
 			return;
-		c->after = slot;
-		c->peers++;
+		c->after = at;
+		c->parts++;
 	}
 }
 
@@ -121,17 +139,19 @@ static void finish(struct client *c)
 static void make_answer(struct client *c)
 {
 	if (c->phase == ANSWER_BEGIN) {
-		if (c->request.verb != REQUEST_DOWN && !append_node(c)) {
+		if (c->request.verb != REQUEST_DOWN && c->request.verb != REQUEST_SERVICES
+		    && !append_node(c)) {
 			c->closing = true; /* out of memory: better no answer than half of one */
 			finish(c);
 			return;
 		}
-		c->phase = c->request.verb == REQUEST_STATUS ? ANSWER_PEERS : ANSWER_END;
+		c->phase = c->request.verb == REQUEST_STATUS || c->request.verb == REQUEST_SERVICES
+			   ? ANSWER_PARTS : ANSWER_END;
 	}
-	if (c->phase == ANSWER_PEERS)
-		append_peers(c);
+	if (c->phase == ANSWER_PARTS)
+		append_parts(c);
 	if (c->phase == ANSWER_END) {
-		size_t n = frame_encode_done(c->request.id, c->peers, c->out + c->out_len,
+		size_t n = frame_encode_done(c->request.id, c->parts, c->out + c->out_len,
 					     BUFFER - c->out_len);
 
 		c->out_len += n;
@@ -183,7 +203,7 @@ static bool take_request(struct client *c)
 	}
 	c->phase = ANSWER_BEGIN;
 	c->after = CONTROL_NO_PEER;
-	c->peers = 0;
+	c->parts = 0;
 	c->since = clock_now().boot;
 	return true;
 }

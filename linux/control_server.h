@@ -22,6 +22,8 @@ struct control_handlers {
 	 * start with the first, and returns its slot; CONTROL_NO_PEER when there is none. A long
 	 * answer spans many turns of the loop: slots are stable, positions would not be. */
 	uint32_t (*peer)(void *ctx, uint32_t after, struct report_peer *out);
+	/* The same of service rules, by number. */
+	uint32_t (*service)(void *ctx, uint32_t after, struct report_service *out);
 	/* The daemon is asked to end. The answer is on its way already. */
 	void (*down)(void *ctx);
 	void *ctx;

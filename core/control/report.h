@@ -35,6 +35,9 @@ struct report_node {
 	uint32_t max_members;          /* keys in use at the most */
 	uint32_t left_out;             /* keys of the trust store beyond that */
 	bool trust_unreadable;
+	char services_default[8];      /* allow, deny, observe; or closed: no rules yet */
+	uint32_t service_rules;        /* in force, the default not counted */
+	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
 	uint64_t wakeups;
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
@@ -42,6 +45,15 @@ struct report_node {
 	unsigned counter_count;
 	unsigned seed_count;
 	struct { struct endpoint endpoint; bool answered; } seeds[MAX_SEEDS];
+};
+
+/* A service rule in force, or the default. */
+struct report_service {
+	char origin[8];                /* default, peer, org, global */
+	char list[MAX_NAME + 2];       /* name of its file; empty for default and global */
+	char rule[32];
+	uint32_t line;                 /* of the file; 0: the default */
+	uint64_t packets, flows;
 };
 
 enum report_state { REPORT_UNKNOWN, REPORT_ALIVE, REPORT_SUSPECT, REPORT_DEAD, REPORT_LEFT };

@@ -5,6 +5,7 @@ bool request_allowed(enum request_verb verb, uint32_t uid, uint32_t owner)
 	switch (verb) {
 	case REQUEST_STATUS:
 	case REQUEST_COUNTERS:
+	case REQUEST_SERVICES:
 		return true;
 	case REQUEST_DOWN:
 		return uid == 0 || uid == owner;

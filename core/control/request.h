@@ -18,6 +18,7 @@ enum request_verb {
 	REQUEST_NONE,
 	REQUEST_STATUS,    /* the node, then every peer */
 	REQUEST_COUNTERS,  /* the node alone */
+	REQUEST_SERVICES,  /* the service rules in force, with their hits */
 	REQUEST_DOWN,      /* end gracefully */
 	REQUEST_VERBS
 };

@@ -199,6 +199,9 @@ void service_forget(struct node *n, uint32_t slot);
 void service_out(struct node *n, struct bytes packet, uint32_t slot, struct instant now);
 /* Of the items from `first` on: packets that may not come in are taken back, and answered. */
 void service_in(struct node *n, struct moment now, uint32_t first, struct outbox *out);
+/* allow, deny, observe; closed: no rules yet. */
+const char *service_default_name(const struct node *n);
+void service_report(const struct node *n, struct report_node *out);
 void service_tick(struct node *n, struct instant now);
 struct instant service_deadline(const struct node *n);
 

@@ -145,6 +145,7 @@ void node_report(const struct node *n, struct report_node *r)
 		r->seeds[i].endpoint = seeds[i];
 		r->seeds[i].answered = answered[i];
 	}
+	service_report(n, r);
 	tables(n, r);
 	counts(n, r);
 	wg_counts(n, r);

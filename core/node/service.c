@@ -136,15 +136,21 @@ void service_forget(struct node *n, uint32_t slot)
 
 /* --- new rules */
 
+static void copy(char *out, size_t cap, const char *text)
+{
+	size_t len = strnlen(text, cap - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
 static void trouble(struct node *n, const char *what, struct instant now)
 {
 	struct services *s = &n->services;
-	size_t len = strnlen(what, sizeof(s->trouble) - 1);
 
-	if (strlen(s->trouble) == len && !memcmp(s->trouble, what, len))
+	if (!strncmp(s->trouble, what, sizeof(s->trouble) - 1))
 		return;
-	memcpy(s->trouble, what, len);
-	s->trouble[len] = '\0';
+	copy(s->trouble, sizeof(s->trouble), what);
 	node_emit(n, now, EV_SERVICES_BAD, TRUST_NONE, NULL, 0);
 }
 
@@ -199,6 +205,61 @@ void node_services(const struct node *n, struct node_services *out)
 		.policy = in_force(&n->services), .hits = n->services.hits[n->services.current],
 		.filter = n->services.filter, .trouble = n->services.trouble,
 	};
+}
+
+/* The list that has this hit among its own. */
+static struct policy_list list_of_hit(const struct policy *p, uint32_t hit)
+{
+	struct policy_list list = { 0 };
+
+	for (uint32_t i = 0; i < policy_lists(p); i++) {
+		list = policy_list_of(p, i);
+		if (hit - list.hit < list.count)
+			break;
+	}
+	return list;
+}
+
+uint32_t node_report_service(const struct node *n, uint32_t after, struct report_service *out)
+{
+	static const char *const origins[] = {
+		[POLICY_FROM_PEER] = "peer", [POLICY_FROM_ORG] = "org",
+		[POLICY_FROM_GLOBAL] = "global",
+	};
+	const struct policy *p = in_force(&n->services);
+	const struct policy_hits *hits = n->services.hits[n->services.current];
+	uint32_t hit = after + 1;
+
+	if (hit >= policy_hits_count(p))
+		return UINT32_MAX;
+	out->packets = hits[hit].packets;
+	out->flows = hits[hit].flows;
+	if (!hit) {
+		copy(out->origin, sizeof(out->origin), "default");
+		copy(out->rule, sizeof(out->rule), service_default_name(n));
+		return hit;
+	}
+	struct policy_list list = list_of_hit(p, hit);
+	const struct policy_rule *rule = &list.rules[hit - list.hit];
+	copy(out->origin, sizeof(out->origin), origins[list.origin]);
+	copy(out->list, sizeof(out->list), list.name);
+	policy_rule_format(rule, out->rule);
+	out->line = rule->line;
+	return hit;
+}
+
+const char *service_default_name(const struct node *n)
+{
+	const struct policy *p = in_force(&n->services);
+
+	return policy_is_broken(p) ? "closed" : policy_default_name(policy_default_of(p));
+}
+
+void service_report(const struct node *n, struct report_node *out)
+{
+	copy(out->services_default, sizeof(out->services_default), service_default_name(n));
+	copy(out->services_trouble, sizeof(out->services_trouble), n->services.trouble);
+	out->service_rules = policy_hits_count(in_force(&n->services)) - 1;
 }
 
 /* --- packets */

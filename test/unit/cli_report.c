@@ -24,7 +24,8 @@ static struct report report_of(struct report_peer *peers, size_t count)
 {
 	struct report r = {
 		.node = { .interface = "mg0", .port = 51821, .mtu = 1420, .started = ago(3723),
-			  .trusted = (uint32_t)count, .alive = 1 },
+			  .trusted = (uint32_t)count, .alive = 1,
+			  .services_default = "allow" },
 		.about = { .directory = "/home/a/.config/meshguard" },
 		.peers = peers, .count = count, .now = now,
 	};
@@ -179,6 +180,21 @@ static void an_unreadable_store_is_said_in_red(void)
 	ok(!strstr(page, "meshguard trust KEY"));
 }
 
+static void service_rules_are_told_where_there_are_any(void)
+{
+	struct report r = report_of(NULL, 0);
+	const struct screen plain = { .width = 80 };
+
+	strcpy(r.node.services_default, "allow");
+	ok(!strstr(printed(&r, plain), "services"));
+	r.node.service_rules = 3;
+	ok(strstr(printed(&r, plain), "  services   allow by default, rules 3\n"));
+	strcpy(r.node.services_trouble, "global.policy:3: why");
+	ok(strstr(printed(&r, plain), "as before, for global.policy:3: why\n"));
+	strcpy(r.node.services_default, "closed");
+	ok(strstr(printed(&r, plain), "nothing new comes in\n"));
+}
+
 static void a_node_without_an_ipv4_address_says_so(void)
 {
 	struct report r = report_of(NULL, 0);
@@ -187,6 +203,8 @@ static void a_node_without_an_ipv4_address_says_so(void)
 	ok(strstr(printed(&r, (struct screen){ .width = 80 }), "IPv6 only"));
 }
 
-TAP_TESTS(T(a_node_that_trusts_nobody_says_what_to_do), T(a_page_for_every_kind_of_peer),
+TAP_TESTS(T(service_rules_are_told_where_there_are_any),
+	  T(a_node_that_trusts_nobody_says_what_to_do),
+	  T(a_page_for_every_kind_of_peer),
 	  T(lines_stay_within_80_columns), T(an_unreadable_store_is_said_in_red),
 	  T(a_node_without_an_ipv4_address_says_so), T(a_key_at_two_places_is_said_in_red))

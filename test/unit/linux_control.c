@@ -44,6 +44,18 @@ static uint32_t on_peer(void *ctx, uint32_t after, struct report_peer *out)
 	return slot;
 }
 
+static uint32_t on_service(void *ctx, uint32_t after, struct report_service *out)
+{
+	struct world *world = ctx;
+	uint32_t number = after + 1;
+
+	if (number >= world->peers)
+		return CONTROL_NO_PEER;
+	*out = (struct report_service){ .origin = "global", .rule = "allow tcp 22", .line = number,
+					.packets = 7, .flows = 2 };
+	return number;
+}
+
 static void on_down(void *ctx)
 {
 	((struct world *)ctx)->downs++;
@@ -87,7 +99,7 @@ static void start(uint32_t peers, uid_t owner)
 {
 	struct control_config config = {
 		.owner = owner, .directory = "/etc/mesh",
-		.handlers = { on_status, on_peer, on_down, &w },
+		.handlers = { on_status, on_peer, on_service, on_down, &w },
 	};
 
 	memset(&w, 0, sizeof(w));
@@ -117,7 +129,7 @@ struct visitor {
 	bool ended;                /* the daemon closed */
 	size_t len;
 	uint8_t in[1u << 17];
-	unsigned nodes, peers, done, errors;
+	unsigned nodes, peers, rules, done, errors;
 	unsigned fresh;            /* peers of the answer at hand */
 	uint32_t last_id;
 	enum request_problem problem;
@@ -160,7 +172,8 @@ static void count_frame(struct visitor *v, const uint8_t *json, size_t len)
 	}
 	v->nodes += a.kind == ANSWER_NODE;
 	v->peers += a.kind == ANSWER_PEER;
-	v->fresh += a.kind == ANSWER_PEER;
+	v->rules += a.kind == ANSWER_RULE;
+	v->fresh += a.kind == ANSWER_PEER || a.kind == ANSWER_RULE;
 	v->done += a.kind == ANSWER_DONE;
 	v->errors += a.kind == ANSWER_ERROR;
 	v->last_id = a.id;
@@ -227,6 +240,35 @@ static void a_status_of_every_member_arrives_whole(void)
 	eq_int(v->done, 1);
 	eq_int(v->last_id, 77);
 	close(v->fd);
+	stop();
+}
+
+/* What on_service says, read by our own client. */
+static void service_rules_arrive_whole(void)
+{
+	uint8_t frame[512];
+	struct report_service rule = { 0 };
+	static struct answer a;
+	struct visitor *v;
+	size_t len;
+
+	start(PEERS, 1000);
+	v = visit(0);
+	ask(v, 78, REQUEST_SERVICES);
+	settle(v, 1);
+	eq_int(v->nodes, 0);
+	eq_int(v->rules, PEERS);
+	eq_int(v->last_id, 78);
+	close(v->fd);
+	on_service(&w, 4, &rule);
+	len = frame_encode(1, "rule", report_service_json(&rule), frame, sizeof(frame));
+	ok(answer_decode(frame + CONTROL_HEAD, len - CONTROL_HEAD, clock_now().boot, &a));
+	eq_int(a.kind, ANSWER_RULE);
+	eq_str(a.rule.origin, "global");
+	eq_str(a.rule.rule, "allow tcp 22");
+	eq_int(a.rule.line, 5);
+	eq_int(a.rule.packets, 7);
+	eq_int(a.rule.flows, 2);
 	stop();
 }
 
@@ -592,7 +634,8 @@ static void a_daemon_that_is_stopped_does_not_hold_us(void)
 	unlisten(fd);
 }
 
-TAP_TESTS(T(a_status_of_every_member_arrives_whole), T(counters_are_the_node_alone),
+TAP_TESTS(T(a_status_of_every_member_arrives_whole), T(service_rules_arrive_whole),
+	  T(counters_are_the_node_alone),
 	  T(a_request_may_come_byte_by_byte), T(requests_in_a_row_are_answered_in_order),
 	  T(who_asks_and_says_no_more_still_gets_his_answer),
 	  T(a_frame_that_is_no_request_ends_the_connection),

@@ -169,6 +169,34 @@ static void rules_of_a_peer_hold_by_its_key_and_by_its_name(void)
 	ok(!arrives(1, 0, 40004, 22, SYN));
 }
 
+static void rules_are_reported_with_their_hits(void)
+{
+	static const char *const words[] = { "allow", "tcp", "22" };
+	struct report_service r = { 0 };
+	struct report_node node;
+
+	two_nodes();
+	rule(0, POLICY_FROM_PEER, "n1", words, 3, POLICY_DEFAULT_DENY);
+	ok(arrives(1, 0, 40000, 22, SYN));
+	ok(arrives(1, 0, 40000, 22, SYN));
+	ok(!arrives(1, 0, 40000, 23, SYN));
+	eq_int(node_report_service(machines[0].node, UINT32_MAX, &r), 0);
+	eq_str(r.origin, "default");
+	eq_str(r.rule, "deny");
+	eq_int(r.packets, 1);
+	memset(&r, 0, sizeof(r));
+	eq_int(node_report_service(machines[0].node, 0, &r), 1);
+	eq_str(r.origin, "peer");
+	eq_str(r.list, "n1");
+	eq_str(r.rule, "allow tcp 22");
+	eq_int(r.packets, 2);
+	eq_int(r.flows, 1);
+	eq_int(node_report_service(machines[0].node, 1, &r), UINT32_MAX);
+	node_report(machines[0].node, &node);
+	eq_str(node.services_default, "deny");
+	eq_int(node.service_rules, 1);
+}
+
 static void bad_rules_change_nothing_and_are_told_once(void)
 {
 	static const char *const words[] = { "deny", "tcp", "22" };
@@ -235,7 +263,8 @@ static void before_its_rules_are_read_a_node_is_closed(void)
 	ok(arrives(0, 1, 50000, 22, SYN));
 	ok(arrives(1, 0, 22, 50000, SYN | ACK));
 	/* Bad ones open nothing. */
-	event(&machines[0], &(struct node_event){ .kind = NODE_POLICY_BAD, .name = "default: why" });
+	event(&machines[0], &(struct node_event){ .kind = NODE_POLICY_BAD,
+						  .name = "default: why" });
 	ok(!arrives(1, 0, 40000, 22, SYN));
 	rule_lists(0, NULL, 0, POLICY_DEFAULT_ALLOW);
 	ok(arrives(1, 0, 40000, 22, SYN));
@@ -260,6 +289,7 @@ static void a_flood_of_denials_is_told_ten_times_and_once_a_second(void)
 TAP_TESTS(T(default_deny_lets_in_answers_and_what_is_allowed),
 	  T(a_change_judges_open_flows_of_others_again), T(a_rejected_segment_gets_a_reset),
 	  T(rules_of_a_peer_hold_by_its_key_and_by_its_name),
-	  T(bad_rules_change_nothing_and_are_told_once), T(rules_that_do_not_fit_change_nothing),
+	  T(rules_are_reported_with_their_hits), T(bad_rules_change_nothing_and_are_told_once),
+	  T(rules_that_do_not_fit_change_nothing),
 	  T(before_its_rules_are_read_a_node_is_closed),
 	  T(a_flood_of_denials_is_told_ten_times_and_once_a_second))

@@ -193,8 +193,8 @@ static void docs_membership_states_what_one_more_member_costs(void)
 	snprintf(sentence, sizeof(sentence),
 		 "%zu bytes of a node's tables: %zu for its addresses (`core/nat`), %zu for its "
 		 "tunnel without sessions (`core/wg`), %zu for its record and state (`core/swim`), "
-		 "%zu for trust and %zu for the keys of the pair (`core/identity`), %zu for routes, "
-		 "addresses and services (`core/node`).",
+		 "%zu for trust and %zu for the keys of the pair (`core/identity`), %zu for "
+		 "routes, addresses and services (`core/node`).",
 		 all, nat, wg, swim, trust, channel, all - nat - wg - swim - trust - channel);
 	if (!strstr(text_of_file("docs/membership.md"), sentence))
 		TAP_FAIL("docs/membership.md does not say: %s", sentence);

@@ -35,6 +35,9 @@ static size_t tell(const struct answer *a, struct instant now)
 	case ANSWER_RULE:
 		return frame_encode(a->id, "rule", report_service_json(&a->rule), frame,
 				    sizeof(frame));
+	case ANSWER_OBSERVED:
+		return frame_encode(a->id, "observed", report_observed_json(&a->observed, now),
+				    frame, sizeof(frame));
 	case ANSWER_DONE:
 		return frame_encode_done(a->id, a->peers, frame, sizeof(frame));
 	case ANSWER_ERROR:

@@ -21,7 +21,7 @@ static const char *const problem_words[] = {
 };
 static const char *const verb_words[] = {
 	[REQUEST_NONE] = "", [REQUEST_STATUS] = "status", [REQUEST_COUNTERS] = "counters",
-	[REQUEST_SERVICES] = "services", [REQUEST_DOWN] = "down",
+	[REQUEST_SERVICES] = "services", [REQUEST_OBSERVED] = "observed", [REQUEST_DOWN] = "down",
 };
 _Static_assert(sizeof(problem_words) / sizeof(*problem_words) == REQUEST_PROBLEMS, "a word each");
 _Static_assert(sizeof(verb_words) / sizeof(*verb_words) == REQUEST_VERBS, "a word each");
@@ -266,6 +266,20 @@ json_t *report_service_json(const struct report_service *rule)
 	add_text(&o, "rule", rule->rule);
 	add_u64(&o, "packets", rule->packets);
 	add_u64(&o, "flows", rule->flows);
+	return done(&o);
+}
+
+json_t *report_observed_json(const struct report_observed *p, struct instant now)
+{
+	struct object o = object_new();
+
+	add_key(&o, "key", p->key.b);
+	add_text(&o, "name", p->name);
+	add_u64(&o, "protocol", p->protocol);
+	add_u64(&o, "port", p->port);
+	add_u64(&o, "times", p->times);
+	add_age(&o, "first_age_s", p->first, now);
+	add_age(&o, "last_age_s", p->last, now);
 	return done(&o);
 }
 

@@ -23,7 +23,8 @@ struct control_about {
 };
 
 /* What an answer consists of, frame by frame. */
-enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_RULE, ANSWER_DONE, ANSWER_ERROR };
+enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_RULE, ANSWER_OBSERVED, ANSWER_DONE,
+		   ANSWER_ERROR };
 
 #define ANSWER_NAME 48u  /* of a counter or table, with terminator */
 
@@ -34,7 +35,8 @@ struct answer {
 	struct control_about about;
 	struct report_peer peer;       /* ANSWER_PEER */
 	struct report_service rule;    /* ANSWER_RULE */
-	uint32_t peers;                /* ANSWER_DONE: how many peers or rules were sent */
+	struct report_observed observed; /* ANSWER_OBSERVED */
+	uint32_t peers;                /* ANSWER_DONE: how many parts were sent */
 	enum request_problem problem;  /* ANSWER_ERROR */
 	char names[80][ANSWER_NAME];
 };
@@ -48,6 +50,7 @@ enum request_problem request_decode(const void *json, size_t len, struct request
 json_t *report_node_json(const struct report_node *node, const struct control_about *about,
 			 struct instant now);
 json_t *report_peer_json(const struct report_peer *peer, struct instant now);
+json_t *report_observed_json(const struct report_observed *observed, struct instant now);
 json_t *report_service_json(const struct report_service *rule);
 /* Writes one frame {"version", "id", name: value} to out. Takes value. Returns the bytes written,
  * length included; 0 and nothing written when they do not fit cap or value is NULL. */

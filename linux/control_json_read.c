@@ -312,6 +312,18 @@ static bool read_rule(struct reader *r, struct report_service *s)
 	return !r->failed;
 }
 
+static bool read_observed(struct reader *r, struct report_observed *o)
+{
+	get_key(r, "key", o->key.b);
+	copy_text(r, "name", o->name, sizeof(o->name));
+	o->protocol = (uint8_t)get_u64(r, "protocol", UINT8_MAX);
+	o->port = (uint16_t)get_u64(r, "port", UINT16_MAX);
+	o->times = get_u64(r, "times", INT64_MAX);
+	o->first = get_age(r, "first_age_s");
+	o->last = get_age(r, "last_age_s");
+	return !r->failed;
+}
+
 static bool read_done(struct reader *r, struct answer *a)
 {
 	a->kind = ANSWER_DONE;
@@ -319,7 +331,7 @@ static bool read_done(struct reader *r, struct answer *a)
 	return !r->failed;
 }
 
-/* One of the five kinds; each has one member that tells it. */
+/* One of the six kinds; each has one member that tells it. */
 static bool read_answer(const json_t *root, struct instant now, struct answer *out)
 {
 	const json_t *part;
@@ -341,6 +353,11 @@ static bool read_answer(const json_t *root, struct instant now, struct answer *o
 	if ((part = json_object_get(root, "rule"))) {
 		out->kind = ANSWER_RULE;
 		return read_rule(&(struct reader){ .object = part }, &out->rule);
+	}
+	if ((part = json_object_get(root, "observed"))) {
+		out->kind = ANSWER_OBSERVED;
+		return read_observed(&(struct reader){ .object = part, .now = now },
+				     &out->observed);
 	}
 	if ((part = json_object_get(root, "done")))
 		return read_done(&(struct reader){ .object = part }, out);

@@ -89,15 +89,23 @@ static bool append_node(struct client *c)
 	return append(c, "node", report_node_json(&s->node, &s->about, clock_now().boot));
 }
 
-/* The next peer or rule, and which that is; CONTROL_NO_PEER: there is none. */
+/* The next peer, rule or observation, and which that is; CONTROL_NO_PEER: there is none. */
 static uint32_t next_part(struct client *c, bool *fits)
 {
 	struct control_server *s = c->server;
 	const struct control_handlers *h = &s->config.handlers;
+	struct report_observed observed = { 0 };
 	struct report_service rule = { 0 };
 	uint32_t at;
 
 	*fits = true;
+	if (c->request.verb == REQUEST_OBSERVED) {
+		at = h->observed(h->ctx, c->after, &observed);
+		if (at != CONTROL_NO_PEER)
+			*fits = append(c, "observed",
+				       report_observed_json(&observed, clock_now().boot));
+		return at;
+	}
 	if (c->request.verb == REQUEST_SERVICES) {
 		at = h->service(h->ctx, c->after, &rule);
 		if (at != CONTROL_NO_PEER)
@@ -139,14 +147,14 @@ static void finish(struct client *c)
 static void make_answer(struct client *c)
 {
 	if (c->phase == ANSWER_BEGIN) {
-		if (c->request.verb != REQUEST_DOWN && c->request.verb != REQUEST_SERVICES
+		if ((c->request.verb == REQUEST_STATUS || c->request.verb == REQUEST_COUNTERS)
 		    && !append_node(c)) {
 			c->closing = true; /* out of memory: better no answer than half of one */
 			finish(c);
 			return;
 		}
-		c->phase = c->request.verb == REQUEST_STATUS || c->request.verb == REQUEST_SERVICES
-			   ? ANSWER_PARTS : ANSWER_END;
+		c->phase = c->request.verb == REQUEST_COUNTERS || c->request.verb == REQUEST_DOWN
+			   ? ANSWER_END : ANSWER_PARTS;
 	}
 	if (c->phase == ANSWER_PARTS)
 		append_parts(c);

@@ -24,6 +24,8 @@ struct control_handlers {
 	uint32_t (*peer)(void *ctx, uint32_t after, struct report_peer *out);
 	/* The same of service rules, by number. */
 	uint32_t (*service)(void *ctx, uint32_t after, struct report_service *out);
+	/* And of what was observed. */
+	uint32_t (*observed)(void *ctx, uint32_t after, struct report_observed *out);
 	/* The daemon is asked to end. The answer is on its way already. */
 	void (*down)(void *ctx);
 	void *ctx;

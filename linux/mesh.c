@@ -443,6 +443,13 @@ static uint32_t on_service(void *ctx, uint32_t after, struct report_service *out
 	return node_report_service(m->node, after, out);
 }
 
+static uint32_t on_observed(void *ctx, uint32_t after, struct report_observed *out)
+{
+	struct mesh *m = ctx;
+
+	return node_report_observed(m->node, after, out);
+}
+
 static void on_down(void *ctx)
 {
 	struct mesh *m = ctx;
@@ -455,7 +462,7 @@ static int open_servers(struct mesh *m)
 	struct control_config config = {
 		.listener = m->child->control, .owner = m->child->owner,
 		.directory = m->child->store_path,
-		.handlers = { on_status, on_peer, on_service, on_down, m },
+		.handlers = { on_status, on_peer, on_service, on_observed, on_down, m },
 	};
 	int error = control_server_open(&m->control, &m->loop, &config);
 

@@ -56,6 +56,16 @@ struct report_service {
 	uint64_t packets, flows;
 };
 
+/* What the default `observe` let in, and `deny` would not have. */
+struct report_observed {
+	struct public_key key;         /* the peer */
+	char name[MAX_NAME + 1];
+	uint8_t protocol;              /* number in the IP header */
+	uint16_t port;                 /* of TCP and UDP; else 0 */
+	uint64_t times;                /* flows; packets of what has none */
+	struct instant first, last;
+};
+
 enum report_state { REPORT_UNKNOWN, REPORT_ALIVE, REPORT_SUSPECT, REPORT_DEAD, REPORT_LEFT };
 
 struct report_peer {

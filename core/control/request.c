@@ -6,6 +6,7 @@ bool request_allowed(enum request_verb verb, uint32_t uid, uint32_t owner)
 	case REQUEST_STATUS:
 	case REQUEST_COUNTERS:
 	case REQUEST_SERVICES:
+	case REQUEST_OBSERVED:
 		return true;
 	case REQUEST_DOWN:
 		return uid == 0 || uid == owner;

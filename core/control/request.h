@@ -19,6 +19,7 @@ enum request_verb {
 	REQUEST_STATUS,    /* the node, then every peer */
 	REQUEST_COUNTERS,  /* the node alone */
 	REQUEST_SERVICES,  /* the service rules in force, with their hits */
+	REQUEST_OBSERVED,  /* what the default `observe` would deny */
 	REQUEST_DOWN,      /* end gracefully */
 	REQUEST_VERBS
 };

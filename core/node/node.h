@@ -121,6 +121,8 @@ void node_services(const struct node *node, struct node_services *out);
 /* The rules in force by number, the default first: fills *out with the one above `after`
  * (UINT32_MAX to start) and returns its number, or UINT32_MAX when there is none. */
 uint32_t node_report_service(const struct node *node, uint32_t after, struct report_service *out);
+/* The same of what was observed, in no order. */
+uint32_t node_report_observed(const struct node *node, uint32_t after, struct report_observed *out);
 /* For the read-only UAPI; holds until the next step. */
 void node_uapi(struct node *node, struct uapi_device *out);
 

@@ -248,6 +248,27 @@ uint32_t node_report_service(const struct node *n, uint32_t after, struct report
 	return hit;
 }
 
+uint32_t node_report_observed(const struct node *n, uint32_t after, struct report_observed *out)
+{
+	const struct filter *f = n->services.filter;
+
+	for (uint32_t at = after + 1; f && at < OBSERVED_PLACES; at++) {
+		const struct observed *o = observed_at(filter_observed(f), at);
+
+		if (!o || trust_admission(n->trust, o->peer) == ADMIT_NO)
+			continue;
+		out->key = *trust_key(n->trust, o->peer);
+		copy(out->name, sizeof(out->name), trust_name(n->trust, o->peer));
+		out->protocol = o->protocol;
+		out->port = o->port;
+		out->times = o->times;
+		out->first = o->first;
+		out->last = o->last;
+		return at;
+	}
+	return UINT32_MAX;
+}
+
 const char *service_default_name(const struct node *n)
 {
 	const struct policy *p = in_force(&n->services);

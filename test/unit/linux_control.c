@@ -56,6 +56,16 @@ static uint32_t on_service(void *ctx, uint32_t after, struct report_service *out
 	return number;
 }
 
+static uint32_t on_observed(void *ctx, uint32_t after, struct report_observed *out)
+{
+	(void)ctx;
+	if (after != CONTROL_NO_PEER)
+		return CONTROL_NO_PEER;
+	*out = (struct report_observed){ .name = "bob", .protocol = 6, .port = 80, .times = 3 };
+	out->first = out->last = (struct instant){ clock_now().boot.ns - span_s(1).ns };
+	return 9;
+}
+
 static void on_down(void *ctx)
 {
 	((struct world *)ctx)->downs++;
@@ -99,7 +109,7 @@ static void start(uint32_t peers, uid_t owner)
 {
 	struct control_config config = {
 		.owner = owner, .directory = "/etc/mesh",
-		.handlers = { on_status, on_peer, on_service, on_down, &w },
+		.handlers = { on_status, on_peer, on_service, on_observed, on_down, &w },
 	};
 
 	memset(&w, 0, sizeof(w));
@@ -129,7 +139,7 @@ struct visitor {
 	bool ended;                /* the daemon closed */
 	size_t len;
 	uint8_t in[1u << 17];
-	unsigned nodes, peers, rules, done, errors;
+	unsigned nodes, peers, rules, observed, done, errors;
 	unsigned fresh;            /* peers of the answer at hand */
 	uint32_t last_id;
 	enum request_problem problem;
@@ -173,7 +183,8 @@ static void count_frame(struct visitor *v, const uint8_t *json, size_t len)
 	v->nodes += a.kind == ANSWER_NODE;
 	v->peers += a.kind == ANSWER_PEER;
 	v->rules += a.kind == ANSWER_RULE;
-	v->fresh += a.kind == ANSWER_PEER || a.kind == ANSWER_RULE;
+	v->observed += a.kind == ANSWER_OBSERVED;
+	v->fresh += a.kind == ANSWER_PEER || a.kind == ANSWER_RULE || a.kind == ANSWER_OBSERVED;
 	v->done += a.kind == ANSWER_DONE;
 	v->errors += a.kind == ANSWER_ERROR;
 	v->last_id = a.id;
@@ -269,6 +280,23 @@ static void service_rules_arrive_whole(void)
 	eq_int(a.rule.line, 5);
 	eq_int(a.rule.packets, 7);
 	eq_int(a.rule.flows, 2);
+
+	struct report_observed o = { 0 };
+	v = visit(0);
+	ask(v, 79, REQUEST_OBSERVED);
+	settle(v, 1);
+	eq_int(v->observed, 1);
+	close(v->fd);
+	on_observed(&w, CONTROL_NO_PEER, &o);
+	len = frame_encode(1, "observed", report_observed_json(&o, clock_now().boot), frame,
+			   sizeof(frame));
+	ok(answer_decode(frame + CONTROL_HEAD, len - CONTROL_HEAD, clock_now().boot, &a));
+	eq_int(a.kind, ANSWER_OBSERVED);
+	eq_str(a.observed.name, "bob");
+	eq_int(a.observed.protocol, 6);
+	eq_int(a.observed.port, 80);
+	eq_int(a.observed.times, 3);
+	eq_int(span_in_s(instant_since(clock_now().boot, a.observed.last)), 1);
 	stop();
 }
 

@@ -169,6 +169,26 @@ static void rules_of_a_peer_hold_by_its_key_and_by_its_name(void)
 	ok(!arrives(1, 0, 40004, 22, SYN));
 }
 
+static void what_would_be_denied_is_observed(void)
+{
+	static const char *const words[] = { "allow", "tcp", "22" };
+	struct report_observed o = { 0 };
+
+	two_nodes();
+	rule(0, POLICY_FROM_GLOBAL, "", words, 3, POLICY_DEFAULT_OBSERVE);
+	ok(arrives(1, 0, 40000, 22, SYN));
+	eq_int(node_report_observed(machines[0].node, UINT32_MAX, &o), UINT32_MAX);
+	ok(arrives(1, 0, 40000, 80, SYN));
+	ok(arrives(1, 0, 40001, 80, SYN));
+	uint32_t at = node_report_observed(machines[0].node, UINT32_MAX, &o);
+	ok(at != UINT32_MAX);
+	eq_str(o.name, "n1");
+	eq_int(o.protocol, PROTO_TCP);
+	eq_int(o.port, 80);
+	eq_int(o.times, 2);
+	eq_int(node_report_observed(machines[0].node, at, &o), UINT32_MAX);
+}
+
 static void rules_are_reported_with_their_hits(void)
 {
 	static const char *const words[] = { "allow", "tcp", "22" };
@@ -289,7 +309,8 @@ static void a_flood_of_denials_is_told_ten_times_and_once_a_second(void)
 TAP_TESTS(T(default_deny_lets_in_answers_and_what_is_allowed),
 	  T(a_change_judges_open_flows_of_others_again), T(a_rejected_segment_gets_a_reset),
 	  T(rules_of_a_peer_hold_by_its_key_and_by_its_name),
-	  T(rules_are_reported_with_their_hits), T(bad_rules_change_nothing_and_are_told_once),
+	  T(what_would_be_denied_is_observed), T(rules_are_reported_with_their_hits),
+	  T(bad_rules_change_nothing_and_are_told_once),
 	  T(rules_that_do_not_fit_change_nothing),
 	  T(before_its_rules_are_read_a_node_is_closed),
 	  T(a_flood_of_denials_is_told_ten_times_and_once_a_second))

@@ -226,7 +226,7 @@ static int carry_out(struct server *s, const struct priv_message *m)
 	case PRIV_TRUST_AGAIN:
 		if (!s->p->config->mesh)
 			return -EOPNOTSUPP;
-		trust_feed_reload(&s->trust, s->now);
+		watch_reload(&s->trust.watch, s->now);
 		return 0;
 	default:
 		return -EBADRQC;
@@ -418,7 +418,7 @@ static void take_signal(struct server *s, uint32_t number)
 		if (s->terminal)
 			begin_stop(s);
 		else if (s->p->config->mesh)
-			trust_feed_reload(&s->trust, s->now);
+			watch_reload(&s->trust.watch, s->now);
 		break;
 	case SIGINT:
 		interrupt(s);
@@ -443,7 +443,7 @@ static void trust_ready(void *ctx, uint32_t events)
 	struct server *s = ctx;
 
 	(void)events;
-	trust_feed_changed(&s->trust, clock_now().boot);
+	watch_changed(&s->trust.watch, clock_now().boot);
 }
 
 /* As wireguard-go does: whoever removes the socket of a plain device ends it. */
@@ -508,9 +508,9 @@ static int watch_socket(struct server *s)
 static int open_mesh(struct server *s)
 {
 	trust_feed_open(&s->trust, &s->p->store, s->now);
-	if (s->trust.inotify < 0)
+	if (s->trust.watch.inotify < 0)
 		return 0;
-	return loop_add(&s->loop, s->trust.inotify, EPOLLIN, trust_ready, s);
+	return loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
 }
 
 static int server_open(struct server *s)

@@ -1,17 +1,8 @@
-/* priv_trust.c - reading authorized_keys and following its changes.
- *
- * The watch is set before the reading, so a change falls into one or the other. Both the
- * directory and the folder are watched, since the folder comes, goes and is renamed. Tools write
- * several files in a row: reading waits for a moment after the first change, never longer.
+/* priv_trust.c - reading authorized_keys.
  *
  * Checking that a key is a point of the curve takes longer than all else (0.1 ms). So its twin,
  * which that finds, is told with it; and the last state is kept: a file that is as it was then is
  * not read again. With 16,384 keys a revocation would otherwise take more than a second.
- *
- * Where inotify cannot be had (its instances and watches are counted per user), and as long as
- * something cannot be read, the store is read every second. Nor does inotify tell of the end of a
- * directory that is held open, as ours is, or that one above it was renamed: so once a second the
- * path is compared with what is open.
  */
 #include "linux/priv_trust.h"
 
@@ -20,22 +11,14 @@
 #include "linux/priv_inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FOLDER "authorized_keys"
-#define DEBOUNCE_MS 50
-#define POLL_MS 1000
 #define KEY_TEXT 256
 #define MAX_ENTRIES (4u * MAX_MEMBERS)
 #define MAX_TOLD 32u /* lines about unusable files, of one reading */
-#define CHANGES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB \
-		 | IN_DELETE_SELF | IN_MOVE_SELF)
 
 struct trust_entry {
 	struct public_key key;
@@ -44,38 +27,12 @@ struct trust_entry {
 	struct store_stamp stamp;
 };
 
-/* Adding a watch that is there gives the same one; of another directory, the old one goes. */
-static void watch_one(struct trust_feed *f, int *watch, const char *below, uint32_t mask)
-{
-	char path[64 + sizeof(FOLDER)];
-	int old = *watch;
-
-	/* By descriptor: the path may lead elsewhere by now. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", f->store->dir, below);
-	errno = 0;
-	*watch = f->store->dir < 0 ? -1 : inotify_add_watch(f->inotify, path, mask | IN_ONLYDIR);
-	/* Watches are counted, too. What is not there yet is told by the directory around it. */
-	f->again |= *watch < 0 && errno != ENOENT;
-	if (old >= 0 && old != *watch)
-		inotify_rm_watch(f->inotify, old);
-}
-
-static void watch(struct trust_feed *f)
-{
-	if (f->inotify < 0)
-		return;
-	watch_one(f, &f->dir_watch, ".", CHANGES);
-	watch_one(f, &f->keys_watch, FOLDER, CHANGES | IN_CLOSE_WRITE | IN_DONT_FOLLOW);
-}
+static const char *const folders[] = { FOLDER };
 
 void trust_feed_open(struct trust_feed *f, struct store *store, struct instant now)
 {
-	*f = (struct trust_feed){ .store = store, .due = now, .look = now,
-				  .dir_watch = -1, .keys_watch = -1 };
-	f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (f->inotify < 0)
-		priv_say("no inotify (%s): changes of trust are seen once a second",
-			 strerror(errno));
+	*f = (struct trust_feed){ .store = store };
+	watch_open(&f->watch, store, folders, 1, "trust", now);
 }
 
 static void free_names(char **names, uint32_t count)
@@ -100,9 +57,7 @@ void trust_feed_close(struct trust_feed *f)
 	free_names(f->bad, f->bad_count);
 	f->told = f->bad = NULL;
 	f->told_count = f->bad_count = 0;
-	if (f->inotify >= 0)
-		close(f->inotify);
-	f->inotify = -1;
+	watch_close(&f->watch);
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
@@ -176,13 +131,6 @@ static bool is_known(const struct trust_feed *f, struct trust_entry *e)
 	return true;
 }
 
-/* Failures of the moment, of which no change of the store will tell that they are over. */
-static bool is_passing(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN ||
-	       error == -EIO;
-}
-
 static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
 {
 	char path[sizeof(FOLDER) + NAME_MAX + 1], text[KEY_TEXT], why[PATH_MAX + 512];
@@ -202,7 +150,7 @@ static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
 	if (n == -ENOENT) /* removed since it was listed */
 		return;
 	if (n < 0) {
-		f->again |= is_passing((int)n);
+		f->watch.again |= watch_is_passing((int)n);
 		unusable(f, file, f->store->error);
 		return;
 	}
@@ -239,15 +187,12 @@ static int visit(void *ctx, const char *file)
 	return 0;
 }
 
-static void read_all(struct trust_feed *f)
+/* r: what opening the directory gave. */
+static void read_all(struct trust_feed *f, int r)
 {
-	uid_t owner = f->store->owner;
-	int r = store_refresh(f->store);
-
-	f->again = f->inotify < 0;
-	if (f->store->owner != owner) /* then other files are to be believed */
+	if (f->store->owner != f->owner) /* then other files are to be believed */
 		free_entries(f);
-	watch(f);
+	f->owner = f->store->owner;
 	f->unusable = 0;
 	f->bad_count = f->bad_cap = 0;
 	f->bad = NULL;
@@ -263,7 +208,7 @@ static void read_all(struct trust_feed *f)
 		free_entries(f);
 	}
 	f->unreadable = r < 0;
-	f->again |= r < 0;
+	f->watch.again |= r < 0;
 	free_names(f->told, f->told_count);
 	f->told = f->bad;
 	f->told_count = f->bad_count;
@@ -280,69 +225,21 @@ static void read_all(struct trust_feed *f)
 	f->next = 0;
 }
 
-/* --- changes ----------------------------------------------------------------------------- */
-
-void trust_feed_reload(struct trust_feed *f, struct instant now)
-{
-	f->due = instant_min(f->due, instant_add(now, span_ms(DEBOUNCE_MS)));
-}
-
-static bool concerns_us(const struct trust_feed *f, const struct inotify_event *e)
-{
-	if (e->mask & IN_IGNORED) /* the end of a watch; what ended it was told before */
-		return false;
-	if (e->mask & IN_Q_OVERFLOW)
-		return true;
-	if (e->wd == f->keys_watch)
-		return !e->len || e->name[0] != '.'; /* temporary files of the writers */
-	return e->wd == f->dir_watch && (!e->len || strcmp(e->name, FOLDER) == 0);
-}
-
-void trust_feed_changed(struct trust_feed *f, struct instant now)
-{
-	_Alignas(struct inotify_event) char buf[4096];
-	ssize_t n;
-
-	while ((n = read(f->inotify, buf, sizeof(buf))) > 0) {
-		const struct inotify_event *e;
-
-		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
-			e = (const struct inotify_event *)at;
-			if (concerns_us(f, e))
-				trust_feed_reload(f, now);
-		}
-	}
-}
+/* --- out --------------------------------------------------------------------------------- */
 
 struct instant trust_feed_deadline(const struct trust_feed *f)
 {
-	return f->phase == TRUST_IDLE ? instant_min(f->due, f->look) : INSTANT_NEVER;
-}
-
-/* True when the path leads to another directory than the one that is open, or to none. */
-static bool is_replaced(const struct store *s)
-{
-	struct stat there, ours;
-
-	return stat(s->path, &there) < 0 || fstat(s->dir, &ours) < 0
-	       || there.st_dev != ours.st_dev || there.st_ino != ours.st_ino;
+	return f->phase == TRUST_IDLE ? watch_deadline(&f->watch) : INSTANT_NEVER;
 }
 
 void trust_feed_tick(struct trust_feed *f, struct instant now)
 {
-	if (f->phase != TRUST_IDLE)
+	int error;
+
+	if (f->phase != TRUST_IDLE || !watch_due(&f->watch, now, &error))
 		return;
-	if (instant_reached(f->look, now)) {
-		f->look = instant_add(now, span_ms(POLL_MS));
-		if (f->store->dir >= 0 && is_replaced(f->store))
-			f->due = now;
-	}
-	if (!instant_reached(f->due, now))
-		return;
-	f->due = INSTANT_NEVER;
-	read_all(f);
-	if (f->again)
-		f->due = instant_add(now, span_ms(POLL_MS));
+	read_all(f, error);
+	watch_done(&f->watch, now);
 }
 
 bool trust_feed_next(const struct trust_feed *f, struct priv_message *m)

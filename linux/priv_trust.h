@@ -9,18 +9,16 @@
 
 #include "base/instant.h"
 #include "linux/priv.h"
+#include "linux/priv_watch.h"
 
 enum trust_phase { TRUST_IDLE, TRUST_AT_BEGIN, TRUST_AT_KEYS, TRUST_AT_END };
 
 struct trust_feed {
 	struct store *store;
-	int inotify;                /* readable: call trust_feed_changed; -1: there is none */
-	int dir_watch, keys_watch;
-	struct instant due;         /* when to read */
-	struct instant look;        /* when to see whether the directory was replaced */
+	struct watch watch;         /* watch_changed, watch_reload: for the owner of the feed */
+	uid_t owner;                /* of the store when it was read */
 	enum trust_phase phase;
 	bool unreadable;
-	bool again;                 /* nothing may tell of the next change: read every second */
 	struct trust_entry *entries; /* sorted by name while idle */
 	uint32_t count, cap, next;
 	struct trust_entry *before;  /* the state read before, while a new one is read */
@@ -35,8 +33,6 @@ struct trust_feed {
 /* The store is borrowed. The first state is due at once. */
 void trust_feed_open(struct trust_feed *f, struct store *store, struct instant now);
 void trust_feed_close(struct trust_feed *f);
-void trust_feed_changed(struct trust_feed *f, struct instant now);
-void trust_feed_reload(struct trust_feed *f, struct instant now);
 struct instant trust_feed_deadline(const struct trust_feed *f);
 void trust_feed_tick(struct trust_feed *f, struct instant now);
 /* The next message, the same until trust_feed_sent; false when there is none. */

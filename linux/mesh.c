@@ -10,6 +10,7 @@
 #include "linux/loop.h"
 #include "linux/loopguard.h"
 #include "linux/rtnetlink.h"
+#include "linux/services.h"
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
 #include "linux/udp.h"
@@ -31,6 +32,9 @@
 #define RESTORE_MS 500
 #define MIX_EVERY span_ms(10)
 #define SAVE_AGAIN_S 10
+
+_Static_assert(SERVICES_LISTS <= NODE_LISTS && SERVICES_RULES <= NODE_RULES,
+	       "what is read has room in the node");
 
 struct mesh {
 	struct priv_child *child;
@@ -54,6 +58,10 @@ struct mesh {
 	uint64_t events_told;       /* on standard error */
 	struct instant save_again;  /* what could not be saved: not before */
 	bool told_unsaved[PRIV_SAVES];
+	struct policy_rule rules[POLICY_MAX_RULES]; /* of a list that is coming, in parts */
+	uint32_t rule_count;
+	char list_name[POLICY_NAME + 1];
+	struct policy_list list;
 	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
 	bool stopping;
 	bool failed;
@@ -285,6 +293,53 @@ static void tell_left_out(struct mesh *m)
 	m->left_out = report.left_out;
 }
 
+/* Another part of a list; true when it is whole. What does not fit is our parent's mistake. */
+static bool take_rules(struct mesh *m, const struct priv_message *p)
+{
+	struct priv_rules part = { 0 };
+
+	if (p->data_len > sizeof(part))
+		return false;
+	memcpy(&part, p->data, p->data_len);
+	if (part.count > PRIV_RULES || m->rule_count + part.count > POLICY_MAX_RULES)
+		return false;
+	memcpy(&m->rules[m->rule_count], part.rules, part.count * sizeof(*part.rules));
+	m->rule_count += part.count;
+	if (part.more)
+		return false;
+	memcpy(m->list_name, part.name, POLICY_NAME);
+	m->list = (struct policy_list){ .name = m->list_name, .rules = m->rules,
+					.origin = (enum policy_origin)part.origin,
+					.count = m->rule_count };
+	m->rule_count = 0;
+	return true;
+}
+
+/* The service rules; false when the node is not to know yet. */
+static bool policy_notice(struct mesh *m, const struct priv_message *p, struct node_event *e)
+{
+	switch (p->kind) {
+	case PRIV_POLICY_BEGIN:
+		e->kind = NODE_POLICY_BEGIN;
+		m->rule_count = 0;
+		return true;
+	case PRIV_POLICY_LIST:
+		e->kind = NODE_POLICY_LIST;
+		e->list = &m->list;
+		return take_rules(m, p);
+	case PRIV_POLICY_END:
+		e->kind = NODE_POLICY_END;
+		e->number = p->value;
+		return true;
+	case PRIV_POLICY_BAD:
+		e->kind = NODE_POLICY_BAD;
+		e->name = (const char *)p->data;
+		return p->data_len && !p->data[p->data_len - 1];
+	default:
+		return false;
+	}
+}
+
 static void notice(struct mesh *m, const struct priv_message *p)
 {
 	struct node_event e = { 0 };
@@ -312,7 +367,8 @@ static void notice(struct mesh *m, const struct priv_message *p)
 		m->stopping = true;
 		return;
 	default:
-		return;
+		if (!policy_notice(m, p, &e))
+			return;
 	}
 	step(m, &e);
 	if (p->kind == PRIV_TRUST_END) {
@@ -482,7 +538,8 @@ static int open_node(struct mesh *m)
 	struct node_config config = {
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
-		.gossip_only = c->config->gossip_only, .announce = c->config->announce,
+		.gossip_only = c->config->gossip_only, .closed = true,
+		.announce = c->config->announce,
 		.profile = c->config->profile, .members = c->config->members,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
 		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),

@@ -18,6 +18,7 @@
 #include "base/endpoint.h"
 #include "base/limits.h"
 #include "linux/store.h"
+#include "policy/policy.h"
 #include "swim/swim.h"
 
 #include <net/if.h>
@@ -40,6 +41,10 @@ enum priv_kind {
 	PRIV_TRUST_END,      /* value: number of unusable entries */
 	PRIV_STOP,           /* end gracefully: signal or `down` */
 	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed */
+	PRIV_POLICY_BEGIN,   /* the service rules follow, all of them */
+	PRIV_POLICY_LIST,    /* data: struct priv_rules, a list or a part of it */
+	PRIV_POLICY_END,     /* value: enum policy_default */
+	PRIV_POLICY_BAD,     /* data: why they are not told, with its terminator */
 };
 
 enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };
@@ -59,6 +64,17 @@ struct priv_message {
 	uint32_t data_len;
 	uint8_t data[PRIV_DATA];
 };
+
+/* Rules of one list, as many as fit; travels without those that are not used. */
+#define PRIV_RULES 330u
+struct priv_rules {
+	uint32_t origin;         /* enum policy_origin */
+	uint32_t more;           /* parts of the same list follow */
+	uint32_t count;
+	char name[POLICY_NAME + 4];
+	struct policy_rule rules[PRIV_RULES];
+};
+_Static_assert(sizeof(struct priv_rules) <= PRIV_DATA, "a part of a list fits a message");
 
 #define PRIV_MAX_SEEDS MAX_SEEDS
 

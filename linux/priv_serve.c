@@ -1,9 +1,9 @@
 /* priv_serve.c - the privileged process while the node process lives.
  *
- * It sleeps until the child asks, the trust store changes, a signal comes or a seed is due. What
- * goes to the child is made when the channel has room for it: the answer to the request at hand,
- * the order to stop, seeds, and the trust store. So nothing queues up, and a child that does not
- * read cannot hold us. While an answer waits no further request is read.
+ * It sleeps until the child asks, the trust store or the rules change, a signal comes or a seed is
+ * due. What goes to the child is made when the channel has room for it: the answer to the request
+ * at hand, the order to stop, seeds, service rules, and the trust store. So nothing queues up, and
+ * a child that does not read cannot hold us. While an answer waits no further request is read.
  *
  * The child is not trusted: a request may only do what the node needs, with the addresses of its
  * own key, and only files of state are written.
@@ -12,6 +12,7 @@
 
 #include "identity/address.h"
 #include "linux/loop.h"
+#include "linux/priv_policy.h"
 #include "linux/priv_seeds.h"
 #include "linux/priv_trust.h"
 #include "linux/runtime.h"
@@ -36,6 +37,7 @@ struct server {
 	struct loop loop;
 	struct instant now;
 	struct trust_feed trust;
+	struct policy_feed policy;
 	struct seeds seeds;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
@@ -308,7 +310,9 @@ static bool next_message(struct server *s, struct priv_message *m)
 		message_init(m, PRIV_STOP);
 		return true;
 	}
-	return seeds_next(&s->seeds, m) || trust_feed_next(&s->trust, m);
+	/* Rules go first: when the first peer is let in they are in force. */
+	return seeds_next(&s->seeds, m) || policy_feed_next(&s->policy, m)
+	       || trust_feed_next(&s->trust, m);
 }
 
 static void was_sent(struct server *s, const struct priv_message *m)
@@ -317,6 +321,8 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		s->stop_sent = true;
 	else if (m->kind == PRIV_SEED)
 		seeds_sent(&s->seeds);
+	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_BAD)
+		policy_feed_sent(&s->policy);
 	else
 		trust_feed_sent(&s->trust);
 }
@@ -408,6 +414,12 @@ static void reap(struct server *s)
 	}
 }
 
+static void reload(struct server *s)
+{
+	watch_reload(&s->trust.watch, s->now);
+	watch_reload(&s->policy.watch, s->now);
+}
+
 static void take_signal(struct server *s, uint32_t number)
 {
 	switch (number) {
@@ -418,7 +430,7 @@ static void take_signal(struct server *s, uint32_t number)
 		if (s->terminal)
 			begin_stop(s);
 		else if (s->p->config->mesh)
-			watch_reload(&s->trust.watch, s->now);
+			reload(s);
 		break;
 	case SIGINT:
 		interrupt(s);
@@ -444,6 +456,14 @@ static void trust_ready(void *ctx, uint32_t events)
 
 	(void)events;
 	watch_changed(&s->trust.watch, clock_now().boot);
+}
+
+static void policy_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+
+	(void)events;
+	watch_changed(&s->policy.watch, clock_now().boot);
 }
 
 /* As wireguard-go does: whoever removes the socket of a plain device ends it. */
@@ -507,10 +527,15 @@ static int watch_socket(struct server *s)
 
 static int open_mesh(struct server *s)
 {
+	int r = 0;
+
 	trust_feed_open(&s->trust, &s->p->store, s->now);
-	if (s->trust.watch.inotify < 0)
-		return 0;
-	return loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
+	policy_feed_open(&s->policy, &s->p->store, s->now);
+	if (s->trust.watch.inotify >= 0)
+		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
+	if (r == 0 && s->policy.watch.inotify >= 0)
+		r = loop_add(&s->loop, s->policy.watch.inotify, EPOLLIN, policy_ready, s);
+	return r;
 }
 
 static int server_open(struct server *s)
@@ -544,8 +569,10 @@ static int server_open(struct server *s)
 static void server_close(struct server *s)
 {
 	seeds_close(&s->seeds);
-	if (s->p->config->mesh)
+	if (s->p->config->mesh) {
 		trust_feed_close(&s->trust);
+		policy_feed_close(&s->policy);
+	}
 	if (s->socket_watch >= 0)
 		close(s->socket_watch);
 	if (s->signals >= 0)
@@ -557,8 +584,10 @@ static struct instant deadline(const struct server *s)
 {
 	struct instant first = seeds_deadline(&s->seeds);
 
-	if (s->p->config->mesh)
+	if (s->p->config->mesh) {
 		first = instant_min(first, trust_feed_deadline(&s->trust));
+		first = instant_min(first, policy_feed_deadline(&s->policy));
+	}
 	return s->stopping && !s->killed ? instant_min(first, s->kill_at) : first;
 }
 
@@ -572,8 +601,10 @@ static void turn(struct server *s)
 {
 	s->now = clock_now().boot;
 	seeds_tick(&s->seeds, s->now);
-	if (s->p->config->mesh)
+	if (s->p->config->mesh) {
+		policy_feed_tick(&s->policy, s->now);
 		trust_feed_tick(&s->trust, s->now);
+	}
 	if (s->stopping && !s->killed && instant_reached(s->kill_at, s->now))
 		kill_child(s);
 	flush(s);

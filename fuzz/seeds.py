@@ -102,6 +102,39 @@ RULES = {
     "default": "observe # for a week\n",
 }
 
+# --- what passes the filter: see fuzz/policy_filter.c
+
+
+def crossing(out, peer, packet, wait=1):
+    return struct.pack(">BBH", 0x80 * out | peer, wait, len(packet)) + packet
+
+
+def tcp(flags, src, dst, words=5):
+    return struct.pack(">HHIIBBHHH", src, dst, 1, 2, words << 4, flags, 512, 0, 0)
+
+
+ANSWER = struct.pack(">HHHH", 53, 5000, 12, 0) + b"pong"
+OUT4, BACK4 = ipv4(17, UDP), ipv4(17, ANSWER, src=B4, dst=A4)
+OUT6, BACK6 = ipv6(17, UDP), ipv6(17, ANSWER, src=B6, dst=A6)
+SYN6, SYN_ACK6 = ipv6(6, tcp(2, 40000, 443)), ipv6(6, tcp(18, 443, 40000), src=B6, dst=A6)
+ECHO4 = ipv4(1, bytes([8, 0, 0, 0, 0, 1, 0, 1]))
+CROSSINGS = {
+    "unasked": crossing(0, 1, BACK4) + crossing(0, 1, SYN_ACK6) + crossing(0, 2, BACK6),
+    "asked": crossing(1, 1, OUT4) + crossing(0, 1, BACK4) + crossing(0, 2, BACK4),
+    "connected": crossing(1, 1, SYN6) + crossing(0, 1, SYN_ACK6) +
+                 crossing(1, 1, ipv6(6, tcp(16, 40000, 443))) +
+                 crossing(0, 1, ipv6(6, tcp(17, 443, 40000), src=B6, dst=A6)),
+    "too-late": crossing(1, 1, OUT6) + crossing(0, 1, BACK6, 255) + crossing(0, 1, BACK6, 255),
+    "an-error": crossing(1, 1, OUT4) +
+                crossing(0, 1, ipv4(1, bytes([3, 1, 0, 0, 0, 0, 0, 0]) + OUT4, src=B4, dst=A4)),
+    "a-ping": crossing(1, 1, ECHO4) +
+              crossing(0, 1, ipv4(1, bytes([0, 0, 0, 0, 0, 1, 0, 1]), src=B4, dst=A4)),
+    "fragments": crossing(1, 1, OUT6) +
+                 crossing(0, 1, ipv6(44, fragment(17, 0, 1) + ANSWER + bytes(4), src=B6, dst=A6)) +
+                 crossing(0, 1, ipv6(44, fragment(17, 16, 0) + bytes(8), src=B6, dst=A6)),
+    "a-chain": crossing(0, 1, ipv6(0, option(60) + option(6) + tcp(2, 1, 22), src=B6, dst=A6)),
+}
+
 # --- UAPI
 
 KEY_A, KEY_B = "a" * 64, "b" * 64
@@ -202,5 +235,6 @@ PROGRAMS = {
 write("packet_ip", PACKETS)
 write("base_text", TEXTS)
 write("policy_rules", RULES)
+write("policy_filter", CROSSINGS)
 write("wg_uapi", CONFIGS)
 write("wg_input", PROGRAMS)

@@ -163,6 +163,29 @@ static void what_we_send_first_changes_nothing(void)
 	}
 }
 
+/* A denied flow is remembered as long as either side goes on with it. */
+static void a_denied_flow_is_not_forgotten(void)
+{
+	struct world *w = world_new(4, 64);
+
+	world_rules(w, POLICY_DEFAULT_ALLOW, "");
+	ok(udp_in(w, 1, 53, 50000));
+	udp_out(w, 1, 53, 50000);
+	world_rules(w, POLICY_DEFAULT_DENY, "");
+	for (unsigned i = 0; i < 10; i++) {
+		w->now = instant_add(w->now, span_s(100));
+		if (i % 2)
+			udp_out(w, 1, 53, 50000);
+		else
+			ok(!udp_in(w, 1, 53, 50000));
+	}
+	ok(!udp_in(w, 1, 53, 50000));
+	w->now = instant_add(w->now, span_s(180));
+	udp_out(w, 1, 53, 50000); /* after that it is a new one, and ours */
+	ok(udp_in(w, 1, 53, 50000));
+	world_free(w);
+}
+
 static void a_bound_peer_is_judged_again(void)
 {
 	struct world *w = world_new(4, 64);
@@ -233,6 +256,10 @@ static void a_peer_cannot_open_against_ours(void)
 		tcp_out(w, 1, 40000, 443, A);
 		ok(!tcp_in(w, 1, 40000, 443, S));
 		ok(tcp_in(w, 1, 40000, 443, A)); /* and ours goes on */
+		world_rules(w, POLICY_DEFAULT_DENY, "allow tcp 40000\n");
+		ok(tcp_in(w, 1, 40000, 443, S));
+		world_rules(w, POLICY_DEFAULT_DENY, "");
+		ok(tcp_in(w, 1, 40000, 443, A)); /* as ours, still */
 		tcp_out(w, 1, 40000, 443, FA);
 		ok(tcp_in(w, 1, 40000, 443, FA));
 		ok(!tcp_in(w, 1, 40000, 443, S)); /* the port may be another program's now */
@@ -387,8 +414,27 @@ static void errors_about_others_do_not_pass(void)
 		q = port_shot(*f == 4 ? 6 : 4, false, 1, PROTO_TCP, 40000, 443, A);
 		e = icmp_shot(*f, true, 1, type, 0, q.bytes, q.len);
 		eq_int(shot_in(w, 1, &e), FILTER_DROP);
+		e = icmp_shot(*f, true, 1, type, 0, sent.bytes, sent.len);
+		e.bytes[header - 1] = 99; /* to another address than the one that sent it */
+		eq_int(shot_in(w, 1, &e), FILTER_DROP);
 		/* an error is no packet of the flow: it keeps nothing open */
 		eq_int(flow_at(filter_flows(w->filter), 0)->state, FLOW_SYN);
+		world_free(w);
+	}
+}
+
+static void an_error_names_its_ports(void)
+{
+	EACH_FAMILY(f) {
+		struct world *w = world_new(*f, 64);
+		struct shot sent = port_shot(*f, false, 1, PROTO_TCP, 0, 0, S), e;
+
+		world_rules(w, POLICY_DEFAULT_DENY, "");
+		shot_out(w, 1, &sent);
+		e = icmp_shot(*f, true, 1, *f == 4 ? 3 : 1, 0, sent.bytes, *f == 4 ? 23 : 43);
+		eq_int(shot_in(w, 1, &e), FILTER_DROP);
+		e = icmp_shot(*f, true, 1, *f == 4 ? 3 : 1, 0, sent.bytes, *f == 4 ? 24 : 44);
+		eq_int(shot_in(w, 1, &e), FILTER_PASS);
 		world_free(w);
 	}
 }
@@ -572,6 +618,7 @@ static void observe_remembers_what_deny_would_refuse(void)
 {
 	struct world *w = world_new(4, 256);
 	const struct observed *o;
+	struct shot later;
 	uint64_t times;
 
 	world_rules(w, POLICY_DEFAULT_OBSERVE, "allow tcp 22\ndeny tcp 23\n");
@@ -581,6 +628,8 @@ static void observe_remembers_what_deny_would_refuse(void)
 		ok(tcp_in(w, 1, 5432, 1000 + i, S) && tcp_in(w, 1, 5432, 1000 + i, A));
 	ok(udp_in(w, 1, 53, 1) && echo_in(w, 1, false, 3));
 	ok(udp_in(w, 2, 53, 1));
+	later = ip_shot(4, 11, 1, PROTO_UDP, 0x0010, "a later fragment", 16);
+	eq_int(shot_in(w, 1, &later), FILTER_PASS); /* of what, nobody can say */
 	eq_int(count_observed(w, 1, &times), 3);
 	eq_int(times, 7); /* flows, not packets */
 	for (uint32_t i = 0; i < OBSERVED_PLACES; i++) {
@@ -630,12 +679,14 @@ static void a_flood_cuts_nothing_of_ours(void)
 
 TAP_TESTS(T(ssh_in_and_everything_out), T(only_the_answer_comes_back),
 	  T(segments_out_of_nowhere_are_new), T(flows_end), T(a_change_of_rules_judges_again),
-	  T(what_we_send_first_changes_nothing), T(a_bound_peer_is_judged_again),
+	  T(what_we_send_first_changes_nothing), T(a_denied_flow_is_not_forgotten),
+	  T(a_bound_peer_is_judged_again),
 	  T(a_hundred_reloads_lose_nothing), T(without_rules_nothing_new_comes_in),
 	  T(a_peer_cannot_open_against_ours), T(a_connection_may_come_again),
 	  T(connections_from_before_are_picked_up), T(echoes_know_who_asked),
 	  T(other_protocols_are_answered_too), T(errors_about_our_packets_pass),
-	  T(errors_about_others_do_not_pass), T(errors_about_their_flows_pass_while_they_may),
+	  T(errors_about_others_do_not_pass), T(an_error_names_its_ports),
+	  T(errors_about_their_flows_pass_while_they_may),
 	  T(errors_about_our_echoes_pass), T(a_reject_is_answered), T(some_rejects_are_silent),
 	  T(rejects_are_rationed), T(rules_count_packets_and_flows),
 	  T(observe_remembers_what_deny_would_refuse), T(a_flood_cuts_nothing_of_ours))

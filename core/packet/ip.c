@@ -39,6 +39,28 @@ static bool fits(struct bytes packet, struct ip_packet *p, bool quoted)
 	return p->total_len <= packet.len;
 }
 
+/* RFC 791, 3.1: a list of options, each but two with its length. */
+static bool has_odd_options(struct cursor c)
+{
+	enum { END = 0, NO_OPERATION = 1, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
+
+	while (cur_left(&c)) {
+		uint8_t type = cur_u8(&c);
+		uint8_t len = type > NO_OPERATION ? cur_u8(&c) : 0;
+
+		if (type == END)
+			return false;
+		if (type == NO_OPERATION)
+			continue;
+		if (len < 2 || type == LOOSE_ROUTE || type == STRICT_ROUTE)
+			return true;
+		cur_span(&c, len - 2u);
+		if (!cur_ok(&c))
+			return true;
+	}
+	return false;
+}
+
 static bool parse_v4(struct bytes packet, struct ip_packet *p, bool quoted)
 {
 	struct cursor c = cur_of(packet.data, packet.len);
@@ -57,6 +79,7 @@ static bool parse_v4(struct bytes packet, struct ip_packet *p, bool quoted)
 	if (header_len < IPV4_HEADER || !fits(packet, p, quoted) || p->total_len < header_len)
 		return false;
 	p->version = 4;
+	p->is_odd = has_odd_options(cur_of(packet.data + IPV4_HEADER, header_len - IPV4_HEADER));
 	p->dscp = ds >> 2;
 	p->ecn = ds & 3;
 	p->l4_offset = p->fragment_at = header_len;

@@ -36,9 +36,10 @@ struct ip_packet {
 	bool has_l4;            /* the header of `protocol` starts at l4_offset. False for later
 	                           fragments and for extension headers that run out of the packet */
 	bool has_ports;         /* TCP, UDP, UDP-Lite, DCCP or SCTP, with has_l4 and both ports */
-	bool is_odd;            /* IPv6 headers in an order that RFC 8200 does not know: hop-by-hop
-	                           options behind another one, two fragment headers, or a routing
-	                           header with segments left, so that dst is not where it ends */
+	bool is_odd;            /* not to be trusted with what it seems to be. IPv6: hop-by-hop
+	                           options behind another header, two fragment headers, or a
+	                           routing header with segments left, so that dst is not where it
+	                           ends; IPv4: a source route, or options that do not fit */
 };
 
 /* False when there is no whole header, or its lengths contradict each other or the buffer.

@@ -263,6 +263,37 @@ static void odd_chains_are_marked(void)
 	}
 }
 
+static void odd_options_are_marked(void)
+{
+	static const struct {
+		const char *name, *options;
+		bool odd;
+	} rows[] = {
+		{ "none to speak of", "\0\0\0\0\0\0\0\0", false },
+		{ "no operation", "\1\1\1\1\1\1\1\1", false },
+		{ "after the end", "\0\x83\3\4\0\0\0\0", false },
+		{ "router alert", "\x94\4\0\0\0\0\0\0", false },
+		{ "to the last byte", "\x44\x8\5\0\0\0\0\0", false },
+		{ "loose source route", "\x83\7\4\x0a\0\0\1\0", true },
+		{ "strict source route", "\1\x89\7\4\x0a\0\0\1", true },
+		{ "record route", "\7\7\4\0\0\0\0\0", false },
+		{ "length 0", "\x94\0\0\0\0\0\0\0", true },
+		{ "length 1", "\x94\1\0\0\0\0\0\0", true },
+		{ "too long", "\x44\x9\5\0\0\0\0\0", true },
+		{ "without a length", "\1\1\1\1\1\1\1\x94", true },
+	};
+	uint8_t packet[256], rest[28] = { 0 };
+	struct ip_packet p;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		memcpy(rest, rows[i].options, 8);
+		ok(parse(packet, v4_packet(packet, (struct v4){ 0x47, 0, PROTO_TCP, 0, 0 }, rest,
+					   sizeof(rest)), &p));
+		if (p.is_odd != rows[i].odd)
+			TAP_FAIL("%s: odd %d", rows[i].name, p.is_odd);
+	}
+}
+
 /* What an ICMP error carries back: 28 bytes of a long packet are enough to know it. */
 static void a_quote_may_be_cut(void)
 {
@@ -335,6 +366,7 @@ TAP_TESTS(T(an_ipv4_header_is_read_whole),
 	  T(an_ipv6_header_is_read_whole),
 	  T(ipv6_extension_headers_are_walked),
 	  T(odd_chains_are_marked),
+	  T(odd_options_are_marked),
 	  T(a_quote_may_be_cut),
 	  T(a_long_chain_is_walked_to_its_end),
 	  T(noise_never_points_outside))

@@ -18,7 +18,8 @@
 #define FIRST_CLIENT_PORT 32768u /* of Linux */
 #define SHORTEST_TCP 20u
 #define ANSWER_EVERY (struct span){ UINT64_C(1000000000) / FILTER_ANSWERS_PER_SECOND }
-#define ANY_ANSWER_EVERY (struct span){ UINT64_C(100000000) / FILTER_ANSWERS_PER_SECOND }
+#define ANY_ANSWERS (UINT64_C(10) * FILTER_ANSWERS_PER_SECOND)
+#define ANY_ANSWER_EVERY (struct span){ UINT64_C(1000000000) / ANY_ANSWERS }
 
 _Static_assert(FILTER_ANSWER_MAX >= ICMP_ERROR_MAX && FILTER_ANSWER_MAX >= TCP_RESET_MAX, "room");
 
@@ -92,6 +93,29 @@ void filter_forget_peer(struct filter *f, uint32_t peer)
 	fragments_forget_peer(f->fragments, peer);
 	observed_forget_peer(f->observed, peer);
 	f->answers[peer] = INSTANT_ZERO;
+}
+
+static enum policy_kind kind_of(const struct flow *flow)
+{
+	return flow->protocol == PROTO_TCP ? POLICY_IS_TCP :
+	       flow->protocol == PROTO_UDP ? POLICY_IS_UDP :
+					     POLICY_IS_OTHER;
+}
+
+uint32_t filter_would_cut(struct filter *f, const struct policy *p, uint32_t from,
+			  struct instant now, struct policy_verdict *verdict)
+{
+	for (uint32_t slot = from; slot < flows_cap(f->flows); slot++) {
+		const struct flow *flow = flow_at(f->flows, slot);
+
+		if (!flow || (flow->flags & (FLOW_IS_OURS | FLOW_IS_DENIED)) ||
+		    flow_is_over(flow) || flow_has_expired(flow, now))
+			continue;
+		policy_judge(p, flow->peer, kind_of(flow), flow->local_port, verdict);
+		if (verdict->action != POLICY_ALLOW)
+			return slot;
+	}
+	return FLOW_NONE;
 }
 
 /* --- out */
@@ -270,9 +294,6 @@ static enum filter_result echo_reply_in(const struct passage *w)
 static bool may_go_on(const struct passage *w, const struct flow *flow)
 {
 	struct policy_verdict v;
-	enum policy_kind kind = flow->protocol == PROTO_TCP ? POLICY_IS_TCP :
-				flow->protocol == PROTO_UDP ? POLICY_IS_UDP :
-							      POLICY_IS_OTHER;
 
 	if (flow->flags & FLOW_IS_OURS)
 		return true;
@@ -280,7 +301,7 @@ static bool may_go_on(const struct passage *w, const struct flow *flow)
 		return !(flow->flags & FLOW_IS_DENIED);
 	if (!w->f->policy)
 		return false;
-	policy_judge(w->f->policy, flow->peer, kind, flow->local_port, &v);
+	policy_judge(w->f->policy, flow->peer, kind_of(flow), flow->local_port, &v);
 	return v.action == POLICY_ALLOW;
 }
 
@@ -351,7 +372,8 @@ enum filter_result filter_in(struct filter *f, struct bytes packet, uint32_t pee
 		out->protocol = p.protocol;
 		out->port = p.port;
 		result = packet_in(&w, packet);
-		if (result == FILTER_PASS && p.ip.more_fragments && !p.ip.fragment_offset)
+		if (result == FILTER_PASS && !p.is_plain && p.ip.more_fragments &&
+		    !p.ip.fragment_offset)
 			fragments_add(f->fragments, &p, peer, out->reason == FILTER_OWN, now);
 	}
 	out->result = (uint8_t)result;
@@ -368,10 +390,10 @@ size_t filter_answer(struct filter *f, struct bytes packet, uint32_t peer, struc
 	size_t len = 0;
 
 	BUG_ON(peer >= f->config.peers);
-	if (!inspect(packet, false, &p) || p.ip.is_fragment || p.ip.is_odd)
+	if (!inspect_any(packet, false, &p) || p.ip.is_fragment || p.ip.is_odd)
 		return 0;
 	if (!bucket_take(&f->answers[peer], now, ANSWER_EVERY, FILTER_ANSWERS_PER_SECOND) ||
-	    !bucket_take(&f->any_answer, now, ANY_ANSWER_EVERY, 10 * FILTER_ANSWERS_PER_SECOND)) {
+	    !bucket_take(&f->any_answer, now, ANY_ANSWER_EVERY, ANY_ANSWERS)) {
 		f->counts.unanswered++;
 		return 0;
 	}

@@ -141,7 +141,7 @@ struct span flow_timeout(enum flow_state state)
 	return span_s(seconds[state]);
 }
 
-static bool has_expired(const struct flow *f, struct instant now)
+bool flow_has_expired(const struct flow *f, struct instant now)
 {
 	return instant_reached(instant_add(f->seen, flow_timeout(f->state)), now);
 }
@@ -284,7 +284,7 @@ uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant n
 		slot1 = t->flows[slot1 - 1].chain;
 	if (!slot1)
 		return FLOW_NONE;
-	if (!has_expired(&t->flows[slot1 - 1], now))
+	if (!flow_has_expired(&t->flows[slot1 - 1], now))
 		return slot1 - 1;
 	t->counts.expired++;
 	remove_flow(t, slot1 - 1);
@@ -299,7 +299,7 @@ static void sweep(struct flows *t, uint32_t slots, struct instant now)
 		uint32_t slot = t->sweep_at;
 
 		t->sweep_at = slot + 1 < t->pool.fresh ? slot + 1 : 0;
-		if (!pool_used(&t->pool, slot) || !has_expired(&t->flows[slot], now))
+		if (!pool_used(&t->pool, slot) || !flow_has_expired(&t->flows[slot], now))
 			continue;
 		t->counts.expired++;
 		remove_flow(t, slot);

@@ -96,6 +96,7 @@ void flow_close_peer(struct flows *t, uint32_t peer);
 struct flow *flow_at(struct flows *t, uint32_t slot);
 /* True if a packet with SYN and no ACK would begin it anew. */
 bool flow_is_over(const struct flow *f);
+bool flow_has_expired(const struct flow *f, struct instant now);
 /* How long it stays open without packets. */
 struct span flow_timeout(enum flow_state state);
 

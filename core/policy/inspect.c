@@ -126,10 +126,11 @@ static uint32_t plain_l4(struct bytes packet, uint32_t *total, uint8_t *protocol
 	return header;
 }
 
-/* Almost all packets; what the walk below finds out about them, in a quarter of the time. */
+/* Almost all packets; what the walk below finds out about them, in a fraction of the time. */
 static bool inspect_plain(struct bytes packet, bool from_here, struct inspected *out)
 {
-	uint32_t total = 0, l4, tcp_len = TCP_HEADER, address;
+	uint32_t total = 0, l4, tcp_len = TCP_HEADER;
+	size_t address;
 	uint8_t protocol = 0;
 	const uint8_t *h, *local, *remote;
 
@@ -144,15 +145,13 @@ static bool inspect_plain(struct bytes packet, bool from_here, struct inspected 
 	address = l4 == IPV4_HEADER ? 4 : 16;
 	local = packet.data + l4 - (from_here ? 2 : 1) * address;
 	remote = packet.data + l4 - (from_here ? 1 : 2) * address;
-	*out = (struct inspected){
-		.as = INSPECTED_FLOW,
-		.kind = protocol == PROTO_TCP ? POLICY_IS_TCP : POLICY_IS_UDP,
-		.port = (uint16_t)(h[2] << 8 | h[3]),
-		.protocol = protocol,
-		.tcp_flags = protocol == PROTO_TCP ? h[13] : 0,
-		.is_plain = true,
-		.key = { .protocol = protocol, .version = l4 == IPV4_HEADER ? 4 : 6 },
-	};
+	out->as = INSPECTED_FLOW;
+	out->kind = protocol == PROTO_TCP ? POLICY_IS_TCP : POLICY_IS_UDP;
+	out->port = (uint16_t)(h[2] << 8 | h[3]);
+	out->protocol = protocol;
+	out->tcp_flags = protocol == PROTO_TCP ? h[13] : 0;
+	out->is_plain = true;
+	out->key = (struct flow_key){ .protocol = protocol, .version = address == 4 ? 4 : 6 };
 	out->key.local_port = from_here ? (uint16_t)(h[0] << 8 | h[1]) : out->port;
 	out->key.remote_port = from_here ? out->port : (uint16_t)(h[0] << 8 | h[1]);
 	memcpy(out->key.local, local, address);

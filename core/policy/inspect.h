@@ -22,7 +22,7 @@ struct inspected {
 	uint8_t protocol;        /* number in the IP header */
 	uint8_t tcp_flags;
 	bool is_plain;           /* a whole packet of TCP or UDP without any options of IP: then
-	                            `ip` was not needed, and is zero */
+	                            `ip` and header_end were not needed, and are not set */
 	struct ip_packet ip;
 	uint16_t header_end;     /* of a first fragment: its headers end so many bytes behind
 	                            ip.fragment_at */

@@ -5,6 +5,10 @@
  * rule that matches decides, and after all of them the default. A question costs a binary search in
  * each list, however many rules it has.
  *
+ * A change of the rules makes a second policy from the files: policy_clear, policy_add for each
+ * list, policy_bind for each admitted peer, policy_hits_carry from the one in force; then
+ * filter_set_policy, and the first one is free.
+ *
  * A policy is filled once and then only read; what changes while it is in force is policy_bind
  * alone, for the owner may admit a peer, or learn that it belongs to an org, at any time. Hits are
  * counted in an array beside it. Memory is the caller's: policy_size() bytes, zeroed, aligned for
@@ -105,6 +109,13 @@ void policy_judge(const struct policy *p, uint32_t slot, enum policy_kind kind, 
 /* The same for somebody who has no slot. */
 void policy_judge_as(const struct policy *p, uint32_t own, const uint32_t *orgs, uint32_t org_count,
 		     enum policy_kind kind, uint16_t port, struct policy_verdict *out);
+
+/* How a verdict comes about: the lists that are asked for those in the slot, in order; returns how
+ * many. And what one list says: false if none of its rules matches. */
+#define POLICY_MOST_ASKED (POLICY_PEER_ORGS + 2)
+uint32_t policy_asked(const struct policy *p, uint32_t slot, uint32_t out[POLICY_MOST_ASKED]);
+bool policy_ask(const struct policy *p, uint32_t list, enum policy_kind kind, uint16_t port,
+		struct policy_verdict *out);
 
 enum policy_default policy_default_of(const struct policy *p);
 bool policy_is_broken(const struct policy *p);

@@ -295,6 +295,28 @@ static void attack_28(void)
 	}
 }
 
+/* A source route of IPv4 is what a routing header is in IPv6. */
+static void options_may_be_doubtful(void)
+{
+	static const struct { const char *options, *passes; } rows[] = {
+		{ "\1\1\1\0", "-pp-" }, { "\x94\4\0\0", "-pp-" }, { "\x83\3\4\0", DOUBT },
+		{ "\x89\3\4\0", DOUBT }, { "\x94\5\0\0", DOUBT },
+	};
+
+	for (size_t i = 0; i < 4 * sizeof(rows) / sizeof(*rows); i++) {
+		struct world *w = world_new(4, 16);
+		struct shot s = build(false, "tcp:22");
+
+		memmove(s.bytes + 24, s.bytes + 20, 20);
+		memcpy(s.bytes + 20, rows[i / 4].options, 4);
+		s.bytes[0] = 0x46;
+		s.bytes[3] = (uint8_t)(s.len += 4);
+		world_rules(w, policies[i % 4].standard, policies[i % 4].rules);
+		eq_int(shot_in(w, 1, &s) == FILTER_PASS, rows[i / 4].passes[i % 4] == 'p');
+		world_free(w);
+	}
+}
+
 static void what_is_no_packet_never_passes(void)
 {
 	static const char *const ends[] = { "", "\x45", "\x60", "\x55", "\0\0\0\0" };
@@ -394,5 +416,5 @@ static void both_ways_agree(void)
 	ok(plain > 20000);
 }
 
-TAP_TESTS(T(attack_28), T(what_is_no_packet_never_passes),
+TAP_TESTS(T(attack_28), T(options_may_be_doubtful), T(what_is_no_packet_never_passes),
 	  T(nothing_that_is_cut_passes_by_a_port), T(both_ways_agree))

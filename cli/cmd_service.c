@@ -344,7 +344,7 @@ static enum exit_code verb_reset(struct store *s, const struct arguments *a,
 
 /* --- which verb */
 
-enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, MAKES = 16 /* the directory */ };
+enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, MAKES = 32 /* the directory */ };
 
 static const struct verb {
 	const char *name;
@@ -354,7 +354,7 @@ static const struct verb {
 	enum exit_code (*run)(struct store *s, const struct arguments *a,
 			      const char *const *words, unsigned count);
 } verbs[] = {
-	{ "list", 0, 0, PEER | ORG | FORCE, "", service_list },
+	{ "list", 0, 0, PEER | ORG | FORCE | DAEMON, "", service_list },
 	{ "show", 0, 1, ORG | FORCE, " [PEER]", service_show },
 	{ "allow", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
 	{ "deny", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
@@ -391,6 +391,7 @@ static bool options_fit(const struct verb *v, const struct arguments *a)
 {
 	static const struct option { const char *name; unsigned bit; } options[] = {
 		{ "peer", PEER }, { "org", ORG }, { "at", AT }, { "force", FORCE },
+		{ "interface", DAEMON },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
@@ -438,6 +439,8 @@ const struct command command_service = {
 		  .help = "for members of this org; show, explain: as one of them" },
 		{ .name = "at", .kind = OPTION_TEXT, .value = "N", .help = "before rule N" },
 		{ .name = "force", .kind = OPTION_FLAG, .help = "also names that nobody trusts" },
+		{ .name = "interface", .kind = OPTION_TEXT, .value = "NAME",
+		  .help = "list: of the daemon that counted (default: mg0)" },
 		{ 0 } },
 	.text = "  allow|deny|reject PROTO [PORT]   add a rule; PROTO is tcp, udp, icmp or all,\n"
 		"                                   PORT is 22, 8000-9000 or all\n"

@@ -3,6 +3,7 @@
 #define CLI_SERVICE_H
 
 #include "cli/keys.h"
+#include "control/report.h"
 #include "linux/services.h"
 
 #define SERVICE_LABEL (POLICY_NAME + 16u)
@@ -64,6 +65,18 @@ enum exit_code rule_file_write(struct store *services, const char *file,
 /* Puts the rule before the one with that index, or, with `count`, at the end. False: no room. */
 bool rule_file_insert(struct rule_file *f, size_t index, const struct policy_rule *r) must_check;
 void rule_file_remove(struct rule_file *f, size_t index);
+
+/* What the daemon of this interface counted, if it has this directory; nothing without one. To be
+ * freed by service_hits_free. */
+struct service_hits {
+	struct report_service *rules;
+	size_t count, cap;
+};
+void service_hits_read(struct service_hits *h, const char *interface, const char *directory);
+void service_hits_free(struct service_hits *h);
+/* "  12 packets, 3 flows", or nothing. line 0: the default. */
+void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
+			uint32_t line, const char *rule);
 
 /* service_show.c: what changes nothing. `words` are those after the verb. */
 enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,

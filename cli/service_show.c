@@ -13,15 +13,20 @@ static const char *default_source(const struct services *sv)
 			    : "there are no service rules";
 }
 
-static void print_default(const struct services *sv, const struct screen *s)
+static const struct service_hits no_hits;
+
+static void print_default(const struct services *sv, const struct service_hits *hits,
+			  const struct screen *s)
 {
 	fputs("default  ", stdout);
 	put(s, BOLD, policy_default_name(sv->fallback));
-	printf("  (%s)\n", default_source(sv));
+	printf("  (%s)", default_source(sv));
+	service_hits_print(hits, "default", "", 0, "");
+	putchar('\n');
 }
 
 static void print_list(const struct services *sv, const struct service_list *l,
-		       const struct screen *s)
+		       const struct service_hits *hits, const struct screen *s)
 {
 	static const char *const kinds[] = { "peer", "org", "global" };
 	char file[SERVICES_FILE], rule[POLICY_RULE_TEXT];
@@ -32,44 +37,59 @@ static void print_list(const struct services *sv, const struct service_list *l,
 	put(s, BOLD, l->name);
 	printf("%s(" SERVICES_FOLDER "/%s)\n", l->name[0] ? " " : "", file);
 	for (uint32_t i = 0; i < l->count; i++) {
-		policy_rule_format(&sv->rules[l->first + i], rule);
-		printf("  %3u  %s\n", i + 1, rule);
+		const struct policy_rule *r = &sv->rules[l->first + i];
+
+		policy_rule_format(r, rule);
+		printf("  %3u  %s", i + 1, rule);
+		service_hits_print(hits, kinds[l->origin], l->name, r->line, rule);
+		putchar('\n');
 	}
 	if (!l->count)
 		puts("  no rules");
 }
 
+static void print_all(const struct services *sv, const struct service_hits *hits,
+		      const struct screen *s)
+{
+	print_default(sv, hits, s);
+	/* The global list, which is the last, concerns everybody. */
+	for (uint32_t i = sv->list_count; i-- > 0; )
+		if (sv->lists[i].origin == POLICY_FROM_GLOBAL)
+			print_list(sv, &sv->lists[i], hits, s);
+	for (uint32_t i = 0; i < sv->list_count; i++)
+		if (sv->lists[i].origin != POLICY_FROM_GLOBAL)
+			print_list(sv, &sv->lists[i], hits, s);
+}
+
 enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,
 			    unsigned count)
 {
-	bool all = !has_option(a, "peer") && !has_option(a, "org");
 	struct screen screen = screen_of(stdout);
+	const struct service_list *one;
+	struct service_hits hits;
+	const char *interface;
 	struct services sv;
 	struct target t;
-	enum exit_code code = find_target(s, a, &t);
+	enum exit_code code;
 
 	(void)words;
 	(void)count;
+	if (!chosen_interface(a, &interface))
+		return EXIT_USAGE;
+	code = find_target(s, a, &t);
+	if (code == EXIT_DONE)
+		code = read_services(s, &sv);
 	if (code != EXIT_DONE)
 		return code;
-	code = read_services(s, &sv);
-	if (code == EXIT_DONE && all) {
-		print_default(&sv, &screen);
-		/* The global list, which is the last, concerns everybody. */
-		for (uint32_t i = sv.list_count; i-- > 0; )
-			if (sv.lists[i].origin == POLICY_FROM_GLOBAL)
-				print_list(&sv, &sv.lists[i], &screen);
-		for (uint32_t i = 0; i < sv.list_count; i++)
-			if (sv.lists[i].origin != POLICY_FROM_GLOBAL)
-				print_list(&sv, &sv.lists[i], &screen);
-	} else if (code == EXIT_DONE) {
-		const struct service_list *l = services_find(&sv, t.origin, t.name);
-
-		if (l)
-			print_list(&sv, l, &screen);
-		else
-			printf("%s has no rules of its own\n", t.label);
-	}
+	service_hits_read(&hits, interface, s->path);
+	one = services_find(&sv, t.origin, t.name);
+	if (t.origin == POLICY_FROM_GLOBAL)
+		print_all(&sv, &hits, &screen);
+	else if (one)
+		print_list(&sv, one, &hits, &screen);
+	else
+		printf("%s has no rules of its own\n", t.label);
+	service_hits_free(&hits);
 	services_free(&sv);
 	return code;
 }
@@ -83,9 +103,9 @@ static void print_summary(const struct services *sv, const struct screen *s)
 
 	for (uint32_t i = 0; i < sv->list_count; i++)
 		counts[sv->lists[i].origin]++;
-	print_default(sv, s);
+	print_default(sv, &no_hits, s);
 	if (global)
-		print_list(sv, global, s);
+		print_list(sv, global, &no_hits, s);
 	else
 		puts("global rules: none");
 	printf("peer policies: %u\norg policies: %u\n", counts[POLICY_FROM_PEER],

@@ -103,6 +103,13 @@ ok "and for no other" neither tcp C 5432
 ok "explain agrees" grep -q "allowed by services/peer/B.policy:1" <(mg A service explain B tcp 5432)
 ok "about the other one, too" grep -q "denied by services/default" <(mg A service explain C tcp 5432)
 
+# --- counts
+list() { mg A service list; }
+ok "list counts what each rule decided" \
+	grep -qE "^    1  allow tcp 22  [1-9][0-9]* packets, [1-9][0-9]* flows?$" <(list)
+ok "and the default" grep -qE "^default  deny .* [1-9][0-9]* packets, 0 flows$" <(list)
+ok "of that interface" not grep -q packets <(mg A service list --interface mg7)
+
 # --- reject
 mg A service reject tcp 23 >/dev/null
 ok "a rejected connection is refused at once" within 2 both refused B 23
@@ -111,6 +118,7 @@ ok "a rejected connection is refused at once" within 2 both refused B 23
 printf 'allow tcp 22\nalow tcp 23\n' >"$work/A.d/services/global.policy"
 ok "a bad line is told with file and line" \
 	within 2 grep -q "services/global.policy:2: a rule begins with" "$work/A.log"
+ok "status says it, too" grep -q "global.policy:2: a rule begins with" <(mg A status)
 ok "and the rules of before stay in force" both tcp B 22
 ok "all of them" both refused B 23
 printf 'allow tcp 23\n' >"$work/A.d/services/global.policy"

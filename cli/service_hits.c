@@ -1,0 +1,72 @@
+/* service_hits.c - what a running daemon counted. Everything else that `service` says is about
+ * files and needs none, so without a daemon, or with one of another directory, nothing is said. */
+#include "cli/service.h"
+
+#include "linux/control_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool ask_directory(struct control_client *client, struct answer *answer, const char *path)
+{
+	bool same = control_ask(client, REQUEST_COUNTERS) == 0 && control_next(client, answer) == 1
+		    && answer->kind == ANSWER_NODE && !strcmp(answer->about.directory, path);
+
+	return same && control_next(client, answer) == 0 && answer->kind == ANSWER_DONE;
+}
+
+static bool keep(struct service_hits *h, const struct report_service *rule)
+{
+	if (h->count == h->cap) {
+		size_t cap = h->cap ? 2 * h->cap : 64;
+		struct report_service *rules = reallocarray(h->rules, cap, sizeof(*rules));
+
+		if (!rules)
+			return false;
+		h->rules = rules;
+		h->cap = cap;
+	}
+	h->rules[h->count++] = *rule;
+	return true;
+}
+
+void service_hits_read(struct service_hits *h, const char *interface, const char *directory)
+{
+	static struct control_client client;
+	static struct answer answer;
+	int r;
+
+	*h = (struct service_hits){ 0 };
+	if (control_connect(&client, interface) < 0)
+		return;
+	r = ask_directory(&client, &answer, directory) ? control_ask(&client, REQUEST_SERVICES)
+						       : -1;
+	while (r == 0 && control_next(&client, &answer) == 1)
+		if (answer.kind == ANSWER_RULE && !keep(h, &answer.rule))
+			break;
+	control_close(&client);
+}
+
+void service_hits_free(struct service_hits *h)
+{
+	free(h->rules);
+	*h = (struct service_hits){ 0 };
+}
+
+/* A file that was changed just now may not be in force yet: then line or text differ. */
+void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
+			uint32_t line, const char *rule)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		const struct report_service *r = &h->rules[i];
+
+		if (r->line != line || strcmp(r->origin, origin) != 0 || strcmp(r->list, list) != 0
+		    || (line && strcmp(r->rule, rule) != 0))
+			continue;
+		printf("  %llu packet%s, %llu flow%s", (unsigned long long)r->packets,
+		       r->packets == 1 ? "" : "s", (unsigned long long)r->flows,
+		       r->flows == 1 ? "" : "s");
+		return;
+	}
+}

@@ -28,6 +28,16 @@ static uint64_t tai64n_seconds(const struct tai64n *t)
 	return load_be64(t->b) & ~(1ull << 62);
 }
 
+/* What this key may have used. Floors above that leave no later number, so the key would be mute,
+ * or its handshakes refused, for as long as it lives: better what others remember. */
+static bool is_plausible(const struct node *n)
+{
+	const uint64_t s = load_be64(n->clock_saved.b);
+
+	return n->index_saved <= ADDRESS_INDEXES && n->left_saved <= ADDRESS_INDEXES &&
+	       n->sequence_saved <= INT64_MAX && (!s || s >> 40 == 1u << 22);
+}
+
 static void load_clock(struct node *n)
 {
 	struct cursor c = cur_of(n->config.clock.data, n->config.clock.len);
@@ -36,8 +46,7 @@ static void load_clock(struct node *n)
 	n->sequence_saved = cur_be64(&c);
 	n->index_saved = cur_u8(&c);
 	n->left_saved = cur_u8(&c);
-	if (!cur_done(&c) || n->index_saved > ADDRESS_INDEXES ||
-	    n->left_saved > ADDRESS_INDEXES) {
+	if (!cur_done(&c) || !is_plausible(n)) {
 		memset(&n->clock_saved, 0, sizeof(n->clock_saved));
 		n->sequence_saved = 0;
 		n->index_saved = n->left_saved = 0;

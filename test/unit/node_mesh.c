@@ -166,16 +166,21 @@ static void nodes_of_different_prefixes_have_ipv6_only(void)
 	ok(!passes(0, 1, false, 300));
 }
 
-static enum report_state state_of(unsigned at, unsigned whom)
+/* What `at` shows of `whom`; all zero: nothing. */
+static struct report_peer seen(unsigned at, unsigned whom)
 {
 	struct report_peer r;
-
 	uint32_t slot = UINT32_MAX;
 
 	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
 		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
-			return r.state;
-	return REPORT_UNKNOWN;
+			return r;
+	return (struct report_peer){ 0 };
+}
+
+static enum report_state state_of(unsigned at, unsigned whom)
+{
+	return seen(at, whom).state;
 }
 
 static void a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die(void)
@@ -248,15 +253,33 @@ static void the_peer_cache_finds_the_mesh_again_without_a_seed(void)
 	ok(!passes(1, 0, false, 300));
 }
 
-static uint64_t conflict_of(unsigned at, unsigned whom)
+/* Machine 1 starts again with these bytes of its saved clock overwritten. */
+static void spoil_clock(size_t at, size_t len)
 {
-	struct report_peer r;
-	uint32_t slot = UINT32_MAX;
+	struct report_node self;
 
-	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
-		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
-			return r.conflict;
-	return 0;
+	for (unsigned i = 0; i < 2; i++) {
+		switch_off(&machines[1]);
+		memset(machines[1].clock + at, 0xff, i ? 0 : len);
+		switch_on(&machines[1]);
+		trust(&machines[1], 5);
+		run_ms(4000);
+		ok(passes(1, 0, false, 300));
+		node_report(machines[1].node, &self);
+		ok(self.sequence < INT64_MAX);
+		eq_int(state_of(0, 1), REPORT_ALIVE);
+		eq_int(seen(0, 1).sequence, self.sequence);
+	}
+}
+
+static void a_spoilt_clock_makes_nobody_mute(void)
+{
+	chain(false);
+	spoil_clock(12, 8); /* its sequence */
+	spoil_clock(13, 7);
+	spoil_clock(0, 8);  /* the time of its handshakes */
+	spoil_clock(1, 7);
+	spoil_clock(20, 1); /* the index of its address */
 }
 
 /* Its records never have the sequence of another: it hears of none that is higher than its own. */
@@ -270,8 +293,8 @@ static void a_clone_that_comes_later_is_shown_as_a_conflict(void)
 	trust(&machines[3], 5);
 	seed(&machines[3], &machines[0].at);
 	run_ms(60000);
-	ok(conflict_of(0, 1));
-	ok(!conflict_of(0, 2));
+	ok(seen(0, 1).conflict);
+	ok(!seen(0, 2).conflict);
 }
 
 static void a_restart_is_no_conflict(void)
@@ -283,8 +306,8 @@ static void a_restart_is_no_conflict(void)
 		trust(&machines[1], 5);
 		run_ms(3000);
 	}
-	ok(!conflict_of(0, 1));
-	ok(!conflict_of(2, 1));
+	ok(!seen(0, 1).conflict);
+	ok(!seen(2, 1).conflict);
 }
 
 /* Machine `other` gets a key whose first address is that of machine `of`, found by trying. */
@@ -314,13 +337,7 @@ static struct ip address_of(unsigned at)
 /* The IPv4 address that `at` routes to `whom`; family 0: none. */
 static struct ip routed(unsigned at, unsigned whom)
 {
-	struct report_peer r;
-	uint32_t slot = UINT32_MAX;
-
-	while ((slot = node_report_peer(machines[at].node, slot, &r)) != UINT32_MAX)
-		if (!memcmp(&r.key, &machines[whom].public, sizeof(r.key)))
-			return r.ipv4;
-	return (struct ip){ 0 };
+	return seen(at, whom).ipv4;
 }
 
 static void start_three(unsigned whom)
@@ -510,6 +527,7 @@ TAP_TESTS(T(three_nodes_with_one_seed_reach_each_other), T(and_over_an_ipv6_unde
 	  T(nodes_of_different_prefixes_have_ipv6_only),
 	  T(a_leaving_node_is_seen_to_leave_and_a_killed_one_to_die), T(a_mesh_lives_with_loss),
 	  T(an_idle_mesh_sleeps), T(the_peer_cache_finds_the_mesh_again_without_a_seed),
+	  T(a_spoilt_clock_makes_nobody_mute),
 	  T(a_clone_that_comes_later_is_shown_as_a_conflict), T(a_restart_is_no_conflict),
 	  T(a_newcomer_that_meets_its_address_moves_on),
 	  T(two_that_start_together_on_one_address_both_move),

@@ -110,6 +110,56 @@ static void take_settings(struct config *c, const struct arguments *a, const cha
 	}
 }
 
+/* It has a good name, which is at most MAX_NAME long. */
+static void refuse(const struct config *c, struct trusted *t, const char *why)
+{
+	t->good = false;
+	snprintf(t->problem, sizeof(t->problem), "%s/" TRUST_FOLDER "/%.*s.pub %.150s",
+		 c->store.path, (int)MAX_NAME, t->name, why);
+}
+
+/* Twins side by side, of one key those in the order of their names. */
+static int by_key(const void *a, const void *b)
+{
+	const struct trusted *x = *(struct trusted *const *)a, *y = *(struct trusted *const *)b;
+	const int order = memcmp(x->key.b, y->key.b, 31);
+	const int last = (x->key.b[31] & 0x7f) - (y->key.b[31] & 0x7f);
+
+	return order ? order : last ? last : x < y ? -1 : x > y;
+}
+
+/* What the daemon, which takes them by name, too, refuses though each is a key. */
+static void refuse_twins(struct config *c)
+{
+	struct trusted **list = reallocarray(NULL, c->trusted.count, sizeof(*list));
+	const struct trusted *first = NULL;
+	char why[150];
+	size_t n = 0;
+
+	if (!list && c->trusted.count)
+		exit(fail(EXIT_FAILED, "out of memory"));
+	for (size_t i = 0; i < c->trusted.count; i++)
+		if (c->trusted.keys[i].good)
+			list[n++] = &c->trusted.keys[i];
+	if (n)
+		qsort(list, n, sizeof(*list), by_key);
+	for (size_t i = 0; i < n; i++) {
+		struct trusted *t = list[i];
+
+		if (c->identity.state == IDENTITY_GOOD
+		    && keys_are_twins(&t->key, &c->identity.key)) {
+			refuse(c, t, "has this machine's own tunnel key");
+		} else if (!first || !keys_are_twins(&t->key, &first->key)) {
+			first = t;
+		} else if (memcmp(&t->key, &first->key, sizeof(first->key)) != 0) {
+			snprintf(why, sizeof(why), "has the same tunnel key as %.*s; a daemon uses "
+				 "that of both which it knew first", (int)MAX_NAME, first->name);
+			refuse(c, t, why);
+		}
+	}
+	free(list);
+}
+
 static void addresses(const struct config *c, const struct public_key *key,
 		      char ipv4[static IP_TEXT], char ipv6[static IP_TEXT])
 {
@@ -321,6 +371,7 @@ static enum exit_code run(const struct arguments *a)
 	read_identity(&c.store, &c.identity);
 	key_list_read(&c.trusted, &c.store, TRUST_FOLDER);
 	config_orgs_read(&c.orgs, &c.store);
+	refuse_twins(&c);
 	if (has_option(a, "json"))
 		code = print_json(&c);
 	else

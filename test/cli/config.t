@@ -85,6 +85,21 @@ def it_shows_orgs_certificates_and_denied_keys():
 
 
 @test
+def keys_that_no_daemon_uses_are_unusable():
+    with World() as w:
+        w.write((b64(SECRETS[0]) + "\n").encode(), "identity.key", mode=0o600)
+        for name, key in (("Bob", KEYS[1]), ("bobby", KEYS[1]), ("eve", negative(KEYS[1])), ("self", KEYS[0]),
+                          ("zelf", negative(KEYS[0])), ("zoe", KEYS[2])):
+            w.write((b64(key) + "\n").encode(), "authorized_keys", name + ".pub")
+        os.chmod(w.config, 0o700)
+        c = shown(w)
+        eq([t["name"] for t in c["trusted"]], ["Bob", "bobby", "zoe"])
+        eq([t["name"] for t in c["unusable"]], ["eve", "self", "zelf"])
+        ok("same tunnel key as Bob" in c["unusable"][0]["problem"], "with whom")
+        ok("own tunnel key" in c["unusable"][1]["problem"], "whose")
+
+
+@test
 def names_of_files_do_not_steer_the_terminal():
     with World() as w:
         w.write(b"x", "authorized_keys", "a\n\x1b[2Jb.pub")

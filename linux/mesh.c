@@ -62,7 +62,9 @@ struct mesh {
 	uint32_t rule_count;
 	char list_name[POLICY_NAME + 1];
 	struct policy_list list;
-	bool asked;                 /* of the parent: notices that came meanwhile wait for us */
+	bool saving;                /* a write is under way: */
+	enum priv_save saving_which;
+	bool serving;               /* we must not wait for the disk */
 	bool stopping;
 	bool failed;
 };
@@ -94,34 +96,55 @@ static void flush(void *ctx)
 	outbox_clear(&m->actions.out);
 }
 
-static int save(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
+static bool *due_of(struct mesh *m, enum priv_save which)
 {
-	struct priv_message message = { .kind = PRIV_SAVE, .which = which, .data_len = len };
-
-	memcpy(message.data, data, len);
-	return priv_ask(m->child, &message, NULL);
+	return which == PRIV_SAVE_CLOCK ? &m->actions.save_clock : &m->actions.save_peers;
 }
 
-/* True when it is on the disk. */
-static bool saved(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
+/* A full disk has room again some day. */
+static void save_ended(struct mesh *m, enum priv_save which, int error)
 {
 	static const struct { const char *name, *until; } files[PRIV_SAVES] = {
 		[PRIV_SAVE_CLOCK] = { "state/clock", "peers may refuse this host after a restart "
 				      "with a clock that went back" },
 		[PRIV_SAVE_PEERS] = { "state/peers", "this host needs a seed after a restart" },
 	};
-	const int error = save(m, which, data, len);
 
 	if (error && !m->told_unsaved[which])
 		fprintf(stderr, "meshguard: %s was not saved: %s; until it is, %s\n",
 			files[which].name, strerror(-error), files[which].until);
 	m->told_unsaved[which] = error != 0;
-	if (error)
-		m->save_again = instant_add(m->now.boot, span_s(SAVE_AGAIN_S));
-	return !error;
+	if (!error)
+		return;
+	*due_of(m, which) = true; /* the actions hold it still, or what is newer */
+	m->save_again = instant_add(m->now.boot, span_s(SAVE_AGAIN_S));
 }
 
-/* A full disk has room again some day. */
+static void save(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
+{
+	struct priv_message message = { .kind = PRIV_SAVE, .which = which, .data_len = len };
+	int error;
+
+	if (!*due_of(m, which) || m->saving)
+		return;
+	memcpy(message.data, data, len);
+	if (!m->serving) {
+		*due_of(m, which) = false;
+		save_ended(m, which, priv_ask(m->child, &message, NULL));
+		return;
+	}
+	error = priv_tell(m->child, &message);
+	if (error == -EAGAIN)
+		return;
+	*due_of(m, which) = false;
+	m->saving = !error;
+	m->saving_which = which;
+	if (error)
+		save_ended(m, which, error);
+}
+
+/* A disk may take seconds, and peers find a node dead that does not answer for so long: so it is
+ * waited for before the first word to anybody, and after the last, and not in between. */
 static void save_what_is_due(struct mesh *m)
 {
 	struct node_actions *a = &m->actions;
@@ -129,10 +152,22 @@ static void save_what_is_due(struct mesh *m)
 	if (!instant_reached(m->save_again, m->now.boot))
 		return;
 	m->save_again = INSTANT_ZERO;
-	if (a->save_clock)
-		a->save_clock = !saved(m, PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
-	if (a->save_peers)
-		a->save_peers = !saved(m, PRIV_SAVE_PEERS, a->peers, a->peers_len);
+	save(m, PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
+	save(m, PRIV_SAVE_PEERS, a->peers, a->peers_len);
+}
+
+static void take_answer(struct mesh *m)
+{
+	int error, r = priv_told(m->child, &error);
+
+	if (r < 0) /* that the parent is gone is told by its other socket, too */
+		loop_remove(&m->loop, m->child->requests);
+	if (r == 0)
+		return;
+	if (m->saving)
+		save_ended(m, m->saving_which, r < 0 ? r : error);
+	m->saving = false;
+	save_what_is_due(m);
 }
 
 /* The first handler of a turn reads the clocks and, if that was not done just now, mixes entropy
@@ -395,6 +430,15 @@ static void on_channel(void *ctx, uint32_t events)
 	flush(m);
 }
 
+static void on_answer(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+
+	(void)events;
+	wake(m);
+	take_answer(m);
+}
+
 struct address_list {
 	struct ip list[HOST_ADDRESSES];
 	uint32_t count;
@@ -575,6 +619,8 @@ static int add_descriptors(struct mesh *m)
 	struct priv_child *c = m->child;
 	int error = loop_add(&m->loop, c->channel, EPOLLIN, on_channel, m);
 
+	if (!error)
+		error = loop_add(&m->loop, c->requests, EPOLLIN, on_answer, m);
 	if (!error && c->tun >= 0)
 		error = loop_add(&m->loop, c->tun, EPOLLIN, on_tun, m);
 	if (!error && m->udp.fd4 >= 0)
@@ -603,11 +649,8 @@ static void turn(struct mesh *m)
 {
 	int error;
 
-	/* The loop sees what stands in the channel, not what priv_ask took out of it. */
-	while (m->asked) {
-		m->asked = false;
-		on_channel(m, 0);
-	}
+	if (m->saving) /* the answer may have come while we waited for another */
+		take_answer(m);
 	if (m->stopping || m->failed)
 		return;
 	error = loop_turn(&m->loop, deadline(m));
@@ -627,6 +670,22 @@ static void turn(struct mesh *m)
 		restore_addresses(m);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
+}
+
+/* What is left to be saved waits until everybody has been told. */
+static void say_goodbye(struct mesh *m)
+{
+	const struct node_event e = { .kind = NODE_STOP };
+
+	m->now = clock_now();
+	m->save_again = INSTANT_NEVER;
+	step(m, &e);
+	flush(m);
+	if (m->saving) /* nobody would hear how that ends */
+		*due_of(m, m->saving_which) = true;
+	m->saving = m->serving = false;
+	m->save_again = INSTANT_ZERO;
+	save_what_is_due(m);
 }
 
 int mesh_child(struct priv_child *child)
@@ -658,14 +717,11 @@ int mesh_child(struct priv_child *child)
 	}
 	tell_addresses(m);
 	flush(m);
+	m->serving = true;
 	while (!m->stopping && !m->failed)
 		turn(m);
 
-	struct node_event e = { .kind = NODE_STOP };
-	m->now = clock_now();
-	m->save_again = INSTANT_ZERO;
-	step(m, &e);
-	flush(m);
+	say_goodbye(m);
 	control_server_close(m->control);
 	uapi_server_close(&m->uapi);
 	node_wipe(m->node);

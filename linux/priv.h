@@ -102,7 +102,7 @@ struct priv_config {
 /* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */
 struct priv_child {
 	int channel;          /* non-blocking; readable: priv_next_notice. EOF: end at once */
-	int requests;         /* for priv_ask alone */
+	int requests;         /* for priv_ask and priv_tell; readable: priv_told */
 	int tun;              /* non-blocking, IFF_NO_PI; -1: gossip only */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
@@ -137,6 +137,12 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
  * the channel. Returns the answer's result or negative errno. fds: for PRIV_UDP_OPEN, -1 for a
  * family that the kernel has not got; NULL when none is wanted. */
 int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2]) must_check;
+/* The same without waiting, for what may take as long as a disk does. -EAGAIN: not now, answers to
+ * others are due; try again once there is something to read. */
+int priv_tell(struct priv_child *c, const struct priv_message *m) must_check;
+/* 1: the request of priv_tell was answered, *result is what priv_ask would have returned; 0: not
+ * yet; negative errno: the parent is gone. The answer may come while priv_ask waits for its own. */
+int priv_told(struct priv_child *c, int *result) must_check;
 /* Reads the next notice without waiting: 1 got one, 0 none, negative errno (-EPIPE: the parent is
  * gone). */
 int priv_next_notice(struct priv_child *c, struct priv_message *m) must_check;

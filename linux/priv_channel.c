@@ -3,7 +3,8 @@
  * There are two sockets: requests and their answers go over one, notices over the other. So the
  * child can wait for an answer, in the midst of its work on a notice too, and no notice is lost or
  * out of order. A message travels without the unused end of its data. Answers come in order, so
- * one that comes after the child stopped waiting is counted off later.
+ * one that comes after the child stopped waiting is counted off later, and that of a request that
+ * it does not wait for is put by when it waits for another.
  */
 #include "linux/priv_inside.h"
 
@@ -110,6 +111,23 @@ int channel_receive(int fd, struct priv_message *m, int fds[2])
 /* --- the child ----------------------------------------------------------------------------- */
 
 static unsigned late; /* answers that nobody waits for any more */
+static bool telling;  /* priv_tell's request is under way, sent before all of those */
+static bool told;     /* its answer is here */
+static int told_result;
+
+/* True when this answer is none that is waited for. */
+static bool put_by(const struct priv_message *m)
+{
+	if (telling && !told) {
+		told = true;
+		told_result = m->result;
+		return true;
+	}
+	if (late == 0)
+		return false;
+	late--;
+	return true;
+}
 
 static int64_t now_ms(void)
 {
@@ -154,12 +172,10 @@ static int wait_answer(int fd, struct priv_message *m, int fds[2], int64_t until
 	for (;;) {
 		int r = channel_receive(fd, m, fds);
 
-		if (r == 1 && late == 0)
+		if (r == 1 && !put_by(m))
 			return 0;
-		if (r == 1) {
-			late--;
+		if (r == 1)
 			close_fds(fds);
-		}
 		if (r == 0)
 			r = wait_for(fd, POLLIN, until);
 		if (r < 0)
@@ -190,6 +206,36 @@ int priv_ask(struct priv_child *c, struct priv_message *m, int fds[2])
 		close_fds(got);
 	}
 	return r < 0 ? r : m->result;
+}
+
+int priv_tell(struct priv_child *c, const struct priv_message *m)
+{
+	int r;
+
+	if (telling || late)
+		return -EAGAIN;
+	r = channel_send(c->requests, m, NULL, 0);
+	telling = r == 0;
+	return r;
+}
+
+int priv_told(struct priv_child *c, int *result)
+{
+	struct priv_message m;
+	int fds[2];
+
+	while (!told) {
+		int r = channel_receive(c->requests, &m, fds);
+
+		if (r <= 0)
+			return r;
+		close_fds(fds);
+		if (!put_by(&m))
+			return -EBADMSG;
+	}
+	telling = told = false;
+	*result = told_result;
+	return 1;
 }
 
 void priv_ready(struct priv_child *c)

@@ -102,8 +102,14 @@ ok "nor asked for" [ "$(counter wireguard_handshakes_sent)" = 0 ]
 # --- death and leave
 killed C
 ok "a kill is noticed" within 10 logged A member_dead "$(key C)"
+on H rm -r "$own/home/C.d/state"
 starts C --announce 127.0.0.1 --seed 127.0.0.1:20001
 ok "and the return" within 5 all_see
+# As a disk does that takes its time: a new peer cache is to be saved three seconds after the start.
+kill -STOP "${daemon[C]}"
+alive_to_others() { sees A C alive && sees B C alive; }
+ok "who waits for the disk is alive" always 12 alive_to_others
+kill -CONT "${daemon[C]}"
 ok "down by its user" as B down --interface gB
 ended B
 ok "a leave is seen" within 2 logged A member_left "$(key B)"

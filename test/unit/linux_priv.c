@@ -391,6 +391,43 @@ static void asks_to_save(struct priv_child *c)
 	say("saved\n");
 }
 
+static int wait_told(struct priv_child *c)
+{
+	struct pollfd p = { .fd = c->requests, .events = POLLIN };
+	int result = 99;
+
+	CHECK(poll(&p, 1, 5000) == 1);
+	CHECK(priv_told(c, &result) == 1);
+	return result;
+}
+
+static void tells_and_asks(struct priv_child *c)
+{
+	struct priv_message save = { .kind = PRIV_SAVE, .which = PRIV_SAVE_PEERS, .data_len = 1 };
+	struct priv_message mtu = { .kind = PRIV_SET_MTU, .value = 1310 };
+	int result = 99;
+
+	CHECK(priv_told(c, &result) == 0);
+	CHECK(priv_tell(c, &save) == 0);
+	CHECK(priv_tell(c, &save) == -EAGAIN);
+	CHECK(ask(c, &mtu, NULL) == 0 && mtu.kind == PRIV_SET_MTU);
+	CHECK(priv_told(c, &result) == 1 && result == 0);
+	CHECK(priv_told(c, &result) == 0);
+	save.which = PRIV_SAVES;
+	CHECK(priv_tell(c, &save) == 0);
+	mtu = (struct priv_message){ .kind = PRIV_SET_MTU, .value = 1300 };
+	CHECK(ask(c, &mtu, NULL) == 0);
+	CHECK(priv_told(c, &result) == 1 && result == -EINVAL);
+	CHECK(priv_tell(c, &save) == 0);
+	CHECK(wait_told(c) == -EINVAL);
+	save.which = PRIV_SAVE_PEERS;
+	save.data_len = PRIV_DATA;
+	memset(save.data, 'p', PRIV_DATA);
+	CHECK(priv_tell(c, &save) == 0);
+	CHECK(wait_told(c) == 0);
+	say("told\n");
+}
+
 static int asks(struct priv_child *c)
 {
 	struct priv_message m = { .kind = PRIV_SET_MTU, .value = 1300 };
@@ -403,6 +440,7 @@ static int asks(struct priv_child *c)
 	asks_for_addresses(c);
 	asks_for_sockets(c);
 	asks_to_save(c);
+	tells_and_asks(c);
 	return tells_notices(c); /* what came meanwhile is not lost */
 }
 
@@ -651,6 +689,7 @@ static void the_child_may_ask_for_its_own_things_only(void)
 	expect(&r, "addresses");
 	expect(&r, "sockets");
 	expect(&r, "saved");
+	expect(&r, "told");
 	expect(&r, "begin");
 	expect(&r, "end 0");
 	eq_int(link_of(NAME).mtu, 1300);

@@ -344,7 +344,8 @@ static enum exit_code verb_reset(struct store *s, const struct arguments *a,
 
 /* --- which verb */
 
-enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, MAKES = 32 /* the directory */ };
+enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, SINCE = 32,
+       MAKES = 64 /* the directory */ };
 
 static const struct verb {
 	const char *name;
@@ -366,6 +367,7 @@ static const struct verb {
 	{ "reset", 0, 0, PEER | ORG | FORCE, "", verb_reset },
 	{ "explain", 2, 3, ORG | FORCE, " PEER PROTO [PORT]", service_explain },
 	{ "who", 1, 2, 0, " PROTO [PORT]", service_who },
+	{ "learn", 0, 0, DAEMON | SINCE, "", service_learn },
 };
 
 static const struct verb *find_verb(const char *word)
@@ -391,7 +393,7 @@ static bool options_fit(const struct verb *v, const struct arguments *a)
 {
 	static const struct option { const char *name; unsigned bit; } options[] = {
 		{ "peer", PEER }, { "org", ORG }, { "at", AT }, { "force", FORCE },
-		{ "interface", DAEMON },
+		{ "interface", DAEMON }, { "since", SINCE },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
@@ -440,7 +442,9 @@ const struct command command_service = {
 		{ .name = "at", .kind = OPTION_TEXT, .value = "N", .help = "before rule N" },
 		{ .name = "force", .kind = OPTION_FLAG, .help = "also names that nobody trusts" },
 		{ .name = "interface", .kind = OPTION_TEXT, .value = "NAME",
-		  .help = "list: of the daemon that counted (default: mg0)" },
+		  .help = "list, learn: of the daemon that counted (default: mg0)" },
+		{ .name = "since", .kind = OPTION_TEXT, .value = "SPAN",
+		  .help = "learn: what came in the last 7d, 12h or 30m" },
 		{ 0 } },
 	.text = "  allow|deny|reject PROTO [PORT]   add a rule; PROTO is tcp, udp, icmp or all,\n"
 		"                                   PORT is 22, 8000-9000 or all\n"
@@ -450,6 +454,7 @@ const struct command command_service = {
 		"  list, show [PEER]                all rules; those that a peer meets, in order\n"
 		"  explain PEER PROTO [PORT]        the verdict, and the rule that gives it\n"
 		"  who PROTO [PORT]                 which peers can reach it\n"
+		"  learn                            rules for what came in under observe\n"
 		"  reset                            remove all rules\n"
 		"Of the peer's rules, those of its org, the global ones and the default, the\n"
 		"first that matches counts. Replies to what this host opened always come in.",

@@ -88,5 +88,8 @@ enum exit_code service_explain(struct store *s, const struct arguments *a,
 			       const char *const *words, unsigned count);
 enum exit_code service_who(struct store *s, const struct arguments *a, const char *const *words,
 			   unsigned count);
+/* service_learn.c */
+enum exit_code service_learn(struct store *s, const struct arguments *a, const char *const *words,
+			     unsigned count);
 
 #endif

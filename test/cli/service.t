@@ -192,6 +192,8 @@ def wrong_words_change_nothing():
                 (("explain", "a/b", "tcp", "1"), "neither a name nor"),
                 (("allow", "all", "--peer", "../x"), "neither a name nor"),
                 (("allow", "all", "--org", "../x"), "--org"),
+                (("learn", "--since", "7"), "--since"), (("learn", "--since", "d"), "--since"),
+                (("list", "--since", "7d"), "takes no --since"),
                 (("allow", "all", "--peer", b64(bytes(32))), "neither"),
                 (("allow", "all", "--peer", "0" * 64), "neither"),
                 (("allow", "all", "--peer", "node-1", "--org", "eosrio"), "do not go together")):
@@ -484,6 +486,13 @@ members of eosrio  services/org/eosrio.policy:1: allow tcp 5432
         w.want(DONE, "service", "who", "icmp", says="2 of 2")
         w.want(DONE, "revoke", "--deny", "node-2")
         w.want(DONE, "service", "who", "icmp", says="1 of 1")
+
+
+@test
+def learn_needs_a_daemon():
+    with World() as w:
+        w.want(NOT_RUNNING, "service", "learn", "--since", "7d", "--interface", "mgtest7",
+               says="mgtest7")
 
 
 main()

@@ -139,6 +139,27 @@ ok "until that is taken back" within 10 answered
 # shellcheck disable=SC2154 # coproc sets it
 kill "$FLOW_PID"
 
+# --- observe
+mg A service reset >/dev/null
+mg A service allow tcp 22 >/dev/null
+mg A service default observe >/dev/null
+observes() { mg A status | grep -q "observe by default"; }
+ok "observe is in force" within 2 observes
+ok "observe lets in" both tcp B 5432
+ok "ping as well" meets B A
+both tcp B 22
+learn() { mg A service learn "$@"; }
+line='^meshguard service allow --peer B'
+ok "what deny would have denied is learnt" grep -qE "$line tcp 5432  # [0-9]+ times" <(learn)
+ok "ping, once" same "$(learn | grep -cE "$line icmp  #")" 1
+ok "and not what a rule allows" not grep -q "tcp 22 " <(learn)
+ok "it was within a minute" same "$(learn --since 1m | wc -l)" "$(learn | wc -l)"
+# shellcheck disable=SC2046 # words
+learn | grep tcp | sed 's/ *#.*//; s/^meshguard//' | while read -r words; do mg A $words; done >/dev/null
+mg A service default deny >/dev/null
+ok "when deny is in force" within 3 neither tcp C 5432
+ok "the printed commands allow what was learnt" both tcp B 5432
+
 # --- the end
 mg A service reset >/dev/null
 ok "without rules everything comes in again" within 2 both udp B 5432

@@ -16,7 +16,8 @@ bool accuse_admissible(struct swim *s, uint32_t accuser, uint32_t subject) must_
 /* Everybody watches everybody. */
 bool accuse_small(const struct swim *s);
 
-/* Who is refuted again and again is not believed for a while. */
+/* Who is refuted again and again is not believed for a while: he begins no suspicion, and counts in
+ * one only when others who are believed have said the same (suspicion_cares). */
 void accuse_was_right(struct swim *s, uint32_t accuser, bool right);
 bool accuse_believed(const struct swim *s, uint32_t accuser);
 

@@ -44,6 +44,7 @@
 #define HEED_BURST 40u
 #define HINT_EACH_MS 100u
 #define HINT_BURST 40u
+#define AGREED 2u           /* believed accusers: then those count, too, who are not believed */
 #define AGREE_PER_SECOND 20u
 #define AGREE_BURST 40u
 
@@ -225,8 +226,10 @@ bool suspicion_cares(struct swim *s, uint32_t slot, uint32_t accuser, uint32_t f
 
 	if (m->state == SWIM_DEAD && !m->lost && from == accuser)
 		agree(s, slot, from);
-	return member_lives(m) && (!x || (!has_accuser(x, accuser) && x->accusers < ACCUSERS))
-	       && accuse_believed(s, accuser) && accuse_admissible(s, accuser, slot);
+	if (!member_lives(m) || (x && (has_accuser(x, accuser) || x->accusers >= ACCUSERS)))
+		return false;
+	return (accuse_believed(s, accuser) || (x && x->accusers >= AGREED))
+	       && accuse_admissible(s, accuser, slot);
 }
 
 enum turn { NEVER, AT_ONCE, LATER };

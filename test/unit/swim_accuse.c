@@ -248,6 +248,15 @@ static void a_sign_of_life_acquits(void)
 	eq_int(accusers_of(subject), 0);
 	accuse(3, subject, watchers[5]);
 	eq_int(accusers_of(subject), 1);
+	accuse(3, subject, watchers[0]);
+	eq_int(accusers_of(subject), 1);
+	/* But whom two others confirm: it may watch somebody who lies to it. */
+	accuse(3, subject, watchers[6]);
+	accuse(3, subject, watchers[0]);
+	eq_int(accusers_of(subject), 3);
+	accuse(3, subject, watchers[7]);
+	wait(subject, 5 * S / 2);
+	eq_int(world_state(&w, 0, subject), SWIM_DEAD);
 	world_free(&w);
 }
 

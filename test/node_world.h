@@ -267,6 +267,16 @@ static inline void world(bool ipv6)
 	}
 }
 
+/* The first two of the world trust each other, and the second one asks the first. */
+static inline void start_pair(void)
+{
+	switch_on(&machines[0]);
+	trust(&machines[0], 2);
+	switch_on(&machines[1]);
+	trust(&machines[1], 1);
+	seed(&machines[1], &machines[0].at);
+}
+
 /* An IP packet with only a header and a mark, from one mesh address to another. */
 static inline size_t make_packet(uint8_t *p, unsigned from, unsigned to, bool ipv6, uint8_t mark)
 {

@@ -39,11 +39,11 @@ enum event_kind {
 	EV_PATH_LOST,         /* subject, endpoint */
 	EV_NETWORK_CHANGED,   /* our own addresses changed */
 	EV_SEED_UNANSWERED,   /* endpoint; a: tries */
+	EV_SEQUENCE_JUMP,     /* our own sequence was below what others remember; a: new one */
 	/* services */
 	EV_SERVICES_RULED,    /* other rules are in force; a: how many */
 	EV_SERVICES_BAD,      /* the rules cannot be used; what was in force stays */
 	EV_SERVICE_DENIED,    /* subject: tried; a: protocol << 16 | port, port 0: it has none */
-	EV_SEQUENCE_JUMP,     /* our own sequence was below what others remember; a: new one */
 	EV_KINDS
 };
 

@@ -50,7 +50,8 @@ struct report_node {
 /* A service rule in force, or the default. */
 struct report_service {
 	char origin[8];                /* default, peer, org, global */
-	char list[MAX_NAME + 2];       /* name of its file; empty for default and global */
+	char list[64 + 1];             /* its file: a name, or a key in hex; empty for default and
+	                                  global */
 	char rule[32];
 	uint32_t line;                 /* of the file; 0: the default */
 	uint64_t packets, flows;

@@ -10,7 +10,7 @@ struct layout {
 	struct service_layout services;
 };
 
-static size_t take(size_t *at, size_t size)
+size_t node_place(size_t *at, size_t size)
 {
 	size_t here = *at;
 
@@ -28,20 +28,20 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 		.sessions = sessions ? sessions : 3 * 2048,
 		.staged_packets = 4096,
 	};
-	l.node = take(&at, sizeof(struct node));
-	l.trust = take(&at, trust_size(l.members));
-	l.channel = take(&at, channel_size(l.members));
-	l.swim = take(&at, swim_size(l.members));
-	l.paths = take(&at, paths_size(l.members));
-	l.wg_at = take(&at, wg_size(&l.wg));
-	l.peers = take(&at, l.members * sizeof(struct node_peer));
-	l.forwarding = take(&at, forwarding_size(l.members));
-	l.holders = take(&at, map_size(l.members));
-	l.burnt = take(&at, l.members * sizeof(struct burnt));
-	l.burnt_pool = take(&at, pool_size(l.members));
-	l.burnt_map = take(&at, map_size(l.members));
+	l.node = node_place(&at, sizeof(struct node));
+	l.trust = node_place(&at, trust_size(l.members));
+	l.channel = node_place(&at, channel_size(l.members));
+	l.swim = node_place(&at, swim_size(l.members));
+	l.paths = node_place(&at, paths_size(l.members));
+	l.wg_at = node_place(&at, wg_size(&l.wg));
+	l.peers = node_place(&at, l.members * sizeof(struct node_peer));
+	l.forwarding = node_place(&at, forwarding_size(l.members));
+	l.holders = node_place(&at, map_size(l.members));
+	l.burnt = node_place(&at, l.members * sizeof(struct burnt));
+	l.burnt_pool = node_place(&at, pool_size(l.members));
+	l.burnt_map = node_place(&at, map_size(l.members));
 	service_place(&l.services, l.members, &at);
-	l.events = take(&at, NODE_EVENTS * sizeof(struct event));
+	l.events = node_place(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;
 }

@@ -76,17 +76,8 @@ struct node_event {
 	bool unreadable;
 };
 
-#define NODE_LISTS 4096u     /* files of service rules */
-#define NODE_RULES 16384u    /* in all of them */
-#define NODE_TROUBLE 256u
-
-/* The service rules in force; to be read, and valid until the next step. */
-struct node_services {
-	const struct policy *policy;
-	const struct policy_hits *hits; /* policy_hits_count(policy) */
-	const struct filter *filter;
-	const char *trouble;         /* why newer ones are not in force; empty: there are none */
-};
+#define NODE_LISTS 4096u     /* files of service rules at the most, */
+#define NODE_RULES 16384u    /* and rules in all of them */
 
 #define NODE_CLOCK_LEN 22u
 #define NODE_PEERS_MAX 4080u
@@ -105,7 +96,7 @@ struct node_actions {
 	struct ip ipv4, former;
 };
 
-/* Fresh entropy, from time to time; at least after each sleep. */
+/* Fresh entropy: before the first step, and whenever there was none for 10 ms of work. */
 void node_entropy(struct node *node, const uint8_t entropy[32]);
 /* actions->out must have room for one step (OUTBOX_STEP_*); the caller empties it. */
 void node_step(struct node *node, struct moment now, const struct node_event *event,
@@ -117,7 +108,6 @@ void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its
  * slot, or UINT32_MAX when there is none. */
 uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
-void node_services(const struct node *node, struct node_services *out);
 /* The rules in force by number, the default first: fills *out with the one above `after`
  * (UINT32_MAX to start) and returns its number, or UINT32_MAX when there is none. */
 uint32_t node_report_service(const struct node *node, uint32_t after, struct report_service *out);

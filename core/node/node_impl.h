@@ -69,7 +69,7 @@ struct node {
 		unsigned current;       /* the one in force; the other one is filled */
 		bool full;              /* it did not all fit */
 		struct filter *filter;  /* NULL: gossip only */
-		char trouble[NODE_TROUBLE];
+		char trouble[sizeof(((struct report_node *)0)->services_trouble)];
 		struct instant denied_full; /* bucket: events about denials */
 	} services;
 
@@ -206,6 +206,8 @@ void service_tick(struct node *n, struct instant now);
 struct instant service_deadline(const struct node *n);
 
 /* node.c */
+/* Where something of that size lies in memory that begins at 0; *at: where what comes next does. */
+size_t node_place(size_t *at, size_t size);
 void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,
 	       const struct endpoint *e, int64_t a);
 

@@ -33,24 +33,16 @@ static struct filter_config filter_for(const struct node *n, uint32_t members)
 	return c;
 }
 
-static size_t place(size_t *at, size_t size)
-{
-	size_t here = *at;
-
-	*at = (here + size + 63) & ~(size_t)63;
-	return here;
-}
-
 void service_place(struct service_layout *l, uint32_t members, size_t *at)
 {
 	struct policy_capacity c = capacity_of(members);
 	struct filter_config f = filter_for(NULL, members);
 
 	for (int i = 0; i < 2; i++) {
-		l->policy[i] = place(at, policy_size(&c));
-		l->hits[i] = place(at, policy_most_hits(&c) * sizeof(struct policy_hits));
+		l->policy[i] = node_place(at, policy_size(&c));
+		l->hits[i] = node_place(at, policy_most_hits(&c) * sizeof(struct policy_hits));
 	}
-	l->filter = place(at, filter_size(&f));
+	l->filter = node_place(at, filter_size(&f));
 }
 
 static struct policy *in_force(const struct services *s)
@@ -197,14 +189,6 @@ void service_event(struct node *n, const struct node_event *e, struct instant no
 		BUG_ON(e->kind != NODE_POLICY_BAD);
 		trouble(n, e->name, now);
 	}
-}
-
-void node_services(const struct node *n, struct node_services *out)
-{
-	*out = (struct node_services){
-		.policy = in_force(&n->services), .hits = n->services.hits[n->services.current],
-		.filter = n->services.filter, .trouble = n->services.trouble,
-	};
 }
 
 /* The list that has this hit among its own. */

@@ -8,11 +8,7 @@
 static void two_nodes(void)
 {
 	world(false);
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(passes(0, 1, false, 300));
 	ok(passes(1, 0, false, 300));
@@ -690,11 +686,7 @@ static void attack_39_a_machine_that_boots_in_1970(void)
 	/* its first start ever, with nothing saved, and both in 1970 */
 	world(false);
 	machines[0].wall_ahead_s = machines[1].wall_ahead_s = -(int64_t)now.wall.s;
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(passes(1, 0, false, 1000));
 	machines[0].wall_ahead_s = machines[1].wall_ahead_s = 0;

@@ -40,11 +40,7 @@ static void flood(uint8_t type)
 	uint8_t memory[64], out[MAX_DATAGRAM];
 
 	world(false);
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(passes(0, 1, false, 300));
 	const struct node *n = machines[0].node;

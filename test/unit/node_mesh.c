@@ -156,11 +156,7 @@ static void nodes_of_different_prefixes_have_ipv6_only(void)
 {
 	world(false);
 	machines[1].prefix = prefix_of(&(struct ip){ FAMILY_IPV4, { 10 } }, 8);
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(passes(0, 1, true, 300));
 	ok(!passes(0, 1, false, 300));

@@ -14,11 +14,7 @@ static struct event seen_event;
 static void two_nodes(void)
 {
 	world(false);
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(passes(1, 0, false, 300));
 }
@@ -220,7 +216,8 @@ static void rules_are_reported_with_their_hits(void)
 static void bad_rules_change_nothing_and_are_told_once(void)
 {
 	static const char *const words[] = { "deny", "tcp", "22" };
-	struct node_services s;
+	struct report_service r = { 0 };
+	struct report_node node;
 
 	two_nodes();
 	rule(0, POLICY_FROM_GLOBAL, "", words, 3, POLICY_DEFAULT_ALLOW);
@@ -230,14 +227,16 @@ static void bad_rules_change_nothing_and_are_told_once(void)
 	ok(!arrives(1, 0, 40000, 22, SYN));
 	ok(arrives(1, 0, 40000, 23, SYN));
 	eq_int(events_of(0, EV_SERVICES_BAD), 1);
-	node_services(machines[0].node, &s);
-	eq_str(s.trouble, "global.policy:3: why");
-	eq_int(policy_lists(s.policy), 1);
-	eq_int(s.hits[1].packets, 1);
+	node_report(machines[0].node, &node);
+	eq_str(node.services_trouble, "global.policy:3: why");
+	eq_int(node.service_rules, 1);
+	eq_int(node_report_service(machines[0].node, 0, &r), 1);
+	eq_int(r.packets, 1);
 	rule(0, POLICY_FROM_GLOBAL, "", words, 3, POLICY_DEFAULT_ALLOW);
-	node_services(machines[0].node, &s);
-	eq_str(s.trouble, "");
-	eq_int(s.hits[1].packets, 1); /* carried */
+	node_report(machines[0].node, &node);
+	eq_str(node.services_trouble, "");
+	eq_int(node_report_service(machines[0].node, 0, &r), 1);
+	eq_int(r.packets, 1); /* carried */
 }
 
 static void rules_that_do_not_fit_change_nothing(void)
@@ -245,7 +244,7 @@ static void rules_that_do_not_fit_change_nothing(void)
 	struct policy_rule many[POLICY_MAX_RULES];
 	struct policy_list lists[NODE_RULES / POLICY_MAX_RULES + 1];
 	char names[sizeof(lists) / sizeof(*lists)][4];
-	struct node_services s;
+	struct report_node node;
 
 	two_nodes();
 	for (unsigned i = 0; i < POLICY_MAX_RULES; i++)
@@ -258,13 +257,14 @@ static void rules_that_do_not_fit_change_nothing(void)
 						 .rules = many, .count = POLICY_MAX_RULES };
 	}
 	rule_lists(0, lists, sizeof(lists) / sizeof(*lists), POLICY_DEFAULT_DENY);
-	node_services(machines[0].node, &s);
-	ok(*s.trouble);
-	eq_int(policy_lists(s.policy), 0);
+	node_report(machines[0].node, &node);
+	ok(*node.services_trouble);
+	eq_int(node.service_rules, 0);
 	ok(arrives(1, 0, 40000, 22, SYN));
 	rule_lists(0, lists, sizeof(lists) / sizeof(*lists) - 1, POLICY_DEFAULT_DENY);
-	node_services(machines[0].node, &s);
-	ok(!*s.trouble);
+	node_report(machines[0].node, &node);
+	ok(!*node.services_trouble);
+	eq_int(node.service_rules, NODE_RULES);
 	ok(!arrives(1, 0, 40000, 22, SYN));
 }
 
@@ -272,11 +272,7 @@ static void before_its_rules_are_read_a_node_is_closed(void)
 {
 	world(false);
 	machines[0].closed = true;
-	switch_on(&machines[0]);
-	trust(&machines[0], 2);
-	switch_on(&machines[1]);
-	trust(&machines[1], 1);
-	seed(&machines[1], &machines[0].at);
+	start_pair();
 	run_ms(3000);
 	ok(!arrives(1, 0, 40000, 22, SYN));
 	ok(!arrives(1, 0, 40000, 22, SYN));

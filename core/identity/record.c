@@ -5,9 +5,10 @@
  * can make a second, equally signed form, and no check of the form can be forgotten.
  */
 #include "identity/record.h"
+
 #include "base/cursor.h"
-#include "crypto/curve.h"
 #include "identity/address.h"
+#include "identity/signed.h"
 
 #include <string.h>
 
@@ -19,7 +20,6 @@
 #define MIN_RECORD (HEADER + SIGNATURE)
 
 static const char context[] = "meshguard node record v1";
-#define CONTEXT_LEN (sizeof(context) - 1)
 
 /* --- encoding */
 
@@ -188,15 +188,6 @@ bool record_decode(struct bytes wire, struct record_claim *out)
 
 /* --- signatures */
 
-/* What is signed: the context, then everything before the signature. */
-static struct bytes signed_bytes(const uint8_t *wire, size_t len,
-				 uint8_t memory[static CONTEXT_LEN + MAX_RECORD])
-{
-	memcpy(memory, context, CONTEXT_LEN);
-	memcpy(memory + CONTEXT_LEN, wire, len - SIGNATURE);
-	return bytes_of(memory, CONTEXT_LEN + len - SIGNATURE);
-}
-
 static void take(const struct record_claim *claim, struct record *out)
 {
 	out->body = claim->body;
@@ -206,14 +197,11 @@ static void take(const struct record_claim *claim, struct record *out)
 
 bool record_verify(const struct record_claim *claim, struct record *out)
 {
-	uint8_t memory[CONTEXT_LEN + MAX_RECORD];
-	struct signature signature;
-	struct bytes m;
+	size_t len = claim->len - SIGNATURE;
 
 	BUG_ON(claim->len < MIN_RECORD || claim->len > MAX_RECORD);
-	m = signed_bytes(claim->wire, claim->len, memory);
-	memcpy(signature.b, claim->wire + claim->len - SIGNATURE, SIGNATURE);
-	if (!ed25519_verify(&signature, m.data, m.len, &claim->body.key))
+	if (!signed_check(claim->wire + len, context, bytes_of(claim->wire, len),
+			  &claim->body.key))
 		return false;
 	take(claim, out);
 	return true;
@@ -236,10 +224,8 @@ void record_unkeep(const struct record_kept *kept, struct record *out)
 bool record_sign(const struct record_body *body, const struct secret_key *secret,
 		 struct record *out)
 {
-	uint8_t wire[MAX_RECORD], memory[CONTEXT_LEN + MAX_RECORD];
+	uint8_t wire[MAX_RECORD];
 	struct record_claim claim;
-	struct signature signature;
-	struct bytes m;
 	size_t len;
 
 	BUG_ON(memcmp(body->key.b, secret->b + 32, sizeof(body->key.b)) != 0);
@@ -249,10 +235,8 @@ bool record_sign(const struct record_body *body, const struct secret_key *secret
 	len = encode(body, wire);
 	if (!len)
 		return false;
+	signed_make(wire + len, context, bytes_of(wire, len), secret);
 	len += SIGNATURE;
-	m = signed_bytes(wire, len, memory);
-	ed25519_sign(&signature, m.data, m.len, secret);
-	memcpy(wire + len - SIGNATURE, signature.b, SIGNATURE);
 	if (!record_decode(bytes_of(wire, len), &claim)) /* others would refuse it, too */
 		return false;
 	take(&claim, out);

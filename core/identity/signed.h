@@ -1,5 +1,6 @@
-/* signed.h - what certificates and statements share: a signature over a context string and the
- * bytes before it, a short hash of the whole, and the text of a file that holds one. */
+/* signed.h - what records, accusations, certificates and statements share: a signature over a
+ * context string and the bytes before it; and of the last two a short hash of the whole, and the
+ * text of a file that holds one. */
 #ifndef IDENTITY_SIGNED_H
 #define IDENTITY_SIGNED_H
 

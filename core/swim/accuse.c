@@ -14,7 +14,7 @@
 #include "swim/rings.h"
 #include "swim/scope.h"
 
-#include "crypto/curve.h"
+#include "identity/signed.h"
 
 #include <string.h>
 
@@ -23,33 +23,33 @@
 #define LIES_ALLOWED 5u
 
 static const char context[] = "meshguard accusation v1";
-#define CONTEXT_LEN (sizeof(context) - 1)
-#define SIGNED_LEN (CONTEXT_LEN + 8 + 8 + 32)
+#define WORDS (8u + 8u + 32u)
 
-static void words(uint8_t out[SIGNED_LEN], uint64_t subject, uint64_t sequence,
-		  const struct public_key *accuser)
+static struct bytes words(uint8_t out[static WORDS], uint64_t subject, uint64_t sequence,
+			  const struct public_key *accuser)
 {
-	memcpy(out, context, CONTEXT_LEN);
-	store_be64(out + CONTEXT_LEN, subject);
-	store_be64(out + CONTEXT_LEN + 8, sequence);
-	memcpy(out + CONTEXT_LEN + 16, accuser->b, sizeof(accuser->b));
+	store_be64(out, subject);
+	store_be64(out + 8, sequence);
+	memcpy(out + 16, accuser->b, sizeof(accuser->b));
+	return bytes_of(out, WORDS);
 }
 
 void accuse_sign(const struct swim *s, uint32_t subject, struct signature *out)
 {
-	uint8_t message[SIGNED_LEN];
+	uint8_t memory[WORDS];
 
-	words(message, slot_id(s, subject), slot_sequence(s, subject), &s->self.key);
-	ed25519_sign(out, message, sizeof(message), s->secret);
+	signed_make(out->b, context,
+		    words(memory, slot_id(s, subject), slot_sequence(s, subject), &s->self.key),
+		    s->secret);
 }
 
 bool accuse_verify(const struct swim *s, uint32_t accuser, const struct accusation *a)
 {
 	const struct public_key *key = &slot_identity(s, accuser)->key;
-	uint8_t message[SIGNED_LEN];
+	uint8_t memory[WORDS];
 
-	words(message, a->subject, a->sequence, key);
-	return ed25519_verify(&a->signature, message, sizeof(message), key);
+	return signed_check(a->signature.b, context,
+			    words(memory, a->subject, a->sequence, key), key);
 }
 
 bool accuse_small(const struct swim *s)

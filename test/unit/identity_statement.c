@@ -1,6 +1,7 @@
 /* Signed statements: round trip, golden bytes, canonical form, what is refused, signatures. */
 #include "tap.h"
 #include "contexts.h"
+#include "rfc8032.h"
 #include "dies.h"
 #include "hex.h"
 
@@ -369,15 +370,10 @@ int main(int argc, char **argv)
 		T(wrong_secrets_are_bugs),
 		T(kinds_and_reasons_have_names),
 	};
-	uint8_t seed[32];
 
 	test_crypto();
-	/* RFC 8032, 7.1, tests 1 to 3. */
-	unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", seed, 32);
-	ed25519_from_seed(&org, &org_secret, seed);
-	unhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", seed, 32);
-	ed25519_from_seed(&node, &node_secret, seed);
-	unhex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", seed, 32);
-	ed25519_from_seed(&other, &other_secret, seed);
+	rfc8032_keys(1, &org, &org_secret);
+	rfc8032_keys(2, &node, &node_secret);
+	rfc8032_keys(3, &other, &other_secret);
 	return tap_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -14,36 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-struct near {
-	const char *word;
-	const char *best;              /* the nearest name, in best_text */
-	unsigned distance;
-	char best_text[NAME_MAX + 1];
-};
-
-static int find_near(void *ctx, const struct trusted *t)
-{
-	struct near *n = ctx;
-	const char *best = n->best;
-
-	suggest(n->word, t->name, &best, &n->distance);
-	if (best != n->best) {
-		memcpy(n->best_text, t->name, sizeof(n->best_text));
-		n->best = n->best_text;
-	}
-	return 0;
-}
-
 static enum exit_code nobody(struct store *s, const char *folder, const char *word)
 {
 	const char *who = !strcmp(folder, ORGS_FOLDER) ? "no org" : "nobody";
-	struct near n = { .word = word };
+	char best[NAME_MAX + 1];
 
-	if (each_trusted(s, folder, find_near, &n) < 0)
+	if (nearest_trusted(s, folder, word, best) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	if (n.best)
+	if (*best)
 		return fail(EXIT_FAILED, "%s is trusted by the name %.80s; did you mean %s?", who,
-			    word, n.best);
+			    word, best);
 	return fail(EXIT_FAILED,
 		    "%s is trusted by the name %.80s; meshguard config show lists the names", who,
 		    word);

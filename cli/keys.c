@@ -264,6 +264,32 @@ int find_twin(struct store *s, const char *folder, const struct public_key *key,
 	return r < 0 ? r : 0;
 }
 
+struct nearest {
+	const char *word;
+	unsigned distance;
+	char *name;
+};
+
+static int find_nearest(void *ctx, const struct trusted *t)
+{
+	struct nearest *n = ctx;
+	const char *best = *n->name ? n->name : NULL;
+
+	suggest(n->word, t->name, &best, &n->distance);
+	if (best == t->name)
+		memcpy(n->name, t->name, sizeof(t->name));
+	return 0;
+}
+
+int nearest_trusted(struct store *s, const char *folder, const char *word,
+		    char name[static NAME_MAX + 1])
+{
+	struct nearest n = { .word = word, .name = name };
+
+	name[0] = '\0';
+	return each_trusted(s, folder, find_nearest, &n);
+}
+
 /* A key may lie there under several names if somebody copied the file. */
 #define MAX_HOLDERS 64u
 

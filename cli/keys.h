@@ -60,6 +60,10 @@ int each_trusted(struct store *s, const char *folder,
  * errno with s->error. */
 int find_twin(struct store *s, const char *folder, const struct public_key *key,
 	      char name[static NAME_MAX + 1]) must_check;
+/* The name in the folder that `word` is a slip of the pen for, "" for none. Negative errno with
+ * s->error. */
+int nearest_trusted(struct store *s, const char *folder, const char *word,
+		    char name[static NAME_MAX + 1]) must_check;
 /* Removes the key from the folder under every name that it has there, however many, and counts
  * them; with `verb` says each. Negative errno with s->error. */
 int remove_key(struct store *s, const char *folder, const struct public_key *key,

@@ -14,36 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-struct nearest {
-	const char *word;
-	const char *best;              /* in best_text */
-	unsigned distance;
-	char best_text[NAME_MAX + 1];
-};
-
-static int find_nearest(void *ctx, const struct trusted *t)
-{
-	struct nearest *n = ctx;
-	const char *best = n->best;
-
-	suggest(n->word, t->name, &best, &n->distance);
-	if (best != n->best) {
-		memcpy(n->best_text, t->name, sizeof(n->best_text));
-		n->best = n->best_text;
-	}
-	return 0;
-}
-
 enum exit_code nobody_known(struct store *s, enum policy_origin origin, const char *word)
 {
 	bool org = origin == POLICY_FROM_ORG;
-	struct nearest n = { .word = word };
+	char best[NAME_MAX + 1];
 
-	if (each_trusted(s, org ? ORGS_FOLDER : TRUST_FOLDER, find_nearest, &n) < 0)
+	if (nearest_trusted(s, org ? ORGS_FOLDER : TRUST_FOLDER, word, best) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	if (n.best)
+	if (*best)
 		return fail(EXIT_FAILED, "no %s %.80s is trusted; did you mean %s? --force takes "
-			    "it as it is", org ? "org" : "peer", word, n.best);
+			    "it as it is", org ? "org" : "peer", word, best);
 	return fail(EXIT_FAILED, "no %s %.80s is trusted; --force takes it as it is",
 		    org ? "org" : "peer", word);
 }

@@ -9,8 +9,9 @@
 #include "linux/keylog.h"
 #include "linux/loop.h"
 #include "linux/loopguard.h"
+#include "linux/notice.h"
 #include "linux/rtnetlink.h"
-#include "linux/services.h"
+#include "linux/saver.h"
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
 #include "linux/udp.h"
@@ -31,10 +32,6 @@
 #define IPV6_LEN 64
 #define RESTORE_MS 500
 #define MIX_EVERY span_ms(10)
-#define SAVE_AGAIN_S 10
-
-_Static_assert(SERVICES_LISTS <= NODE_LISTS && SERVICES_RULES <= NODE_RULES,
-	       "what is read has room in the node");
 
 struct mesh {
 	struct priv_child *child;
@@ -56,15 +53,8 @@ struct mesh {
 	struct instant restore;     /* when to give the interface its addresses again */
 	uint32_t left_out;          /* trusted keys without room, as told on standard error */
 	uint64_t events_told;       /* on standard error */
-	struct instant save_again;  /* what could not be saved: not before */
-	bool told_unsaved[PRIV_SAVES];
-	struct policy_rule rules[POLICY_MAX_RULES]; /* of a list that is coming, in parts */
-	uint32_t rule_count;
-	char list_name[POLICY_NAME + 1];
-	struct policy_list list;
-	bool saving;                /* a write is under way: */
-	enum priv_save saving_which;
-	bool serving;               /* we must not wait for the disk */
+	struct saver saver;
+	struct notices notices;
 	bool stopping;
 	bool failed;
 };
@@ -94,80 +84,6 @@ static void flush(void *ctx)
 			tun_write(m->child->tun, &m->actions.out);
 	}
 	outbox_clear(&m->actions.out);
-}
-
-static bool *due_of(struct mesh *m, enum priv_save which)
-{
-	return which == PRIV_SAVE_CLOCK ? &m->actions.save_clock : &m->actions.save_peers;
-}
-
-/* A full disk has room again some day. */
-static void save_ended(struct mesh *m, enum priv_save which, int error)
-{
-	static const struct { const char *name, *until; } files[PRIV_SAVES] = {
-		[PRIV_SAVE_CLOCK] = { "state/clock", "peers may refuse this host after a restart "
-				      "with a clock that went back" },
-		[PRIV_SAVE_PEERS] = { "state/peers", "this host needs a seed after a restart" },
-	};
-
-	if (error && !m->told_unsaved[which])
-		fprintf(stderr, "meshguard: %s was not saved: %s; until it is, %s\n",
-			files[which].name, strerror(-error), files[which].until);
-	m->told_unsaved[which] = error != 0;
-	if (!error)
-		return;
-	*due_of(m, which) = true; /* the actions hold it still, or what is newer */
-	m->save_again = instant_add(m->now.boot, span_s(SAVE_AGAIN_S));
-}
-
-static void save(struct mesh *m, enum priv_save which, const void *data, uint32_t len)
-{
-	struct priv_message message = { .kind = PRIV_SAVE, .which = which, .data_len = len };
-	int error;
-
-	if (!*due_of(m, which) || m->saving)
-		return;
-	memcpy(message.data, data, len);
-	if (!m->serving) {
-		*due_of(m, which) = false;
-		save_ended(m, which, priv_ask(m->child, &message, NULL));
-		return;
-	}
-	error = priv_tell(m->child, &message);
-	if (error == -EAGAIN)
-		return;
-	*due_of(m, which) = false;
-	m->saving = !error;
-	m->saving_which = which;
-	if (error)
-		save_ended(m, which, error);
-}
-
-/* A disk may take seconds, and peers find a node dead that does not answer for so long: so it is
- * waited for before the first word to anybody, and after the last, and not in between. */
-static void save_what_is_due(struct mesh *m)
-{
-	struct node_actions *a = &m->actions;
-
-	if (!instant_reached(m->save_again, m->now.boot))
-		return;
-	m->save_again = INSTANT_ZERO;
-	save(m, PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
-	save(m, PRIV_SAVE_PEERS, a->peers, a->peers_len);
-}
-
-static void take_answer(struct mesh *m)
-{
-	int error, r = priv_told(m->child, &error);
-
-	if (r < 0) /* that the parent is gone is told by its other socket, too */
-		loop_remove(&m->loop, m->child->requests);
-	if (r == 0)
-		return;
-	if (m->saving)
-		save_ended(m, m->saving_which, r < 0 ? r : error);
-	m->saving = false;
-	save_what_is_due(m);
 }
 
 /* The first handler of a turn reads the clocks and, if that was not done just now, mixes entropy
@@ -239,7 +155,7 @@ static void step(struct mesh *m, const struct node_event *e)
 {
 	make_room(m);
 	node_step(m->node, m->now, e, &m->actions);
-	save_what_is_due(m);
+	saver_save(&m->saver, m->now.boot);
 	if (m->actions.set_address)
 		set_address(m);
 	if (m->actions.read_trust_again)
@@ -328,83 +244,13 @@ static void tell_left_out(struct mesh *m)
 	m->left_out = report.left_out;
 }
 
-/* Another part of a list; true when it is whole. What does not fit is our parent's mistake. */
-static bool take_rules(struct mesh *m, const struct priv_message *p)
-{
-	struct priv_rules part = { 0 };
-
-	if (p->data_len > sizeof(part))
-		return false;
-	memcpy(&part, p->data, p->data_len);
-	if (part.count > PRIV_RULES || m->rule_count + part.count > POLICY_MAX_RULES)
-		return false;
-	memcpy(&m->rules[m->rule_count], part.rules, part.count * sizeof(*part.rules));
-	m->rule_count += part.count;
-	if (part.more)
-		return false;
-	memcpy(m->list_name, part.name, POLICY_NAME);
-	m->list = (struct policy_list){ .name = m->list_name, .rules = m->rules,
-					.origin = (enum policy_origin)part.origin,
-					.count = m->rule_count };
-	m->rule_count = 0;
-	return true;
-}
-
-/* The service rules; false when the node is not to know yet. */
-static bool policy_notice(struct mesh *m, const struct priv_message *p, struct node_event *e)
-{
-	switch (p->kind) {
-	case PRIV_POLICY_BEGIN:
-		e->kind = NODE_POLICY_BEGIN;
-		m->rule_count = 0;
-		return true;
-	case PRIV_POLICY_LIST:
-		e->kind = NODE_POLICY_LIST;
-		e->list = &m->list;
-		return take_rules(m, p);
-	case PRIV_POLICY_END:
-		e->kind = NODE_POLICY_END;
-		e->number = p->value;
-		return true;
-	case PRIV_POLICY_BAD:
-		e->kind = NODE_POLICY_BAD;
-		e->name = (const char *)p->data;
-		return p->data_len && !p->data[p->data_len - 1];
-	default:
-		return false;
-	}
-}
-
 static void notice(struct mesh *m, const struct priv_message *p)
 {
-	struct node_event e = { 0 };
+	struct node_event e;
 
-	switch (p->kind) {
-	case PRIV_TRUST_BEGIN:
-		e.kind = NODE_TRUST_BEGIN;
-		e.unreadable = p->flag;
-		break;
-	case PRIV_TRUST_KEY:
-		e.kind = NODE_TRUST_KEY;
-		e.key = p->key;
-		e.twin = &p->twin;
-		e.name = p->name;
-		break;
-	case PRIV_TRUST_END:
-		e.kind = NODE_TRUST_END;
-		e.number = p->value;
-		break;
-	case PRIV_SEED:
-		e.kind = NODE_SEED;
-		e.from = p->endpoint;
-		break;
-	case PRIV_STOP:
-		m->stopping = true;
+	m->stopping |= p->kind == PRIV_STOP;
+	if (!notice_event(&m->notices, p, &e))
 		return;
-	default:
-		if (!policy_notice(m, p, &e))
-			return;
-	}
 	step(m, &e);
 	if (p->kind == PRIV_TRUST_END) {
 		tell_left_out(m);
@@ -428,6 +274,13 @@ static void on_channel(void *ctx, uint32_t events)
 			fail(m, "the channel to the privileged process", n);
 	}
 	flush(m);
+}
+
+static void take_answer(struct mesh *m)
+{
+	/* That the parent is gone is told by its other socket, too. */
+	if (!saver_answer(&m->saver, m->now.boot))
+		loop_remove(&m->loop, m->child->requests);
 }
 
 static void on_answer(void *ctx, uint32_t events)
@@ -640,8 +493,7 @@ static struct instant deadline(const struct mesh *m)
 	struct instant first = instant_min(node_deadline(m->node), uapi_server_deadline(&m->uapi));
 
 	first = instant_min(first, m->restore);
-	if (instant_is_set(m->save_again))
-		first = instant_min(first, m->save_again);
+	first = instant_min(first, saver_deadline(&m->saver));
 	return instant_min(first, control_server_deadline(m->control));
 }
 
@@ -649,7 +501,7 @@ static void turn(struct mesh *m)
 {
 	int error;
 
-	if (m->saving) /* the answer may have come while we waited for another */
+	if (m->saver.saving) /* the answer may have come while we waited for another */
 		take_answer(m);
 	if (m->stopping || m->failed)
 		return;
@@ -665,7 +517,7 @@ static void turn(struct mesh *m)
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
-	save_what_is_due(m);
+	saver_save(&m->saver, m->now.boot);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);
 	control_server_tick(m->control, m->now.boot);
@@ -678,14 +530,10 @@ static void say_goodbye(struct mesh *m)
 	const struct node_event e = { .kind = NODE_STOP };
 
 	m->now = clock_now();
-	m->save_again = INSTANT_NEVER;
+	m->saver.again = INSTANT_NEVER;
 	step(m, &e);
 	flush(m);
-	if (m->saving) /* nobody would hear how that ends */
-		*due_of(m, m->saving_which) = true;
-	m->saving = m->serving = false;
-	m->save_again = INSTANT_ZERO;
-	save_what_is_due(m);
+	saver_finish(&m->saver, m->now.boot);
 }
 
 int mesh_child(struct priv_child *child)
@@ -696,6 +544,7 @@ int mesh_child(struct priv_child *child)
 	int error;
 
 	m->child = child;
+	m->saver = (struct saver){ .child = child, .actions = &m->actions };
 	m->link = child->tun < 0 ? 0 : (int)if_nametoindex(child->interface);
 	m->mtu = child->mtu;
 	m->restore = INSTANT_NEVER;
@@ -717,7 +566,7 @@ int mesh_child(struct priv_child *child)
 	}
 	tell_addresses(m);
 	flush(m);
-	m->serving = true;
+	m->saver.serving = true;
 	while (!m->stopping && !m->failed)
 		turn(m);
 

@@ -87,6 +87,10 @@ int channel_receive(int fd, struct priv_message *m, int fds[2]) must_check;
 /* All zero, padding too. */
 void message_init(struct priv_message *m, uint32_t kind);
 
+/* priv_address.c: one of our own, with the length of its net (host bits stay), onto the interface
+ * or off it. 0, or negative errno: -EPERM for what is not ours. */
+int priv_change_address(struct priv *p, const struct prefix *a, bool add) must_check;
+
 /* priv_serve.c: until the child ended; the exit status. */
 int priv_serve(struct priv *p) must_check;
 

@@ -10,7 +10,6 @@
  */
 #include "linux/priv_inside.h"
 
-#include "identity/address.h"
 #include "linux/loop.h"
 #include "linux/priv_policy.h"
 #include "linux/priv_seeds.h"
@@ -30,7 +29,6 @@
 #define STOP_SECONDS 5
 #define TWICE_MS 300     /* two interrupts within it may be one key, passed on by who runs us */
 #define MIN_MTU 576u
-#define IPV6_LEN 64
 
 struct server {
 	struct priv *p;
@@ -131,71 +129,6 @@ static int udp_request(struct server *s, const struct priv_message *m)
 	return 0;
 }
 
-/* Index of this IPv4 address among those that derive from our key, or -1. */
-static int index_of(const struct priv *p, const struct ip *ip)
-{
-	struct ip ours;
-
-	for (unsigned j = 0; j < ADDRESS_INDEXES; j++) {
-		mesh_ipv4(&p->child->public, j, &p->child->prefix, &ours);
-		if (ip_equal(&ours, ip))
-			return (int)j;
-	}
-	return -1;
-}
-
-/* The kernel takes the later addresses of a net away with its first one; they are put back. */
-static int restore_ipv4(struct priv *p)
-{
-	int r = 0;
-
-	for (unsigned j = 0; j < ADDRESS_INDEXES && r == 0; j++) {
-		struct ip ip;
-
-		if (!(p->ipv4_indexes & 1u << j))
-			continue;
-		mesh_ipv4(&p->child->public, j, &p->child->prefix, &ip);
-		r = rtnl_address_add(&p->netlink, p->link, &ip, p->child->prefix.len);
-	}
-	return r;
-}
-
-static int change_ipv4(struct priv *p, const struct prefix *a, bool add)
-{
-	int j = index_of(p, &a->ip);
-	int r;
-
-	if (j < 0 || a->len != p->child->prefix.len)
-		return -EPERM;
-	if (add) {
-		r = rtnl_address_add(&p->netlink, p->link, &a->ip, a->len);
-		p->ipv4_indexes |= r == 0 ? 1u << j : 0;
-		return r;
-	}
-	r = rtnl_address_remove(&p->netlink, p->link, &a->ip, a->len);
-	if (r < 0)
-		return r;
-	p->ipv4_indexes &= ~(1u << j);
-	return restore_ipv4(p);
-}
-
-static int change_address(struct server *s, const struct priv_message *m)
-{
-	struct priv *p = s->p;
-	const struct prefix *a = &m->prefix;
-	struct ip ours;
-
-	if (!p->config->mesh || p->config->gossip_only)
-		return -EPERM;
-	if (a->ip.family == FAMILY_IPV4)
-		return change_ipv4(p, a, m->flag);
-	mesh_ipv6(&p->child->public, &ours);
-	if (a->len != IPV6_LEN || !ip_equal(&ours, &a->ip))
-		return -EPERM;
-	return m->flag ? rtnl_address_add(&p->netlink, p->link, &ours, IPV6_LEN)
-		       : rtnl_address_remove(&p->netlink, p->link, &ours, IPV6_LEN);
-}
-
 static int save(struct server *s, const struct priv_message *m)
 {
 	const char *name = priv_saved_name(m->which);
@@ -218,7 +151,7 @@ static int carry_out(struct server *s, const struct priv_message *m)
 		release_port(s->p);
 		return 0;
 	case PRIV_ADDRESS:
-		return change_address(s, m);
+		return priv_change_address(s->p, &m->prefix, m->flag);
 	case PRIV_SET_MTU:
 		if (s->p->config->gossip_only || m->value < MIN_MTU || m->value > MAX_PACKET)
 			return -EINVAL;

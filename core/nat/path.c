@@ -144,76 +144,10 @@ void paths_forget(struct paths *p, uint32_t slot)
 	heap_set(&p->due, slot, INSTANT_NEVER);
 }
 
-struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e)
-{
-	struct path *path = &p->list[slot];
-
-	for (unsigned i = 0; i < path->count; i++)
-		if (endpoint_equal(&path->list[i].to, e))
-			return &path->list[i];
-	return NULL;
-}
-
-/* The one that is least worth keeping: never claims nor what is in use; first what may have been
- * replayed, then what answered longest ago. What is not fresh replaces only its like. */
-static unsigned find_victim(const struct path *path, bool fresh)
-{
-	unsigned victim = NO_ADDRESS;
-
-	for (unsigned i = 0; i < path->count; i++) {
-		const struct address *a = &path->list[i];
-		const struct address *v = &path->list[victim % PATH_ADDRESSES];
-
-		if (i == path->best || a->claimed || (a->fresh && !fresh))
-			continue;
-		if (victim == NO_ADDRESS || a->fresh < v->fresh ||
-		    (a->fresh == v->fresh && a->answered.ns < v->answered.ns))
-			victim = i;
-	}
-	return victim;
-}
-
-/* The address of this member with that endpoint, made when it is new. NULL: unusable, or no
- * room. */
-struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh)
-{
-	struct path *path = &p->list[slot];
-	struct address *known = path_find(p, slot, e);
-	unsigned place = path->count;
-
-	if (known) {
-		known->fresh |= fresh;
-		return known;
-	}
-	if (!path_usable(p, e))
-		return NULL;
-	if (place == PATH_ADDRESSES)
-		place = find_victim(path, fresh);
-	else
-		path->count++;
-	if (place == NO_ADDRESS)
-		return NULL;
-	path->list[place] = (struct address){ .to = *e, .next = INSTANT_NEVER, .fresh = fresh };
-	return &path->list[place];
-}
-
 static void forget_local(struct address *a)
 {
 	a->to.local = (struct ip){ 0 };
 	a->to.local_ifindex = 0;
-}
-
-bool path_was_asked(const struct path *path)
-{
-	for (unsigned i = 0; i < path->count; i++)
-		if (instant_is_set(path->list[i].sent))
-			return true;
-	return false;
-}
-
-bool address_asked(const struct address *a, struct instant now)
-{
-	return a->asked && instant_since(now, a->since).ns < ANSWER_LATEST.ns;
 }
 
 static void probe_now(struct address *a, struct instant now)

@@ -1,4 +1,4 @@
-/* path_impl.h - what path.c, probe.c, seen.c and seeds.c share; nobody else includes it. */
+/* path_impl.h - what the files of the path manager share; nobody else includes it. */
 #ifndef NAT_PATH_IMPL_H
 #define NAT_PATH_IMPL_H
 
@@ -123,17 +123,21 @@ struct paths {
 /* path.c */
 void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
 		   const struct endpoint *e, int64_t a);
-struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e);
-struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
 /* exact: rtt is that of the only probe with this id. */
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt, bool exact,
 		   struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
+bool path_usable(const struct paths *p, const struct endpoint *e);
+
+/* addresses.c */
+/* The address with that endpoint, or NULL. */
+struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e);
+/* The same, made when it is new. NULL: unusable, or no room. */
+struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
 /* Whether a probe ever went to one of its addresses. */
 bool path_was_asked(const struct path *path);
 /* Whether an answer of this address is still on its way, perhaps. */
 bool address_asked(const struct address *a, struct instant now);
-bool path_usable(const struct paths *p, const struct endpoint *e);
 
 /* probe.c */
 void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,

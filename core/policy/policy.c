@@ -276,7 +276,8 @@ static uint16_t rule_at(const struct policy *p, const struct pieces *of, uint16_
 	return base->rule;
 }
 
-bool policy_ask(const struct policy *p, uint32_t id, enum policy_kind kind, uint16_t port,
+/* False if none of the list's rules matches. */
+static bool ask(const struct policy *p, uint32_t id, enum policy_kind kind, uint16_t port,
 		struct policy_verdict *out)
 {
 	const struct compiled *l = &p->list[id];
@@ -300,12 +301,12 @@ static void judge(const struct policy *p, const struct subject *s, enum policy_k
 			.list = POLICY_NONE };
 		return;
 	}
-	if (s->own && policy_ask(p, s->own - 1u, kind, port, out))
+	if (s->own && ask(p, s->own - 1u, kind, port, out))
 		return;
 	for (uint32_t i = 0; i < POLICY_PEER_ORGS && s->orgs[i]; i++)
-		if (policy_ask(p, s->orgs[i] - 1u, kind, port, out))
+		if (ask(p, s->orgs[i] - 1u, kind, port, out))
 			return;
-	if (p->global != POLICY_NONE && policy_ask(p, p->global, kind, port, out))
+	if (p->global != POLICY_NONE && ask(p, p->global, kind, port, out))
 		return;
 	*out = (struct policy_verdict){ .origin = POLICY_FROM_DEFAULT, .list = POLICY_NONE,
 		.action = p->standard == POLICY_DEFAULT_DENY ? POLICY_DENY : POLICY_ALLOW,
@@ -325,23 +326,6 @@ void policy_judge_as(const struct policy *p, uint32_t own, const uint32_t *orgs,
 	struct subject s = subject_of(p, own, orgs, org_count);
 
 	judge(p, &s, kind, port, out);
-}
-
-uint32_t policy_asked(const struct policy *p, uint32_t slot, uint32_t out[POLICY_MOST_ASKED])
-{
-	const struct subject *s = &p->subjects[slot];
-	uint32_t count = 0;
-
-	BUG_ON(slot >= p->cap.slots);
-	if (p->broken || s->orgs[0] == TOO_MANY)
-		return 0;
-	if (s->own)
-		out[count++] = s->own - 1u;
-	for (uint32_t i = 0; i < POLICY_PEER_ORGS && s->orgs[i]; i++)
-		out[count++] = s->orgs[i] - 1u;
-	if (p->global != POLICY_NONE)
-		out[count++] = p->global;
-	return count;
 }
 
 enum policy_default policy_default_of(const struct policy *p)

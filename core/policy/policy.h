@@ -110,13 +110,6 @@ void policy_judge(const struct policy *p, uint32_t slot, enum policy_kind kind, 
 void policy_judge_as(const struct policy *p, uint32_t own, const uint32_t *orgs, uint32_t org_count,
 		     enum policy_kind kind, uint16_t port, struct policy_verdict *out);
 
-/* How a verdict comes about: the lists that are asked for those in the slot, in order; returns how
- * many. And what one list says: false if none of its rules matches. */
-#define POLICY_MOST_ASKED (POLICY_PEER_ORGS + 2)
-uint32_t policy_asked(const struct policy *p, uint32_t slot, uint32_t out[POLICY_MOST_ASKED]);
-bool policy_ask(const struct policy *p, uint32_t list, enum policy_kind kind, uint16_t port,
-		struct policy_verdict *out);
-
 enum policy_default policy_default_of(const struct policy *p);
 bool policy_is_broken(const struct policy *p);
 uint32_t policy_lists(const struct policy *p);

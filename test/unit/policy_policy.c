@@ -100,29 +100,6 @@ static void the_lists_are_asked_in_order(void)
 	free(p);
 }
 
-static void a_verdict_can_be_followed(void)
-{
-	struct policy *p = fresh(&roomy);
-	uint32_t global = add(p, POLICY_FROM_GLOBAL, "", "deny all\n"), asked[POLICY_MOST_ASKED];
-	uint32_t node = add(p, POLICY_FROM_PEER, "node-1", "allow tcp 5432\n");
-	uint32_t orgs[] = { add(p, POLICY_FROM_ORG, "b", ""), add(p, POLICY_FROM_ORG, "a", "") };
-	struct policy_verdict v;
-
-	policy_bind(p, 1, node, orgs, 2);
-	eq_int(policy_asked(p, 1, asked), 4);
-	eq_int(asked[0], node);
-	eq_int(asked[1], orgs[1]);
-	eq_int(asked[2], orgs[0]);
-	eq_int(asked[3], global);
-	eq_int(policy_asked(p, 0, asked), 1);
-	ok(!policy_ask(p, node, POLICY_IS_TCP, 22, &v));
-	ok(policy_ask(p, global, POLICY_IS_TCP, 22, &v));
-	eq_int(v.line, 1);
-	policy_break(p);
-	eq_int(policy_asked(p, 1, asked), 0);
-	free(p);
-}
-
 static void orgs_are_asked_by_name(void)
 {
 	struct policy *p = fresh(&roomy);
@@ -394,7 +371,6 @@ static void one_name_is_one_list(void)
 }
 
 TAP_TESTS(T(without_rules_the_default_decides), T(the_lists_are_asked_in_order),
-	  T(a_verdict_can_be_followed),
 	  T(orgs_are_asked_by_name), T(a_broken_policy_denies_everything),
 	  T(each_kind_has_its_rules),
 	  T(a_naive_twin_agrees), T(room_is_what_was_asked_for), T(hits_stay_with_their_rules),

@@ -31,7 +31,6 @@
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
 #define RESTORE_MS 500
-#define MIX_EVERY span_ms(10)
 
 struct mesh {
 	struct priv_child *child;
@@ -40,7 +39,6 @@ struct mesh {
 	struct node_actions actions;
 	struct moment now;
 	uint64_t turn;              /* of the loop, in which `now` was read */
-	struct instant mixed;       /* entropy was, last */
 	struct udp udp;
 	struct udp_batch batch;
 	uint8_t *packet;            /* one packet from the TUN */
@@ -86,8 +84,8 @@ static void flush(void *ctx)
 	outbox_clear(&m->actions.out);
 }
 
-/* The first handler of a turn reads the clocks and, if that was not done just now, mixes entropy
- * in, for all that follow. */
+/* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it: a
+ * machine that was copied must not draw the nonces of its twin. */
 static void wake(struct mesh *m)
 {
 	uint8_t fresh[32];
@@ -97,10 +95,6 @@ static void wake(struct mesh *m)
 	m->turn = m->loop.turns;
 	node_uapi(m->node, &m->device);
 	m->now = clock_now();
-	if (instant_is_set(m->mixed) &&
-	    instant_since(m->now.boot, m->mixed).ns < MIX_EVERY.ns)
-		return;
-	m->mixed = m->now.boot;
 	entropy(fresh, sizeof(fresh));
 	node_entropy(m->node, fresh);
 	wipe(fresh, sizeof(fresh));

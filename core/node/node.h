@@ -96,7 +96,8 @@ struct node_actions {
 	struct ip ipv4, former;
 };
 
-/* Fresh entropy: before the first step, and whenever there was none for 10 ms of work. */
+/* Fresh entropy, once per turn of the loop: of two copies of a machine none shall draw the nonces
+ * of the other. */
 void node_entropy(struct node *node, const uint8_t entropy[32]);
 /* actions->out must have room for one step (OUTBOX_STEP_*); the caller empties it. */
 void node_step(struct node *node, struct moment now, const struct node_event *event,

@@ -13,8 +13,9 @@ MAY_policy   := base packet
 MAY_wg       := base crypto packet
 MAY_swim     := base crypto identity
 MAY_nat      := base crypto identity
-MAY_node     := base crypto packet dns control identity policy wg swim nat
-ROOMS := base crypto packet dns control identity policy wg swim nat node
+MAY_org      := base crypto identity
+MAY_node     := base crypto packet dns control identity policy wg swim nat org
+ROOMS := base crypto packet dns control identity policy wg swim nat org node
 
 B       ?= build
 PREFIX  ?= /usr/local

@@ -17,6 +17,7 @@
 #define TRUST_NONE UINT32_MAX
 #define TRUST_ORGS 64u     /* orgs that can be trusted */
 #define TRUST_DENIALS 4096u /* denials at most; not more than members */
+#define TRUST_MEMBERSHIPS 4u /* orgs whose certificates are kept of one key */
 
 /* Of those that are admitted the lower counts more. */
 enum admission { ADMIT_NO, ADMIT_AUTHORIZED, ADMIT_ORG, ADMIT_VOUCHED, ADMIT_OPEN, ADMIT_DENIED };
@@ -64,8 +65,9 @@ void trust_end(struct trust *t, uint64_t now);
 
 /* --- by orgs; `now` in unix seconds, as of certificate_validity */
 
-/* A key that showed its certificate and proved that it is its own. It keeps the slot that it has,
- * with the certificate of the two that began later. The certificate's name is a label:
+/* A key with its certificate. It keeps the slot that it has, with the certificate of the two of one
+ * org that began later; of a fifth org it takes the place of one that is good no more, or none. The
+ * certificate's name is a label:
  * trust_find_name finds the trust store's names alone. One that the trust store gave stays as such
  * a label when it is taken back, until the certificate is shown again. At most three quarters of
  * the slots go to keys that are not in the trust store. */
@@ -79,6 +81,8 @@ enum admission trust_would_admit(const struct trust *t, const struct public_key 
 				 const struct certificate *c, uint64_t now);
 /* Judges every slot anew: after a statement that was new, and when trust_expiry comes. */
 void trust_judge(struct trust *t, uint64_t now);
+/* The same for one in use: something was said about its key. */
+void trust_judge_slot(struct trust *t, uint32_t slot, uint64_t now);
 /* The first moment at which a certificate ends that admits somebody, as of the last judging;
  * UINT64_MAX: none. */
 uint64_t trust_expiry(const struct trust *t);
@@ -101,9 +105,12 @@ const struct dh_public *trust_dh(const struct trust *t, uint32_t slot);
 const char *trust_name(const struct trust *t, uint32_t slot);
 /* ADMIT_NO for a slot that is not in use. */
 enum admission trust_admission(const struct trust *t, uint32_t slot);
-/* The number of the org whose certificate of this slot was good when it was last judged, also where
- * the trust store admits the key; TRUST_NONE: of none. */
-uint32_t trust_org_of(const struct trust *t, uint32_t slot);
+/* The numbers of the orgs whose certificates of this slot were good when it was last judged, also
+ * where the trust store admits the key; in the order in which they came. Returns how many. */
+unsigned trust_orgs_of(const struct trust *t, uint32_t slot,
+		       uint32_t out[static TRUST_MEMBERSHIPS]);
+/* When the last of those certificates ends, in unix seconds; 0: there is none. */
+uint64_t trust_member_until(const struct trust *t, uint32_t slot);
 
 /* The trusted orgs are numbered 0..count-1, anew in each round. */
 uint32_t trust_org_count(const struct trust *t);

@@ -8,8 +8,10 @@
 
 /* What is kept of a certificate. */
 struct membership {
-	struct public_key org;
-	uint64_t not_before, expires;   /* expires 0: there is none */
+	uint64_t org;                   /* trust_hash of its key, which is secret to others */
+	uint64_t not_before;
+	uint64_t expires : 63;          /* 0: there is none */
+	uint64_t good : 1;              /* when it was judged */
 };
 
 struct peer {
@@ -18,9 +20,8 @@ struct peer {
 	uint64_t round;            /* it was given in last; 0: never */
 	enum admission why;
 	bool named;                /* its name is in the map */
-	bool is_member;            /* its membership was good when it was judged */
 	char name[MAX_NAME + 1];
-	struct membership membership;
+	struct membership memberships[TRUST_MEMBERSHIPS];
 };
 
 struct denial {
@@ -30,6 +31,7 @@ struct denial {
 
 struct trusted_org {
 	struct public_key key;
+	uint64_t hash;
 	uint64_t round;
 	char name[MAX_NAME + 1];
 };

@@ -100,7 +100,8 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
 		if (t->org_count == TRUST_ORGS)
 			return TRUST_FULL;
 		org = t->org_count++;
-		t->orgs[org] = (struct trusted_org){ .key = *key };
+		t->orgs[org] = (struct trusted_org){ .key = *key,
+						     .hash = trust_hash(t, key, sizeof(*key)) };
 		result = TRUST_NEW;
 	}
 	if (t->orgs[org].round != t->round) {
@@ -147,12 +148,21 @@ static bool has_said(const struct trust *t, enum statement_kind kind, const stru
 	    && statement_store_find(t->statements, kind, org, key) != STATEMENT_NONE;
 }
 
+static uint32_t org_of(const struct trust *t, const struct membership *m)
+{
+	for (uint32_t i = 0; i < t->org_count; i++)
+		if (t->orgs[i].hash == m->org)
+			return i;
+	return TRUST_NONE;
+}
+
 static bool membership_is_good(const struct trust *t, const struct public_key *key,
 			       const struct membership *m, uint64_t now)
 {
-	return m->expires && m->not_before <= now && now < m->expires
-	    && trust_find_org(t, &m->org) != TRUST_NONE
-	    && !has_said(t, STATEMENT_REVOCATION, &m->org, key);
+	uint32_t org = m->expires ? org_of(t, m) : TRUST_NONE;
+
+	return org != TRUST_NONE && m->not_before <= now && now < m->expires
+	    && !has_said(t, STATEMENT_REVOCATION, &t->orgs[org].key, key);
 }
 
 /* Vouched for by an org that has not revoked the key, or ADMIT_OPEN where none has. */
@@ -189,23 +199,30 @@ static bool is_authorized(const struct trust *t, const struct peer *p)
 	return p->round && (p->round == t->round || (t->in_round && p->round == t->round - 1));
 }
 
-static void judge_slot(struct trust *t, uint32_t slot, uint64_t now)
+void trust_judge_slot(struct trust *t, uint32_t slot, uint64_t now)
 {
 	struct peer *p = &t->peers[slot];
+	bool is_member = false;
 
-	p->is_member = membership_is_good(t, &p->key, &p->membership, now);
-	trust_set_why(t, slot, judge(t, &p->key, is_authorized(t, p), p->is_member));
+	BUG_ON(!pool_used(&t->pool, slot));
+	for (unsigned i = 0; i < TRUST_MEMBERSHIPS; i++) {
+		struct membership *m = &p->memberships[i];
+
+		m->good = membership_is_good(t, &p->key, m, now);
+		is_member |= m->good;
+		if (m->good && m->expires < t->expiry)
+			t->expiry = m->expires;
+	}
+	trust_set_why(t, slot, judge(t, &p->key, is_authorized(t, p), is_member));
 	if (p->why != ADMIT_AUTHORIZED) /* it is found by that name no more */
 		trust_label(t, slot, p->name);
-	if (p->is_member && p->membership.expires < t->expiry)
-		t->expiry = p->membership.expires;
 }
 
 void trust_judge(struct trust *t, uint64_t now)
 {
 	t->expiry = UINT64_MAX;
 	for (uint32_t s = trust_next(t, TRUST_NONE); s != TRUST_NONE; s = trust_next(t, s))
-		judge_slot(t, s, now);
+		trust_judge_slot(t, s, now);
 }
 
 void trust_end(struct trust *t, uint64_t now)
@@ -223,10 +240,13 @@ uint64_t trust_expiry(const struct trust *t)
 
 /* --- admitting */
 
-static struct membership membership_of(const struct certificate *c)
+static struct membership membership_of(const struct trust *t, const struct certificate *c)
 {
-	return (struct membership){ .org = c->body.org, .not_before = c->body.not_before,
-				    .expires = c->body.expires };
+	return (struct membership){
+		.org = trust_hash(t, &c->body.org, sizeof(c->body.org)),
+		.not_before = c->body.not_before,
+		.expires = c->body.expires & ~(UINT64_C(1) << 63),
+	};
 }
 
 enum admission trust_would_admit(const struct trust *t, const struct public_key *key,
@@ -237,17 +257,49 @@ enum admission trust_would_admit(const struct trust *t, const struct public_key 
 
 	BUG_ON(c && memcmp(key, &c->body.node, sizeof(*key)) != 0);
 	if (c)
-		m = membership_of(c);
+		m = membership_of(t, c);
 	if (!memcmp(key, &t->own, sizeof(*key)))
 		return ADMIT_NO;
 	return judge(t, key, slot != TRUST_NONE && is_authorized(t, &t->peers[slot]),
 		     membership_is_good(t, key, &m, now));
 }
 
+/* Where this one belongs among those of the peer: in the place of the same org's, in an unused one,
+ * or in that of one that is good no more. NULL: nowhere. */
+static struct membership *place_of(const struct trust *t, struct peer *p,
+				   const struct membership *m, uint64_t now)
+{
+	struct membership *free = NULL;
+
+	for (unsigned i = 0; i < TRUST_MEMBERSHIPS; i++) {
+		struct membership *old = &p->memberships[i];
+
+		if (old->expires && old->org == m->org)
+			return old;
+		if (!old->expires && (!free || free->expires))
+			free = old;
+		else if (!free && !membership_is_good(t, &p->key, old, now))
+			free = old;
+	}
+	return free;
+}
+
+/* True if it is kept. */
+static bool keep(const struct trust *t, struct peer *p, const struct membership *m, uint64_t now)
+{
+	struct membership *place = place_of(t, p, m, now);
+
+	if (!place || (membership_is_good(t, &p->key, place, now)
+		       && place->not_before > m->not_before))
+		return false;
+	*place = *m;
+	return true;
+}
+
 static enum trust_result admit(struct trust *t, const struct public_key *key,
 			       const struct certificate *c, uint64_t now, uint32_t *slot)
 {
-	struct membership m = c ? membership_of(c) : (struct membership){ .expires = 0 };
+	struct membership m = c ? membership_of(t, c) : (struct membership){ .expires = 0 };
 	bool is_good = membership_is_good(t, key, &m, now);
 	enum trust_result result = TRUST_SAME;
 	uint32_t s = trust_find(t, key);
@@ -268,13 +320,9 @@ static enum trust_result admit(struct trust *t, const struct public_key *key,
 		trust_label(t, s, label);
 	}
 	p = &t->peers[s];
-	if (is_good && (!membership_is_good(t, key, &p->membership, now)
-			|| m.not_before >= p->membership.not_before)) {
-		p->membership = m;
-		if (!is_authorized(t, p))
-			trust_label(t, s, label);
-	}
-	judge_slot(t, s, now);
+	if (is_good && keep(t, p, &m, now) && !is_authorized(t, p))
+		trust_label(t, s, label);
+	trust_judge_slot(t, s, now);
 	if (p->why == ADMIT_NO || p->why == ADMIT_DENIED)
 		return TRUST_REFUSED; /* it is stale now */
 	*slot = s;
@@ -293,9 +341,31 @@ enum trust_result trust_admit_key(struct trust *t, const struct public_key *key,
 	return admit(t, key, NULL, now, slot);
 }
 
-uint32_t trust_org_of(const struct trust *t, uint32_t slot)
+unsigned trust_orgs_of(const struct trust *t, uint32_t slot, uint32_t out[static TRUST_MEMBERSHIPS])
 {
+	unsigned count = 0;
+
 	BUG_ON(!pool_used(&t->pool, slot));
-	return t->peers[slot].is_member ? trust_find_org(t, &t->peers[slot].membership.org)
-					: TRUST_NONE;
+	for (unsigned i = 0; i < TRUST_MEMBERSHIPS; i++) {
+		const struct membership *m = &t->peers[slot].memberships[i];
+		uint32_t org = m->good ? org_of(t, m) : TRUST_NONE;
+
+		if (org != TRUST_NONE)
+			out[count++] = org;
+	}
+	return count;
+}
+
+uint64_t trust_member_until(const struct trust *t, uint32_t slot)
+{
+	uint64_t until = 0;
+
+	BUG_ON(!pool_used(&t->pool, slot));
+	for (unsigned i = 0; i < TRUST_MEMBERSHIPS; i++) {
+		const struct membership *m = &t->peers[slot].memberships[i];
+
+		if (m->good && m->expires > until)
+			until = m->expires;
+	}
+	return until;
 }

@@ -8,6 +8,7 @@ struct layout {
 	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events;
 	size_t burnt, burnt_pool, burnt_map, size;
 	struct service_layout services;
+	struct orgs_layout orgs;
 };
 
 size_t node_place(size_t *at, size_t size)
@@ -41,6 +42,7 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.burnt_pool = node_place(&at, pool_size(l.members));
 	l.burnt_map = node_place(&at, map_size(l.members));
 	service_place(&l.services, l.members, &at);
+	orgs_place(&l.orgs, l.members, &at);
 	l.events = node_place(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;
@@ -117,6 +119,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	init_protocols(n, base, &l, now);
 	wg_set_routes(n->wg, n->forwarding.current->routes);
 	service_init(n, base, &l.services, now.boot);
+	orgs_init(n, base, &l.orgs, now);
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
 	records_init(n, now);
@@ -317,6 +320,12 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		n->bad_keys = n->left_out = 0;
 		peering_begin(n, e->unreadable);
 		break;
+	case NODE_TRUST_DENY:
+	case NODE_TRUST_ORG:
+	case NODE_TRUST_STATEMENT:
+	case NODE_TRUST_CERTIFICATE:
+		orgs_event(n, e, now);
+		break;
 	case NODE_TRUST_KEY:
 		peering_key(n, e, now);
 		break;
@@ -349,6 +358,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	if (e->kind == NODE_TIME) {
 		tick(n, now, out);
 		service_tick(n, now.boot);
+		orgs_tick(n, now);
 	}
 	reach_facts(n, now, out);
 	reach_flush(n, now, out);
@@ -365,6 +375,7 @@ struct instant node_deadline(const struct node *n)
 
 	first = instant_min(first, instant_min(wg_deadline(n->wg), service_deadline(n)));
 	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
+	first = instant_min(first, orgs_deadline(n));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

@@ -11,6 +11,7 @@
 #include "base/outbox.h"
 #include "control/report.h"
 #include "crypto/random.h"
+#include "identity/statement.h"
 #include "policy/filter.h"
 #include "swim/swim.h"
 #include "wg/uapi.h"
@@ -28,6 +29,9 @@ struct node_config {
 	struct public_key public;
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
 	bool gossip_only;            /* membership alone: no tunnels, no packets */
+	bool open;                   /* every key is let in, as `up --open` */
+	uint64_t built;              /* unix seconds at which this program was made, or 0: it is
+	                                not earlier now, whatever the clock says */
 	enum swim_profile profile;   /* how much gossip may cost */
 	bool closed;                 /* nothing that is new comes in before NODE_POLICY_END; else
 	                                everything does */
@@ -51,6 +55,10 @@ enum node_event_kind {
 	NODE_DATAGRAM,      /* from, ecn, data: one UDP datagram */
 	NODE_PACKET,        /* data: one IP packet from the TUN */
 	NODE_TRUST_BEGIN,   /* the trust store follows; unreadable: there is none to read */
+	NODE_TRUST_DENY,    /* key: kept out, whatever admits it. Before orgs and keys */
+	NODE_TRUST_ORG,     /* key, name: an org whose nodes are let in */
+	NODE_TRUST_STATEMENT, /* data: a signed statement as it lies on disk */
+	NODE_TRUST_CERTIFICATE, /* data: a certificate of this node's own */
 	NODE_TRUST_KEY,     /* key, name; twin: see trust_add */
 	NODE_TRUST_END,     /* number: unusable entries */
 	NODE_POLICY_BEGIN,  /* the service rules follow, all of them */
@@ -91,6 +99,9 @@ struct node_actions {
 	uint8_t peers[NODE_PEERS_MAX];
 	bool read_trust_again;       /* give the trust store once more: keys that were refused for
 	                                want of room may have it now; the caller clears it */
+	bool save_statement;         /* keep `statement` over restarts; the caller clears it, and
+	                                is given the next one at the next step */
+	struct statement statement;
 	bool set_address;            /* give the interface `ipv4` instead of `former`; the caller
 	                                clears it. Family 0: none */
 	struct ip ipv4, former;

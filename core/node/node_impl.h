@@ -21,6 +21,8 @@
 
 #define NODE_EVENTS 1024u
 #define NODE_OWN_ADDRESSES 32u
+#define NODE_STATEMENTS 16384u
+#define NODE_CERTIFICATES 8u  /* of our own */
 
 /* What the node keeps for one admitted key; the rooms keep the rest under the same slot. */
 struct node_peer {
@@ -72,6 +74,15 @@ struct node {
 		char trouble[sizeof(((struct report_node *)0)->services_trouble)];
 		struct instant denied_full; /* bucket: events about denials */
 	} services;
+
+	struct node_orgs {
+		struct statement_store *statements;
+		struct certificate own[NODE_CERTIFICATES];
+		unsigned own_count;
+		uint64_t newest;        /* unix seconds: time is not before that */
+		struct instant look_at; /* when something ends */
+		uint64_t no_room;       /* keys that would be let in */
+	} orgs;
 
 	/* our own record */
 	struct record_body self;
@@ -133,6 +144,26 @@ enum demux_kind demux(struct bytes datagram);
 void peering_begin(struct node *n, bool unreadable);
 void peering_key(struct node *n, const struct node_event *given, struct moment now);
 void peering_end(struct node *n, uint32_t bad, struct moment now);
+/* The slot is new in trust: it comes into all other rooms. False: it cannot, and has no slot. */
+bool peering_admit(struct node *n, uint32_t slot, struct moment now);
+/* Dismisses it, or all, as far as trust does not let it in any more. */
+void peering_check(struct node *n, uint32_t slot, struct moment now);
+void peering_sweep(struct node *n, struct moment now);
+
+/* orgs.c - who comes in and goes by what orgs say. */
+struct orgs_layout {
+	size_t statements;
+};
+void orgs_place(struct orgs_layout *l, uint32_t members, size_t *at);
+void orgs_init(struct node *n, uint8_t *base, const struct orgs_layout *l, struct moment now);
+/* A round of the trust store: before all others, what it says of orgs, and after all keys. */
+void orgs_begin(struct node *n);
+void orgs_event(struct node *n, const struct node_event *e, struct moment now);
+void orgs_end(struct node *n, struct moment now);
+/* In unix seconds, as of certificate_validity. */
+uint64_t orgs_now(const struct node *n, struct moment now);
+void orgs_tick(struct node *n, struct moment now);
+struct instant orgs_deadline(const struct node *n);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,

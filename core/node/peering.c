@@ -8,9 +8,10 @@ void peering_begin(struct node *n, bool unreadable)
 {
 	n->trust_unreadable = unreadable;
 	trust_begin(n->trust);
+	orgs_begin(n);
 }
 
-static bool admit(struct node *n, uint32_t slot, struct moment now)
+static bool enter(struct node *n, uint32_t slot, struct moment now)
 {
 	const struct public_key *key = trust_key(n->trust, slot);
 	struct node_peer *peer = &n->peers[slot];
@@ -47,6 +48,46 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	trust_remove(n->trust, slot);
 }
 
+bool peering_admit(struct node *n, uint32_t slot, struct moment now)
+{
+	if (!enter(n, slot, now)) {
+		trust_remove(n->trust, slot);
+		return false;
+	}
+	node_emit(n, now.boot, EV_PEER_ADMITTED, slot, NULL, trust_admission(n->trust, slot));
+	return true;
+}
+
+static void revoke(struct node *n, uint32_t slot, struct moment now)
+{
+	node_emit(n, now.boot, EV_PEER_REVOKED, slot, NULL, 0);
+	dismiss(n, slot, now);
+}
+
+void peering_check(struct node *n, uint32_t slot, struct moment now)
+{
+	switch (trust_admission(n->trust, slot)) {
+	case ADMIT_AUTHORIZED:
+	case ADMIT_ORG:
+	case ADMIT_VOUCHED:
+	case ADMIT_OPEN:
+		service_bind(n, slot);
+		break;
+	case ADMIT_NO:
+	case ADMIT_DENIED:
+		revoke(n, slot, now);
+		break;
+	}
+}
+
+void peering_sweep(struct node *n, struct moment now)
+{
+	uint32_t slot = TRUST_NONE;
+
+	while ((slot = trust_stale(n->trust, slot)) != TRUST_NONE)
+		revoke(n, slot, now);
+}
+
 void peering_key(struct node *n, const struct node_event *given, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
@@ -54,12 +95,7 @@ void peering_key(struct node *n, const struct node_event *given, struct moment n
 
 	switch (trust_add(n->trust, &given->key, given->twin, given->name, &slot)) {
 	case TRUST_NEW:
-		if (admit(n, slot, now)) {
-			node_emit(n, now.boot, EV_PEER_ADMITTED, slot, NULL, ADMIT_AUTHORIZED);
-		} else {
-			trust_remove(n->trust, slot);
-			n->bad_keys++;
-		}
+		n->bad_keys += !peering_admit(n, slot, now);
 		break;
 	case TRUST_SAME:
 	case TRUST_REFUSED: /* it is denied, which is no fault of the store */
@@ -91,12 +127,7 @@ static void tell_left_out(struct node *n, struct moment now)
 
 void peering_end(struct node *n, uint32_t bad, struct moment now)
 {
-	uint32_t slot = TRUST_NONE;
-
-	while ((slot = trust_stale(n->trust, slot)) != TRUST_NONE) {
-		node_emit(n, now.boot, EV_PEER_REVOKED, slot, NULL, 0);
-		dismiss(n, slot, now);
-	}
+	orgs_end(n, now);
 	n->trust_loaded = true;
 	service_bind_all(n);
 	n->bad_keys += bad;

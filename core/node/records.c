@@ -130,7 +130,8 @@ struct instant records_deadline(const struct node *n)
 static bool says_the_same(const struct record_body *a, const struct record_body *b)
 {
 	bool same = b->sequence && a->flags == b->flags && a->address_index == b->address_index &&
-		    a->candidate_count == b->candidate_count;
+		    a->candidate_count == b->candidate_count &&
+		    !memcmp(a->certificate, b->certificate, sizeof(a->certificate));
 
 	for (unsigned i = 0; same && i < a->candidate_count; i++)
 		same = endpoint_equal(&a->candidates[i], &b->candidates[i]);

@@ -92,12 +92,14 @@ static uint32_t own_list(const struct node *n, uint32_t slot)
 static void bind(struct node *n, uint32_t slot)
 {
 	struct policy *p = in_force(&n->services);
-	uint32_t org = trust_org_of(n->trust, slot);
-	uint32_t list = POLICY_NONE;
+	uint32_t orgs[TRUST_MEMBERSHIPS], lists[TRUST_MEMBERSHIPS], count = 0;
+	unsigned found = trust_orgs_of(n->trust, slot, orgs);
 
-	if (org != TRUST_NONE)
-		list = policy_find(p, POLICY_FROM_ORG, trust_org_name(n->trust, org));
-	policy_bind(p, slot, own_list(n, slot), &list, list != POLICY_NONE);
+	for (unsigned i = 0; i < found; i++) {
+		lists[count] = policy_find(p, POLICY_FROM_ORG, trust_org_name(n->trust, orgs[i]));
+		count += lists[count] != POLICY_NONE;
+	}
+	policy_bind(p, slot, own_list(n, slot), lists, count);
 }
 
 void service_bind(struct node *n, uint32_t slot)

@@ -45,6 +45,16 @@ static struct certificate certificate(unsigned org, unsigned node, uint64_t begi
 	return c;
 }
 
+/* The one org that it is a member of, or TRUST_NONE. */
+static uint32_t org_of(uint32_t slot)
+{
+	uint32_t orgs[TRUST_MEMBERSHIPS];
+	unsigned count = trust_orgs_of(t, slot, orgs);
+
+	ok(count <= 1);
+	return count ? orgs[0] : TRUST_NONE;
+}
+
 static void say(enum statement_kind kind, unsigned org, unsigned node)
 {
 	struct statement_body b = { .kind = kind, .issuer = keys[org], .subject = keys[node],
@@ -109,8 +119,8 @@ static void a_certificate_of_a_trusted_org_admits(void)
 	eq_int(trust_admission(t, slot), ADMIT_ORG);
 	eq_str(trust_name(t, slot), "node5");
 	eq_int(trust_find_name(t, "node5"), TRUST_NONE); /* a mere label */
-	eq_int(trust_org_of(t, slot), trust_find_org(t, &keys[ACME]));
-	eq_str(trust_org_name(t, trust_org_of(t, slot)), "acme");
+	eq_int(org_of(slot), trust_find_org(t, &keys[ACME]));
+	eq_str(trust_org_name(t, org_of(slot)), "acme");
 	ok(trust_expiry(t) == NOW + HOUR);
 	eq_int(trust_stale(t, TRUST_NONE), TRUST_NONE);
 	round_with(0); /* a reload does not touch it */
@@ -197,7 +207,7 @@ static void no_org_changes_local_trust(void)
 	slot = trust_find(t, &keys[5]);
 	eq_int(trust_admission(t, slot), ADMIT_AUTHORIZED);
 	eq_str(trust_name(t, slot), "local");
-	eq_int(trust_org_of(t, slot), TRUST_NONE); /* revoked: no member */
+	eq_int(org_of(slot), TRUST_NONE); /* revoked: no member */
 }
 
 static void a_member_that_is_trusted_too_keeps_its_slot(void)
@@ -212,7 +222,7 @@ static void a_member_that_is_trusted_too_keeps_its_slot(void)
 	eq_int(trust_find(t, &keys[5]), slot);
 	eq_int(trust_admission(t, slot), ADMIT_AUTHORIZED);
 	eq_int(trust_find_name(t, "local"), slot);
-	ok(trust_org_of(t, slot) != TRUST_NONE);
+	ok(org_of(slot) != TRUST_NONE);
 	round_with(0);
 	eq_int(trust_find(t, &keys[5]), slot);
 	eq_int(trust_admission(t, slot), ADMIT_ORG);
@@ -238,7 +248,7 @@ static void a_vouch_admits_an_outsider(void)
 	round_with(0);
 	eq_int(trust_admit_key(t, &keys[5], NOW, &slot), TRUST_NEW);
 	eq_int(trust_admission(t, slot), ADMIT_VOUCHED);
-	eq_int(trust_org_of(t, slot), TRUST_NONE);
+	eq_int(org_of(slot), TRUST_NONE);
 	eq_int(trust_admit_key(t, &keys[6], NOW, &slot), TRUST_REFUSED);
 	eq_int(trust_admit_key(t, &keys[7], NOW, &slot), TRUST_REFUSED);
 	say(STATEMENT_REVOCATION, ACME, 5);
@@ -413,6 +423,40 @@ static void orgs_end_at_their_limit(void)
 	eq_mem(trust_org_key(t, 0), &keys[ACME], sizeof(keys[ACME]));
 }
 
+/* The slot of key 5, with a certificate of ACME for an hour and one of BETA for two. */
+static uint32_t trust_of_two(void)
+{
+	uint32_t slot = TRUST_NONE;
+
+	fresh(8);
+	trust_begin(t);
+	trust_add_org(t, &keys[ACME], "acme");
+	trust_add_org(t, &keys[BETA], "beta");
+	trust_end(t, NOW);
+	eq_int(show(ACME, 5, NOW + HOUR, NOW), TRUST_NEW);
+	eq_int(show(BETA, 5, NOW + 2 * HOUR, NOW), TRUST_SAME);
+	slot = trust_find(t, &keys[5]);
+	ok(slot != TRUST_NONE);
+	return slot;
+}
+
+static void a_member_of_two_orgs_is_in_as_long_as_one_of_them_lets_it(void)
+{
+	uint32_t slot = trust_of_two(), orgs[TRUST_MEMBERSHIPS];
+
+	eq_int(trust_orgs_of(t, slot, orgs), 2);
+	eq_int(orgs[0], trust_find_org(t, &keys[ACME]));
+	eq_int(orgs[1], trust_find_org(t, &keys[BETA]));
+	eq_int(trust_member_until(t, slot), NOW + 2 * HOUR);
+	trust_judge_slot(t, slot, NOW + HOUR);
+	eq_int(trust_orgs_of(t, slot, orgs), 1);
+	eq_int(trust_admission(t, slot), ADMIT_ORG);
+	say(STATEMENT_REVOCATION, BETA, 5);
+	trust_judge_slot(t, slot, NOW + HOUR);
+	eq_int(trust_admission(t, slot), ADMIT_NO);
+	eq_int(trust_member_until(t, slot), 0);
+}
+
 /* --- a naive judge: the sentence of the design, asked of plain tables */
 
 static struct facts {
@@ -491,10 +535,8 @@ static void random_deed(struct rng *r, uint64_t now)
 		random_round(r, now);
 		break;
 	default:
-		/* One certificate of a key is kept: the last that was good. */
+		/* Of each org the last that was good. */
 		if (facts.org[o] && !facts.revoked[o][k]) {
-			for (unsigned i = 0; i < 4; i++)
-				facts.shown[i][k].is = false;
 			facts.shown[o][k].is = true;
 			facts.shown[o][k].ends = c.body.expires;
 		}
@@ -568,6 +610,7 @@ int main(int argc, char **argv)
 		T(guests_leave_room_for_the_trust_store),
 		T(twins_are_refused_whoever_admits_them),
 		T(orgs_end_at_their_limit),
+		T(a_member_of_two_orgs_is_in_as_long_as_one_of_them_lets_it),
 		T(a_naive_judge_agrees),
 		T(a_certificate_of_another_key_is_a_bug),
 	};

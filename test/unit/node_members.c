@@ -189,7 +189,7 @@ static void docs_membership_states_what_one_more_member_costs(void)
 	const size_t swim = each(swim_size), trust = each(trust_size), channel = each(channel_size);
 	char sentence[400];
 
-	ok(all < 4000);
+	ok(all < 4800);
 	snprintf(sentence, sizeof(sentence),
 		 "%zu bytes of a node's tables: %zu for its addresses (`core/nat`), %zu for its "
 		 "tunnel without sessions (`core/wg`), %zu for its record and state (`core/swim`), "

@@ -1,0 +1,346 @@
+/* ask.c - the initiator's side.
+ *
+ * A target has one question open at a time. A hello that is not answered is sent again as it was
+ * for QUESTION_LIFE, so that an answer counts however slow the way is; then with a new ephemeral
+ * key. Each ephemeral key introduces us once at most, for the other side takes no second one.
+ *
+ * The first of several welcomes decides. Who watches the hello and knows a common mark can be the
+ * first, and learns who we are as anybody who knows the mark can; the target is asked again.
+ */
+#include "org/introduce_impl.h"
+#include "base/cursor.h"
+#include "crypto/curve.h"
+
+#include <string.h>
+
+#define QUESTION_LIFE span_s(15)
+#define ACCEPT_WAIT span_s(5)    /* no new hello while an accept may still come */
+#define ACCEPTED_PAUSE span_s(60) /* the node has the word now */
+#define BACKOFF_MIN span_s(1)
+#define BACKOFF_MAX span_s(600)
+#define BAD_WELCOMES 8u          /* each costs an X25519 */
+
+void ask_forget(struct target *t)
+{
+	wipe(&t->secret, sizeof(t->secret));
+	wipe(&t->draws, sizeof(t->draws));
+	wipe(&t->accept, sizeof(t->accept));
+	wipe(&t->contact, sizeof(t->contact));
+	t->state = ASK_NOTHING;
+	t->bad = 0;
+	t->until = INSTANT_NEVER;
+}
+
+static void ask_anew(struct target *t, struct instant now)
+{
+	ask_forget(t);
+	t->known = false;
+	t->since = now;
+	t->next = now;
+}
+
+void ask_again(struct introductions *x, struct instant now)
+{
+	for (unsigned i = 0; i < x->target_count; i++)
+		if (!x->targets[i].known)
+			ask_anew(&x->targets[i], now);
+}
+
+static struct target *find(struct introductions *x, const struct endpoint *to)
+{
+	for (unsigned i = 0; i < x->target_count; i++)
+		if (endpoint_equal(&x->targets[i].to, to))
+			return &x->targets[i];
+	return NULL;
+}
+
+bool introduce_add_target(struct introductions *x, const struct endpoint *to, struct instant now)
+{
+	struct target *t;
+
+	if (find(x, to))
+		return true;
+	if (x->target_count == INTRODUCE_TARGETS || !endpoint_is_set(to) || !to->port
+	    || !ip_is_unicast(&to->ip))
+		return false;
+	t = &x->targets[x->target_count++];
+	t->to = *to;
+	ask_anew(t, now);
+	return true;
+}
+
+void introduce_target_known(struct introductions *x, const struct endpoint *to)
+{
+	struct target *t = find(x, to);
+
+	if (!t)
+		return;
+	ask_forget(t);
+	t->known = true;
+}
+
+void introduce_target_lost(struct introductions *x, const struct endpoint *to, struct instant now)
+{
+	struct target *t = find(x, to);
+
+	if (t && t->known)
+		ask_anew(t, now);
+}
+
+bool ask_is_ours(const struct introductions *x, const struct dh_public *ephemeral)
+{
+	bool ours = false;
+
+	for (unsigned i = 0; i < x->target_count; i++)
+		ours |= ct_equal(&x->targets[i].contact.initiator, ephemeral, sizeof(*ephemeral));
+	return ours;
+}
+
+/* --- hello */
+
+static struct span backoff(struct introductions *x, const struct target *t, struct instant now)
+{
+	uint64_t wait = instant_since(now, t->since).ns / 8;
+
+	if (wait < BACKOFF_MIN.ns)
+		wait = BACKOFF_MIN.ns;
+	if (wait > BACKOFF_MAX.ns)
+		wait = BACKOFF_MAX.ns;
+	return (struct span){ wait + rng_below(&x->rng, wait / 8) };
+}
+
+static void new_question(struct introductions *x, struct target *t, struct instant now)
+{
+	ask_forget(t);
+	random_bytes(x->random, t->secret.b, sizeof(t->secret.b));
+	x25519_clamp(&t->secret);
+	x25519_public(&t->contact.initiator, &t->secret);
+	random_bytes(x->random, t->draws.b, sizeof(t->draws.b));
+	t->state = ASK_HELLO;
+	t->until = instant_add(now, QUESTION_LIFE);
+}
+
+static size_t hello_len(const struct introductions *x)
+{
+	return HELLO_LEN((x->marks.count + HELLO_STEP - 1) / HELLO_STEP * HELLO_STEP);
+}
+
+/* Our tags among made up ones, each at a place by chance. */
+static void write_hello(const struct introductions *x, const struct target *t, uint8_t *out)
+{
+	unsigned count = (unsigned)(hello_len(x) - HELLO_LEN(0)) / MARK_TAG;
+	uint8_t *tags = out + HELLO_LEN(0), place[INTRODUCE_MARKS];
+	struct random draws;
+
+	random_init(&draws, t->draws.b);
+	out[0] = STEP_HELLO;
+	memcpy(out + 1, t->contact.initiator.b, sizeof(t->contact.initiator.b));
+	random_bytes(&draws, tags, (size_t)count * MARK_TAG);
+	for (unsigned i = 0; i < count; i++)
+		place[i] = (uint8_t)i;
+	for (unsigned i = 0; i < x->marks.count; i++) {
+		unsigned k = i + random_u32(&draws) % (count - i);
+		uint8_t at = place[k];
+
+		place[k] = place[i];
+		contact_tag(tags + (size_t)at * MARK_TAG, STEP_HELLO, &x->marks.list[i],
+			    &t->contact);
+	}
+	wipe(&draws, sizeof(draws));
+}
+
+static void send_hello(struct introductions *x, struct target *t, struct instant now,
+		       struct outbox *out)
+{
+	size_t len = hello_len(x);
+	uint8_t *d = outbox_reserve(out, len);
+
+	if (!d)
+		return;
+	if (t->state != ASK_HELLO)
+		new_question(x, t, now);
+	write_hello(x, t, d);
+	outbox_commit(out, OUT_DATAGRAM, len)->to = t->to;
+	x->counters.hellos_sent++;
+	t->next = instant_add(now, backoff(x, t, now));
+	x->sent[x->sent_at++ % HELLO_RATE] = now;
+	struct instant oldest = x->sent[x->sent_at % HELLO_RATE];
+	x->send_next = instant_is_set(oldest) ? instant_add(oldest, span_s(1)) : now;
+}
+
+void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
+{
+	for (unsigned i = 0; i < x->target_count; i++)
+		if (instant_reached(x->targets[i].until, now))
+			ask_forget(&x->targets[i]);
+	for (unsigned n = 0; n < x->target_count && x->marks.count; n++) {
+		/* Not always the first target first. */
+		struct target *t = &x->targets[(n + x->sent_at) % x->target_count];
+
+		if (t->known || !instant_reached(t->next, now))
+			continue;
+		if (!instant_reached(x->send_next, now) ||
+		    !outbox_has_room(out, 1, HELLO_MOST))
+			return;
+		send_hello(x, t, now, out);
+	}
+}
+
+struct instant ask_deadline(const struct introductions *x)
+{
+	struct instant next = INSTANT_NEVER, forget = INSTANT_NEVER;
+
+	for (unsigned i = 0; i < x->target_count; i++) {
+		const struct target *t = &x->targets[i];
+
+		forget = instant_min(forget, t->until);
+		if (!t->known && x->marks.count)
+			next = instant_min(next, t->next);
+	}
+	if (next.ns != UINT64_MAX && instant_before(next, x->send_next))
+		next = x->send_next;
+	return instant_min(next, forget);
+}
+
+/* --- welcome, introduction */
+
+static struct target *asked(struct introductions *x, const struct endpoint *from,
+			    enum ask_state state, const uint8_t *echo)
+{
+	struct target *t = find(x, from);
+
+	return t && t->state == state && ct_equal(t->contact.initiator.b, echo, ECHO)
+	     ? t : NULL;
+}
+
+struct welcome {
+	struct dh_secret shared;
+	uint8_t inner[WELCOME_INNER];
+	struct match match;
+};
+
+static bool open_welcome(const struct introductions *x, struct target *t, struct bytes d,
+			 struct welcome *w)
+{
+	const uint8_t *nonce = d.data + WELCOME_HEADER;
+	struct sym_key key;
+	bool good;
+
+	memcpy(t->contact.responder.b, d.data + 1 + ECHO, sizeof(t->contact.responder.b));
+	if (!x25519(&w->shared, &t->secret, &t->contact.responder))
+		return false;
+	contact_key(&key, STEP_WELCOME, &w->shared, &t->contact);
+	good = xaead_open(w->inner, nonce + XAEAD_NONCE, WELCOME_INNER + AEAD_TAG, d.data,
+			  WELCOME_HEADER, nonce, &key);
+	wipe(&key, sizeof(key));
+	if (!good)
+		return false;
+	contact_match(&w->match, STEP_WELCOME, &x->marks, &t->contact, w->inner + COOKIE,
+		      INTRODUCE_MATCHES);
+	return w->match.count > 0;
+}
+
+static void write_introduction(struct introductions *x, const struct target *t,
+			       const struct welcome *w, uint8_t *out)
+{
+	const struct letter_draft draft = {
+		.step = STEP_INTRODUCTION, .contact = &t->contact, .own = &x->own,
+		.secret = x->secret, .marks = &x->marks, .match = &w->match,
+		.papers = x->papers, .paper_count = x->paper_count,
+	};
+	struct writer head = wr_of(out, INTRODUCTION_HEADER);
+	uint8_t *nonce = out + INTRODUCTION_HEADER, *inner = nonce + XAEAD_NONCE;
+	struct sym_key key;
+
+	wr_u8(&head, STEP_INTRODUCTION);
+	wr_bytes(&head, t->contact.initiator.b, sizeof(t->contact.initiator.b));
+	wr_bytes(&head, t->contact.responder.b, sizeof(t->contact.responder.b));
+	wr_bytes(&head, w->inner, COOKIE);
+	random_bytes(x->random, nonce, XAEAD_NONCE);
+	letter_write(inner, INTRODUCTION_LETTER, true, &draft);
+	contact_key(&key, STEP_INTRODUCTION, &w->shared, &t->contact);
+	xaead_seal(inner, inner, INTRODUCTION_LETTER, out, INTRODUCTION_HEADER, nonce, &key);
+	wipe(&key, sizeof(key));
+}
+
+void ask_welcome(struct introductions *x, struct instant now, const struct endpoint *from,
+		 struct bytes d, struct outbox *out)
+{
+	struct welcome w;
+	struct target *t;
+	uint8_t *to;
+
+	if (d.len != WELCOME_LEN) {
+		x->counters.drop_malformed++;
+		return;
+	}
+	t = asked(x, from, ASK_HELLO, d.data + 1);
+	if (!t || t->bad == BAD_WELCOMES) {
+		x->counters.drop_unasked++;
+		return;
+	}
+	to = outbox_reserve(out, INTRODUCTION_LEN);
+	if (!to) {
+		x->counters.drop_no_room++;
+		return;
+	}
+	if (!open_welcome(x, t, d, &w)) {
+		t->bad++;
+		x->counters.drop_forged++;
+	} else {
+		x->counters.welcomes_received++;
+		write_introduction(x, t, &w, to);
+		outbox_commit(out, OUT_DATAGRAM, INTRODUCTION_LEN)->to = *from;
+		x->counters.introductions_sent++;
+		contact_key(&t->accept, STEP_ACCEPT, &w.shared, &t->contact);
+		wipe(&t->secret, sizeof(t->secret));
+		t->state = ASK_INTRODUCED;
+		t->until = instant_add(now, QUESTION_LIFE);
+		if (instant_before(t->next, instant_add(now, ACCEPT_WAIT)))
+			t->next = instant_add(now, ACCEPT_WAIT);
+	}
+	wipe(&w, sizeof(w));
+}
+
+/* --- accept */
+
+bool ask_accept(struct introductions *x, struct instant now, const struct endpoint *from,
+		struct bytes d, struct introduced *who)
+{
+	uint8_t plain[ACCEPT_LETTER];
+	const uint8_t *nonce = d.data + ACCEPT_HEADER;
+	struct contact contact;
+	struct letter l;
+	struct target *t;
+
+	if (d.len <= ACCEPT_OVERHEAD || d.len > MAX_DATAGRAM) {
+		x->counters.drop_malformed++;
+		return false;
+	}
+	t = asked(x, from, ASK_INTRODUCED, d.data + 1);
+	if (!t) {
+		x->counters.drop_unasked++;
+		return false;
+	}
+	if (!xaead_open(plain, nonce + XAEAD_NONCE, d.len - ACCEPT_HEADER - XAEAD_NONCE, d.data,
+			ACCEPT_HEADER, nonce, &t->accept)) {
+		x->counters.drop_forged++;
+		return false;
+	}
+	/* It is the other side's. One word is all that it has. */
+	contact = t->contact;
+	ask_forget(t);
+	if (!letter_read(&l, bytes_of(plain, d.len - ACCEPT_OVERHEAD))) {
+		x->counters.drop_malformed++;
+		return false;
+	}
+	if (!introduce_signer(x, &l, STEP_ACCEPT, &contact, who) ||
+	    !introduce_papers_of(x, &l, STEP_ACCEPT, &contact, who))
+		return false;
+	who->initiator = true;
+	who->from = *from;
+	wipe(&who->answer, sizeof(who->answer));
+	t->next = instant_add(now, ACCEPTED_PAUSE);
+	x->counters.accepts_received++;
+	return true;
+}

@@ -20,6 +20,35 @@ static void print_services(const struct screen *s, const struct report_node *n)
 	put(s, RED, line);
 }
 
+#define ENDS_SOON_S (30u * 86400)
+
+/* Which orgs let others in here, and what we are in them. */
+static void print_orgs(const struct screen *s, const struct report_node *n)
+{
+	if (n->open)
+		put(s, RED, "  open       every key that finds this node is let in (up --open)\n");
+	for (unsigned i = 0; i < n->org_count; i++) {
+		const struct report_org *o = &n->orgs[i];
+		char age[FORMAT_TEXT], ends[FORMAT_TEXT + 60] = "";
+		enum colour colour = PLAIN;
+
+		format_age(age, o->left_s);
+		if (o->until && !o->left_s) {
+			snprintf(ends, sizeof(ends), "; this node's certificate has ended");
+			colour = RED;
+		} else if (o->until) {
+			snprintf(ends, sizeof(ends), "; this node's certificate ends in %s", age);
+			colour = o->left_s <= ENDS_SOON_S ? YELLOW : PLAIN;
+		}
+		if (o->trusted)
+			fprintf(s->out, "  org        %s: members here %u", o->name, o->members);
+		else
+			fprintf(s->out, "  org        %s: not trusted here", o->name);
+		put(s, colour, ends);
+		putc('\n', s->out);
+	}
+}
+
 static void print_node(const struct report *r, const struct screen *s)
 {
 	const struct report_node *n = &r->node;
@@ -43,9 +72,10 @@ static void print_node(const struct report *r, const struct screen *s)
 		fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
 	fprintf(s->out, "  directory  %s\n", r->about.directory);
 	fprintf(s->out, "  peers      %u alive of %u trusted\n", n->alive, n->trusted);
+	print_orgs(s, n);
 	if (n->trust_unreadable)
 		put(s, RED, "  the trusted keys cannot be read: nobody is let in\n");
-	else if (n->trusted == 0)
+	else if (n->trusted == 0 && !n->open && !n->org_count)
 		put(s, YELLOW, "  nobody is trusted; let somebody in with: meshguard trust KEY\n");
 	if (n->bad_keys) {
 		char line[80];
@@ -198,11 +228,25 @@ static void print_notes(const struct report *r, const struct screen *s)
 	}
 }
 
+static void print_endings(const struct report *r, const struct screen *s)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+		char line[sizeof(p->name) + 80], left[FORMAT_TEXT];
+
+		if (!p->until || p->left_s > ENDS_SOON_S)
+			continue;
+		format_age(left, p->left_s);
+		snprintf(line, sizeof(line), "\n%s: its certificate ends in %s\n", p->name, left);
+		put(s, YELLOW, line);
+	}
+}
+
 /* Two records of one sequence: nobody but two holders of the key can sign them. */
 static void print_conflicts(const struct report *r, const struct screen *s)
 {
 	for (size_t i = 0; i < r->count; i++) {
-		char line[MAX_NAME + 80];
+		char line[sizeof(r->peers[i].name) + 80];
 
 		if (!r->peers[i].conflict)
 			continue;
@@ -218,5 +262,6 @@ void print_report(const struct report *r, const struct screen *s)
 	print_peers(r, s);
 	print_silent(r, s);
 	print_notes(r, s);
+	print_endings(r, s);
 	print_conflicts(r, s);
 }

@@ -15,6 +15,10 @@ static const char *const reason_words[] = {
 	[REASON_LEFT] = "left", [REASON_DEAD] = "dead", [REASON_PREFIX] = "prefix",
 	[REASON_ADDRESS] = "address",
 };
+static const char *const admission_words[] = {
+	[REPORT_AUTHORIZED] = "trusted", [REPORT_MEMBER] = "org", [REPORT_VOUCHED] = "vouched",
+	[REPORT_OPEN] = "open",
+};
 static const char *const problem_words[] = {
 	[REQUEST_OK] = "ok", [REQUEST_MALFORMED] = "malformed", [REQUEST_VERSION] = "version",
 	[REQUEST_UNKNOWN] = "unknown", [REQUEST_REFUSED] = "refused", [REQUEST_BUSY] = "busy",
@@ -36,6 +40,11 @@ const char *report_state_word(enum report_state state)
 const char *report_reason_word(enum report_reason reason)
 {
 	return WORD(reason_words, (unsigned)reason);
+}
+
+const char *report_admission_word(enum report_admission admission)
+{
+	return WORD(admission_words, (unsigned)admission);
 }
 
 const char *request_problem_word(enum request_problem problem)
@@ -161,6 +170,31 @@ static json_t *seeds_json(const struct report_node *n)
 	return NULL;
 }
 
+static json_t *orgs_json(const struct report_node *n)
+{
+	json_t *list = json_array();
+	bool failed = !list;
+
+	for (unsigned i = 0; i < n->org_count && i < REPORT_ORGS; i++) {
+		const struct report_org *org = &n->orgs[i];
+		struct object o = object_new();
+
+		add_key(&o, "key", org->key.b);
+		add_text(&o, "name", org->name);
+		add_bool(&o, "trusted", org->trusted);
+		add_u64(&o, "members", org->members);
+		add(&o, "member_until_s", org->until
+		    ? json_integer((json_int_t)(org->until & INT64_MAX)) : json_null());
+		add(&o, "member_left_s", org->until
+		    ? json_integer((json_int_t)(org->left_s & INT64_MAX)) : json_null());
+		failed |= json_array_append_new(list, done(&o)) != 0;
+	}
+	if (!failed)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 static json_t *tables_json(const struct report_node *n)
 {
 	json_t *list = json_array();
@@ -216,6 +250,10 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_u64(&o, "max_members", n->max_members);
 	add_u64(&o, "left_out_keys", n->left_out);
 	add_bool(&o, "trust_unreadable", n->trust_unreadable);
+	add_bool(&o, "open", n->open);
+	add_u64(&o, "denied_keys", n->denied);
+	add_u64(&o, "statements", n->statements);
+	add(&o, "orgs", orgs_json(n));
 	add_text(&o, "services_default", n->services_default);
 	add_u64(&o, "service_rules", n->service_rules);
 	add_text(&o, "services_trouble", n->services_trouble);
@@ -234,6 +272,12 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_key(&o, "wireguard_key", p->wireguard_key.b);
 	add_text(&o, "name", p->name);
 	add_text(&o, "label", p->label);
+	add_text(&o, "admission", report_admission_word(p->admission));
+	add_text(&o, "org", p->org);
+	add(&o, "member_until_s", p->until ? json_integer((json_int_t)(p->until & INT64_MAX))
+	    : json_null());
+	add(&o, "member_left_s", p->until ? json_integer((json_int_t)(p->left_s & INT64_MAX))
+	    : json_null());
 	add_ip(&o, "ipv4", &p->ipv4);
 	add_ip(&o, "ipv6", &p->ipv6);
 	add_text(&o, "state", report_state_word(p->state));

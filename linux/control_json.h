@@ -38,7 +38,7 @@ struct answer {
 	struct report_observed observed; /* ANSWER_OBSERVED */
 	uint32_t peers;                /* ANSWER_DONE: how many parts were sent */
 	enum request_problem problem;  /* ANSWER_ERROR */
-	char names[80][ANSWER_NAME];
+	char names[112][ANSWER_NAME];
 };
 
 /* --- the daemon */
@@ -68,6 +68,8 @@ bool answer_decode(const void *json, size_t len, struct instant now, struct answ
 /* The words of the schema for states, reasons and problems; "" and NULL are for "none". */
 const char *report_state_word(enum report_state state);
 const char *report_reason_word(enum report_reason reason);
+/* "trusted", "org", "vouched", "open" */
+const char *report_admission_word(enum report_admission admission);
 const char *request_problem_word(enum request_problem problem);
 const char *request_verb_word(enum request_verb verb);
 

@@ -159,6 +159,32 @@ static struct instant get_age(struct reader *r, const char *name)
 	return span_s(age).ns < r->now.ns ? then : (struct instant){ 1 };
 }
 
+/* Members that older daemons do not tell of. */
+static bool is_there(const struct reader *r, const char *name)
+{
+	return json_object_get(r->object, name) != NULL;
+}
+
+static void read_orgs(struct reader *r, struct report_node *n)
+{
+	const json_t *list = json_object_get(r->object, "orgs");
+
+	r->failed |= !json_is_array(list) || json_array_size(list) > REPORT_ORGS;
+	for (size_t i = 0; !r->failed && i < json_array_size(list); i++) {
+		struct reader o = { .object = json_array_get(list, i) };
+		struct report_org *org = &n->orgs[i];
+
+		get_key(&o, "key", org->key.b);
+		copy_text(&o, "name", org->name, sizeof(org->name));
+		org->trusted = get_bool(&o, "trusted");
+		org->members = (uint32_t)get_u64(&o, "members", UINT32_MAX);
+		org->until = get_u64_or_null(&o, "member_until_s");
+		org->left_s = get_u64_or_null(&o, "member_left_s");
+		r->failed |= o.failed;
+		n->org_count = (unsigned)i + 1;
+	}
+}
+
 static void read_seeds(struct reader *r, struct report_node *n)
 {
 	const json_t *list = json_object_get(r->object, "seeds");
@@ -248,6 +274,12 @@ static bool read_node(struct reader *r, struct answer *a)
 	n->max_members = (uint32_t)get_u64(r, "max_members", UINT32_MAX);
 	n->left_out = (uint32_t)get_u64(r, "left_out_keys", UINT32_MAX);
 	n->trust_unreadable = get_bool(r, "trust_unreadable");
+	if (is_there(r, "orgs")) {
+		n->open = get_bool(r, "open");
+		n->denied = (uint32_t)get_u64(r, "denied_keys", UINT32_MAX);
+		n->statements = (uint32_t)get_u64(r, "statements", UINT32_MAX);
+		read_orgs(r, n);
+	}
 	copy_text(r, "services_default", n->services_default, sizeof(n->services_default));
 	n->service_rules = (uint32_t)get_u64(r, "service_rules", UINT32_MAX);
 	copy_text(r, "services_trouble", n->services_trouble, sizeof(n->services_trouble));
@@ -269,6 +301,10 @@ static unsigned find_word(const char *(*word)(unsigned), const char *text)
 
 static const char *state_word(unsigned i) { return report_state_word((enum report_state)i); }
 static const char *reason_word(unsigned i) { return report_reason_word((enum report_reason)i); }
+static const char *admission_word(unsigned i)
+{
+	return report_admission_word((enum report_admission)i);
+}
 static const char *problem_word(unsigned i)
 {
 	return request_problem_word((enum request_problem)i);
@@ -280,6 +316,13 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	get_key(r, "wireguard_key", p->wireguard_key.b);
 	copy_text(r, "name", p->name, sizeof(p->name));
 	copy_text(r, "label", p->label, sizeof(p->label));
+	if (is_there(r, "admission")) {
+		p->admission = (enum report_admission)find_word(admission_word,
+								get_text(r, "admission"));
+		copy_text(r, "org", p->org, sizeof(p->org));
+		p->until = get_u64_or_null(r, "member_until_s");
+		p->left_s = get_u64_or_null(r, "member_left_s");
+	}
 	get_ip(r, "ipv4", &p->ipv4);
 	get_ip(r, "ipv6", &p->ipv6);
 	p->state = (enum report_state)find_word(state_word, get_text(r, "state"));

@@ -20,6 +20,11 @@ enum report_reason {
 	REASON_ADDRESS,         /* its IPv4 address is held by another key: only IPv6 */
 };
 
+/* What lets a peer in; the first that does. */
+enum report_admission { REPORT_AUTHORIZED, REPORT_MEMBER, REPORT_VOUCHED, REPORT_OPEN };
+
+#define REPORT_ORGS 72u
+
 struct report_node {
 	struct public_key key;
 	char interface[16];
@@ -35,13 +40,26 @@ struct report_node {
 	uint32_t max_members;          /* keys in use at the most */
 	uint32_t left_out;             /* keys of the trust store beyond that */
 	bool trust_unreadable;
+	bool open;                     /* every key is let in */
+	uint32_t denied;               /* keys that are kept out whatever others say */
+	uint32_t statements;           /* of orgs, kept here */
+	unsigned org_count;            /* trusted orgs, or whose certificate is ours */
+	struct report_org {
+		struct public_key key;
+		char name[MAX_NAME + 1];
+		bool trusted;
+		uint32_t members;      /* let in by certificate, and peers that have a good one */
+		uint64_t until;        /* unix seconds at which our own certificate of it ends; 0:
+		                          we have none */
+		uint64_t left_s;       /* until then; 0: it has ended */
+	} orgs[REPORT_ORGS];
 	char services_default[8];      /* allow, deny, observe; or closed: no rules yet */
 	uint32_t service_rules;        /* in force, the default not counted */
 	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
 	uint64_t wakeups;
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
-	struct { const char *name; uint64_t value; } counters[64];
+	struct { const char *name; uint64_t value; } counters[96];
 	unsigned counter_count;
 	unsigned seed_count;
 	struct { struct endpoint endpoint; bool answered; } seeds[MAX_SEEDS];
@@ -72,8 +90,12 @@ enum report_state { REPORT_UNKNOWN, REPORT_ALIVE, REPORT_SUSPECT, REPORT_DEAD, R
 struct report_peer {
 	struct public_key key;
 	struct dh_public wireguard_key;
-	char name[MAX_NAME + 1];       /* from the trust store */
+	char name[2 * MAX_NAME + 2];   /* from the trust store; of an org's member NODE.ORG */
 	char label[MAX_NAME + 1];      /* what the node calls itself */
+	enum report_admission admission;
+	char org[MAX_NAME + 1];        /* of which it is a member; empty: of none */
+	uint64_t until;                /* unix seconds at which its membership ends; 0: never */
+	uint64_t left_s;               /* until then */
 	struct ip ipv4, ipv6;          /* ipv4.family 0: none */
 	enum report_state state;       /* gossip */
 	enum report_reason reason;

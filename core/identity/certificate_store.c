@@ -126,7 +126,7 @@ static int compare(const struct certificate *new, const struct certificate *ther
 		return new->body.not_before > there->body.not_before ? 1 : -1;
 	if (new->body.expires != there->body.expires)
 		return new->body.expires > there->body.expires ? 1 : -1;
-	/* Where the lengths differ, the bytes do before the shorter one ends: they begin with it. */
+	/* Where the lengths differ, the bytes do before the shorter one ends. */
 	return memcmp(new->wire, there->wire, new->len);
 }
 

@@ -63,6 +63,11 @@ enum trust_result trust_deny(struct trust *t, const struct public_key *key)
 	return result;
 }
 
+uint32_t trust_denied_count(const struct trust *t)
+{
+	return t->denial_pool.count;
+}
+
 static void forget_denials(struct trust *t)
 {
 	for (uint32_t d = 0; d < t->denial_pool.fresh; d++) {

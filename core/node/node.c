@@ -307,6 +307,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	struct outbox *out = &actions->out;
 
 	n->tunnel_credit = 0;
+	n->orgs.now = orgs_now(n, now);
 	switch (e->kind) {
 	case NODE_TIME:
 		break;

@@ -80,6 +80,7 @@ struct node {
 		struct certificate own[NODE_CERTIFICATES];
 		unsigned own_count;
 		uint64_t newest;        /* unix seconds: time is not before that */
+		uint64_t now;           /* as of the last step */
 		struct instant look_at; /* when something ends */
 		uint64_t no_room;       /* keys that would be let in */
 	} orgs;
@@ -163,6 +164,9 @@ void orgs_end(struct node *n, struct moment now);
 /* In unix seconds, as of certificate_validity. */
 uint64_t orgs_now(const struct node *n, struct moment now);
 void orgs_tick(struct node *n, struct moment now);
+void orgs_report(const struct node *n, struct report_node *r);
+/* Its name, why it is in, and for how long. */
+void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r);
 struct instant orgs_deadline(const struct node *n);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */

@@ -114,7 +114,8 @@ static void take_certificate(struct node *n, struct bytes wire)
 		n->bad_keys++;
 		return;
 	}
-	while (i < o->own_count && memcmp(&o->own[i].body.org, &c.body.org, sizeof(c.body.org)) != 0)
+	while (i < o->own_count &&
+	       memcmp(&o->own[i].body.org, &c.body.org, sizeof(c.body.org)) != 0)
 		i++;
 	if (i == NODE_CERTIFICATES) {
 		n->bad_keys++;

@@ -146,6 +146,7 @@ void node_report(const struct node *n, struct report_node *r)
 		r->seeds[i].answered = answered[i];
 	}
 	service_report(n, r);
+	orgs_report(n, r);
 	tables(n, r);
 	counts(n, r);
 	wg_counts(n, r);
@@ -205,7 +206,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	memset(r, 0, sizeof(*r));
 	r->key = *trust_key(n->trust, slot);
 	r->wireguard_key = *trust_dh(n->trust, slot);
-	memcpy(r->name, trust_name(n->trust, slot), strlen(trust_name(n->trust, slot)) + 1);
+	orgs_report_peer(n, slot, r);
 	r->ipv4 = n->peers[slot].ipv4;
 	mesh_ipv6(&r->key, &r->ipv6);
 	swim_info(n->swim, slot, &member);

@@ -149,6 +149,38 @@ static void a_key_at_two_places_is_said_in_red(void)
 		  "\033[31m\nalice: conflict: "));
 }
 
+static void orgs_and_what_ends_soon_are_said(void)
+{
+	struct report_peer p[5];
+	const char *page;
+
+	fill(p);
+	p[0].until = 1;
+	p[0].left_s = 30 * 86400;
+	p[1].until = 1;
+	p[1].left_s = 30 * 86400 + 1;
+
+	struct report r = report_of(p, 5);
+
+	r.node.open = true;
+	r.node.org_count = 3;
+	r.node.orgs[0] = (struct report_org){ .name = "acme", .trusted = true, .members = 3,
+					      .until = 1, .left_s = 3600 };
+	r.node.orgs[1] = (struct report_org){ .name = "beta", .until = 1 };
+	r.node.orgs[2] = (struct report_org){ .name = "corp", .trusted = true };
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(strstr(page, "  open       every key that finds this node is let in (up --open)\n"
+			"  org        acme: members here 3; this node's certificate ends in 1h00m\n"
+			"  org        beta: not trusted here; this node's certificate has ended\n"
+			"  org        corp: members here 0\n"));
+	ok(strstr(page, "\nalice: its certificate ends in 30d00h\n"));
+	ok(!strstr(page, "bob: its certificate"));
+	page = printed(&r, (struct screen){ .width = 80, .colour = true });
+	ok(strstr(page, "\033[33m; this node's certificate ends in 1h00m"));
+	ok(strstr(page, "\033[31m; this node's certificate has ended"));
+	ok(strstr(page, "\033[31m  open "));
+}
+
 static void lines_stay_within_80_columns(void)
 {
 	struct report_peer p[5];
@@ -206,5 +238,6 @@ static void a_node_without_an_ipv4_address_says_so(void)
 TAP_TESTS(T(service_rules_are_told_where_there_are_any),
 	  T(a_node_that_trusts_nobody_says_what_to_do),
 	  T(a_page_for_every_kind_of_peer),
+	  T(orgs_and_what_ends_soon_are_said),
 	  T(lines_stay_within_80_columns), T(an_unreadable_store_is_said_in_red),
 	  T(a_node_without_an_ipv4_address_says_so), T(a_key_at_two_places_is_said_in_red))

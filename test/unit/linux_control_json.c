@@ -74,6 +74,9 @@ static struct report_node sample_node(void)
 		.interface = "mg0", .ipv4 = ip_v4(10, 99, 1, 2), .port = 51821, .mtu = 1420,
 		.started = { 1000 * 1000000000ull }, .sequence = 9, .trusted = 3, .alive = 2,
 		.max_members = 65536, .left_out = 4,
+		.open = true, .denied = 5, .statements = 6, .org_count = 2,
+		.orgs = { { .name = "acme", .trusted = true, .members = 7 },
+			  { .name = "beta", .until = 1700000000, .left_s = 60 } },
 		.bad_keys = 1, .wakeups = 77, .table_count = 2, .counter_count = 2, .seed_count = 2,
 		.tables = { { "peers", 4096, 16384, 3 }, { "sessions", 1, 2, 3 } },
 		.counters = { { "datagrams", 12 }, { "dropped", UINT64_MAX } },
@@ -118,6 +121,16 @@ static void a_node_survives_the_way(void)
 	eq_int(a.node.bad_keys, 1);
 	eq_int(a.node.max_members, 65536);
 	eq_int(a.node.left_out, 4);
+	ok(a.node.open);
+	eq_int(a.node.denied, 5);
+	eq_int(a.node.statements, 6);
+	eq_int(a.node.org_count, 2);
+	eq_str(a.node.orgs[0].name, "acme");
+	ok(a.node.orgs[0].trusted && !a.node.orgs[1].trusted);
+	eq_int(a.node.orgs[0].members, 7);
+	eq_int(a.node.orgs[0].until, 0);
+	eq_int(a.node.orgs[1].until, 1700000000);
+	eq_int(a.node.orgs[1].left_s, 60);
 	eq_int(a.node.wakeups, 77);
 	eq_int(a.node.table_count, 2);
 	eq_str(a.node.tables[0].name, "peers");
@@ -136,6 +149,7 @@ static struct report_peer sample_peer(void)
 	struct report_peer p = {
 		.name = "bob",
 		.label = "bob-laptop",
+		.admission = REPORT_MEMBER, .org = "acme", .until = 1700000000, .left_s = 3,
 		.ipv4 = ip_v4(10, 99, 3, 4),
 		.state = REPORT_SUSPECT,
 		.reason = REASON_PREFIX,
@@ -168,6 +182,10 @@ static void a_peer_survives_the_way(void)
 	eq_mem(&a.peer.wireguard_key, &p.wireguard_key, 32);
 	eq_str(a.peer.name, "bob");
 	eq_str(a.peer.label, "bob-laptop");
+	eq_int(a.peer.admission, REPORT_MEMBER);
+	eq_str(a.peer.org, "acme");
+	eq_int(a.peer.until, 1700000000);
+	eq_int(a.peer.left_s, 3);
 	ok(ip_equal(&a.peer.ipv4, &p.ipv4) && ip_equal(&a.peer.ipv6, &p.ipv6));
 	eq_int(a.peer.state, REPORT_SUSPECT);
 	eq_int(a.peer.reason, REASON_PREFIX);
@@ -239,8 +257,11 @@ static void answers_are_checked(void)
 	ok(!peer_with("\"bob\"", "\"b\\u001b[2J\"", &a));
 	ok(!peer_with("\"bob\"", "\"b\\nb\"", &a));
 	ok(!peer_with("\"bob\"", "7", &a));
-	ok(!peer_with("\"bob\"",
-		      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"", &a));
+#define NAME_OF_32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	ok(peer_with("bob", NAME_OF_32 NAME_OF_32 NAME_OF_32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		     &a));
+	ok(!peer_with("bob", NAME_OF_32 NAME_OF_32 NAME_OF_32 NAME_OF_32, &a));
+#undef NAME_OF_32
 	ok(!peer_with("10.99.3.4", "10.99.3.400", &a));
 	ok(!peer_with("1234", "-1", &a));
 	ok(!peer_with("\"tunnel_up\":true", "\"tunnel_up\":1", &a));

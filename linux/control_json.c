@@ -257,6 +257,9 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_text(&o, "services_default", n->services_default);
 	add_u64(&o, "service_rules", n->service_rules);
 	add_text(&o, "services_trouble", n->services_trouble);
+	add(&o, "services_pending_ms", instant_is_set(n->services_until)
+	    ? json_integer((json_int_t)span_in_ms(instant_since(n->services_until, now)))
+	    : json_null());
 	add_u64(&o, "wakeups", n->wakeups);
 	add(&o, "seeds", seeds_json(n));
 	add(&o, "tables", tables_json(n));

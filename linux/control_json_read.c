@@ -146,6 +146,14 @@ static void get_endpoint(struct reader *r, const char *name, struct endpoint *ou
 	r->failed |= !endpoint_parse(text, strlen(text), 0, out);
 }
 
+/* The instant in so many milliseconds; INSTANT_ZERO for null, and for a daemon of before. */
+static struct instant get_future(struct reader *r, const char *name)
+{
+	if (!json_object_get(r->object, name) || is_null(r, name))
+		return INSTANT_ZERO;
+	return instant_add(r->now, span_ms(get_u64(r, name, INT64_MAX / 1000000)));
+}
+
 /* The instant that was so many seconds ago; INSTANT_ZERO for null. */
 static struct instant get_age(struct reader *r, const char *name)
 {
@@ -283,6 +291,7 @@ static bool read_node(struct reader *r, struct answer *a)
 	copy_text(r, "services_default", n->services_default, sizeof(n->services_default));
 	n->service_rules = (uint32_t)get_u64(r, "service_rules", UINT32_MAX);
 	copy_text(r, "services_trouble", n->services_trouble, sizeof(n->services_trouble));
+	n->services_until = get_future(r, "services_pending_ms");
 	n->wakeups = get_u64(r, "wakeups", INT64_MAX);
 	read_seeds(r, n);
 	read_tables(r, a);

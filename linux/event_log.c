@@ -39,6 +39,7 @@ static const char *const words[EV_KINDS] = {
 	[EV_SEED_UNANSWERED] = "seed_unanswered",
 	[EV_SERVICES_RULED] = "services_ruled",
 	[EV_SERVICES_BAD] = "services_bad",
+	[EV_SERVICES_UNDONE] = "services_undone",
 	[EV_SERVICE_DENIED] = "service_denied",
 	[EV_SEQUENCE_JUMP] = "sequence_jump",
 };

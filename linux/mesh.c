@@ -374,6 +374,7 @@ static void on_status(void *ctx, struct report_node *out)
 	node_report(m->node, out);
 	out->wakeups = m->loop.turns;
 	out->mtu = m->mtu;
+	out->services_until = m->notices.pending_until;
 }
 
 static uint32_t on_peer(void *ctx, uint32_t after, struct report_peer *out)

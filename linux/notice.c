@@ -29,6 +29,18 @@ static bool take_rules(struct notices *n, const struct priv_message *m)
 	return true;
 }
 
+/* The node is told of what was done; that something waits is for who asks. */
+static bool take_pending(struct notices *n, const struct priv_message *m)
+{
+	struct instant until;
+
+	if (m->data_len != sizeof(until))
+		return false;
+	memcpy(&until, m->data, sizeof(until));
+	n->pending_until = until.ns == INSTANT_NEVER.ns ? INSTANT_ZERO : until;
+	return m->flag;
+}
+
 bool notice_event(struct notices *n, const struct priv_message *m, struct node_event *e)
 {
 	*e = (struct node_event){ .kind = NODE_TIME };
@@ -67,6 +79,9 @@ bool notice_event(struct notices *n, const struct priv_message *m, struct node_e
 		e->kind = NODE_POLICY_BAD;
 		e->name = (const char *)m->data;
 		return m->data_len && !m->data[m->data_len - 1];
+	case PRIV_POLICY_PENDING:
+		e->kind = NODE_POLICY_UNDONE;
+		return take_pending(n, m);
 	default:
 		return false;
 	}

@@ -11,6 +11,7 @@ struct notices {
 	uint32_t count;
 	char name[POLICY_NAME + 1];
 	struct policy_list list;
+	struct instant pending_until; /* a change of the rules waits; zero: none does */
 };
 
 /* False: nothing that the node is to know, or not yet. *e borrows from both until the next one. */

@@ -45,6 +45,8 @@ enum priv_kind {
 	PRIV_POLICY_LIST,    /* data: struct priv_rules, a list or a part of it */
 	PRIV_POLICY_END,     /* value: enum policy_default */
 	PRIV_POLICY_BAD,     /* data: why they are not told, with its terminator */
+	PRIV_POLICY_PENDING, /* data: struct instant, until when a change of the rules waits for its
+	                        confirmation, INSTANT_NEVER for none; flag: one was undone */
 };
 
 enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };

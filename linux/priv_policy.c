@@ -13,6 +13,8 @@ void policy_feed_open(struct policy_feed *f, struct store *store, struct instant
 {
 	*f = (struct policy_feed){ 0 };
 	watch_open(&f->watch, store, folders, 3, "service rules", now);
+	f->watch.beside = SERVICES_MARK;
+	pending_feed_open(&f->pending, store);
 }
 
 void policy_feed_close(struct policy_feed *f)
@@ -71,8 +73,12 @@ void policy_feed_tick(struct policy_feed *f, struct instant now)
 	int error;
 	bool same;
 
+	if (pending_feed_tick(&f->pending, now))
+		f->watch.due = now;
 	if (f->phase != FEED_IDLE || !watch_due(&f->watch, now, &error))
 		return;
+	if (!error)
+		pending_feed_look(&f->pending, now);
 	error = read_rules(f, error, &read);
 	/* A bad line waits for its change; what cannot be read may be mended elsewhere. */
 	f->watch.again |= error < 0 && error != -EBADMSG;
@@ -93,7 +99,9 @@ void policy_feed_tick(struct policy_feed *f, struct instant now)
 
 struct instant policy_feed_deadline(const struct policy_feed *f)
 {
-	return f->phase == FEED_IDLE ? watch_deadline(&f->watch) : INSTANT_NEVER;
+	struct instant pending = pending_feed_deadline(&f->pending);
+
+	return f->phase == FEED_IDLE ? instant_min(pending, watch_deadline(&f->watch)) : pending;
 }
 
 static uint32_t part_of(const struct policy_feed *f)
@@ -122,7 +130,7 @@ bool policy_feed_next(const struct policy_feed *f, struct priv_message *m)
 {
 	switch (f->phase) {
 	case FEED_IDLE:
-		return false;
+		return pending_feed_next(&f->pending, m);
 	case FEED_AT_BEGIN:
 		message_init(m, PRIV_POLICY_BEGIN);
 		return true;
@@ -145,6 +153,10 @@ bool policy_feed_next(const struct policy_feed *f, struct priv_message *m)
 
 void policy_feed_sent(struct policy_feed *f)
 {
+	if (f->phase == FEED_IDLE) {
+		pending_feed_sent(&f->pending);
+		return;
+	}
 	if (f->phase == FEED_AT_END || f->phase == FEED_AT_BAD) {
 		f->told |= f->phase == FEED_AT_END;
 		f->phase = FEED_IDLE;

@@ -2,12 +2,14 @@
  *
  * Reads all of services/ after a change and gives it out message by message, as the trust store
  * is: a list in as many parts as it needs. Bad rules are told as one line, once, to the node and on
- * standard error; what is as it was told is not told again.
+ * standard error; what is as it was told is not told again. A change that waits for its
+ * confirmation is undone when its time is over, before the rules are read.
  */
 #ifndef LINUX_PRIV_POLICY_H
 #define LINUX_PRIV_POLICY_H
 
 #include "linux/priv.h"
+#include "linux/priv_pending.h"
 #include "linux/priv_watch.h"
 #include "linux/services.h"
 
@@ -15,6 +17,7 @@ enum policy_phase { FEED_IDLE, FEED_AT_BEGIN, FEED_AT_LISTS, FEED_AT_END, FEED_A
 
 struct policy_feed {
 	struct watch watch;         /* watch_changed, watch_reload: for the owner of the feed */
+	struct pending_feed pending;
 	enum policy_phase phase;
 	struct services services;   /* as they were read last */
 	bool seen;                  /* something was read */

@@ -254,7 +254,7 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		s->stop_sent = true;
 	else if (m->kind == PRIV_SEED)
 		seeds_sent(&s->seeds);
-	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_BAD)
+	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_PENDING)
 		policy_feed_sent(&s->policy);
 	else
 		trust_feed_sent(&s->trust);

@@ -80,6 +80,8 @@ static bool concerns_us(const struct watch *w, const struct inotify_event *e)
 		return false;
 	if (e->mask & IN_Q_OVERFLOW)
 		return true;
+	if (w->beside && e->wd == w->dir && e->len && strcmp(e->name, w->beside) == 0)
+		return true;
 	for (unsigned i = 0; i < w->count; i++) {
 		if (e->wd == w->ids[i]) /* those with a dot are temporary files of the writers */
 			return !e->len || e->name[0] != '.';

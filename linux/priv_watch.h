@@ -19,6 +19,7 @@ struct watch {
 	struct store *store;
 	const char *const *folders;  /* one level or two below the directory */
 	unsigned count;
+	const char *beside;          /* a file beside the folders, or NULL; set it after opening */
 	int inotify;                 /* readable: watch_changed; -1: there is none */
 	int dir, ids[WATCH_FOLDERS];
 	bool open;                   /* there was a directory, this one: */

@@ -43,6 +43,7 @@ enum event_kind {
 	/* services */
 	EV_SERVICES_RULED,    /* other rules are in force; a: how many */
 	EV_SERVICES_BAD,      /* the rules cannot be used; what was in force stays */
+	EV_SERVICES_UNDONE,   /* a change was not confirmed in time: those of before follow */
 	EV_SERVICE_DENIED,    /* subject: tried; a: protocol << 16 | port, port 0: it has none */
 	EV_KINDS
 };

@@ -56,6 +56,7 @@ struct report_node {
 	char services_default[8];      /* allow, deny, observe; or closed: no rules yet */
 	uint32_t service_rules;        /* in force, the default not counted */
 	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
+	struct instant services_until; /* a change of them waits for its confirmation; zero: none */
 	uint64_t wakeups;
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;

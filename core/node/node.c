@@ -339,6 +339,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	case NODE_POLICY_LIST:
 	case NODE_POLICY_END:
 	case NODE_POLICY_BAD:
+	case NODE_POLICY_UNDONE:
 		service_event(n, e, now.boot);
 		break;
 	case NODE_SEED:

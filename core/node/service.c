@@ -187,6 +187,9 @@ void service_event(struct node *n, const struct node_event *e, struct instant no
 	case NODE_POLICY_END:
 		take_over(n, (enum policy_default)e->number, now);
 		break;
+	case NODE_POLICY_UNDONE:
+		node_emit(n, now, EV_SERVICES_UNDONE, TRUST_NONE, NULL, 0);
+		break;
 	default:
 		BUG_ON(e->kind != NODE_POLICY_BAD);
 		trouble(n, e->name, now);

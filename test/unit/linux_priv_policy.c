@@ -56,6 +56,8 @@ struct heard {
 	unsigned begins, parts, lists, rules, ends, bads;
 	uint32_t fallback, last_line;
 	char bad[256], name[POLICY_NAME + 4];
+	unsigned pendings, undone;
+	struct instant until;
 };
 
 static struct heard hear(void)
@@ -75,6 +77,11 @@ static struct heard hear(void)
 			h.bads++;
 			eq_int(m.data[m.data_len - 1], 0);
 			snprintf(h.bad, sizeof(h.bad), "%.255s", (const char *)m.data);
+		}
+		if (m.kind == PRIV_POLICY_PENDING) {
+			h.pendings++;
+			h.undone += m.flag;
+			memcpy(&h.until, m.data, sizeof(h.until));
 		}
 		if (m.kind != PRIV_POLICY_LIST)
 			continue;
@@ -218,6 +225,102 @@ static void what_cannot_be_read_is_looked_at_every_second(void)
 	finish();
 }
 
+static void wait_from(struct instant when)
+{
+	struct services_pending mark;
+
+	eq_int(services_pending_begin(&store, 60, (struct moment){ when, { .s = 1 } }, &mark), 0);
+}
+
+static void a_change_that_nobody_confirms_is_undone(void)
+{
+	struct heard h;
+
+	fresh();
+	put("global.policy", "allow tcp 22\n");
+	policy_feed_open(&feed, &store, now);
+	eq_int(hear().pendings, 0);
+	wait_from(now);
+	const struct instant until = instant_add(now, span_s(60));
+	put("global.policy", "deny all\nallow tcp 22\n");
+	h = hear_change();
+	eq_int(h.rules, 2);
+	eq_int(h.pendings, 1);
+	eq_int(h.undone, 0);
+	eq_int(h.until.ns, until.ns);
+	/* It wakes us by itself, at that time and not before. */
+	now = (struct instant){ until.ns - 1 };
+	eq_int(hear().rules, 0);
+	ok(instant_reached(policy_feed_deadline(&feed), until));
+	now = until;
+	h = hear();
+	eq_int(h.rules, 1);
+	eq_int(h.pendings, 1);
+	eq_int(h.undone, 1);
+	ok(h.until.ns == INSTANT_NEVER.ns);
+	now = instant_add(now, span_s(1));
+	h = hear();
+	eq_int(h.begins + h.pendings, 0);
+	finish();
+}
+
+static void one_that_is_confirmed_is_not(void)
+{
+	struct heard h;
+
+	fresh();
+	wait_from(now);
+	put("global.policy", "deny all\n");
+	policy_feed_open(&feed, &store, now);
+	eq_int(hear().pendings, 1);
+	eq_int(services_pending_confirm(&store), 1);
+	h = hear_change();
+	eq_int(h.pendings, 1);
+	eq_int(h.undone, 0);
+	ok(h.until.ns == INSTANT_NEVER.ns);
+	now = instant_add(now, span_s(61));
+	h = hear();
+	eq_int(h.begins + h.pendings, 0);
+	finish();
+}
+
+static void at_the_start_one_is_undone_before_the_rules_are_read(void)
+{
+	struct heard h;
+
+	fresh();
+	put("global.policy", "allow tcp 22\n");
+	wait_from(now);
+	put("global.policy", "deny all\nallow tcp 22\n");
+	now = instant_add(now, span_s(60));
+	policy_feed_open(&feed, &store, now);
+	h = hear();
+	eq_int(h.begins, 1);
+	eq_int(h.rules, 1);
+	eq_int(h.undone, 1);
+	finish();
+}
+
+static void a_command_that_hangs_does_not_keep_its_change(void)
+{
+	int lock;
+
+	fresh();
+	wait_from(now);
+	put("global.policy", "deny all\n");
+	policy_feed_open(&feed, &store, now);
+	eq_int(hear().rules, 1);
+	lock = services_lock(&store, true);
+	now = instant_add(now, span_s(60));
+	eq_int(hear().undone, 0);
+	now = instant_add(now, span_ms(1999));
+	eq_int(hear().undone, 0);
+	now = instant_add(now, span_ms(50));
+	eq_int(hear().undone, 1);
+	close(lock);
+	finish();
+}
+
 static const struct tap_test tests[] = {
 	{ "without rules the default is told once", without_rules_the_default_is_told_once },
 	{ "a folder that comes is followed", a_folder_that_comes_is_followed },
@@ -226,6 +329,12 @@ static const struct tap_test tests[] = {
 	  a_bad_line_is_told_once_until_it_is_mended },
 	{ "what cannot be read is looked at every second",
 	  what_cannot_be_read_is_looked_at_every_second },
+	{ "a change that nobody confirms is undone", a_change_that_nobody_confirms_is_undone },
+	{ "one that is confirmed is not", one_that_is_confirmed_is_not },
+	{ "at the start one is undone before the rules are read",
+	  at_the_start_one_is_undone_before_the_rules_are_read },
+	{ "a command that hangs does not keep its change",
+	  a_command_that_hangs_does_not_keep_its_change },
 };
 
 int main(int argc, char **argv)

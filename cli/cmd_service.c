@@ -1,6 +1,6 @@
 /* cmd_service.c - service: changes the files below services/, which a running daemon follows.
  *
- * A change reads one file and writes it anew, under a lock on the folder: of two at once none is
+ * A change reads one file and writes it anew, under a lock on the directory: of two at once none is
  * lost. A file with a bad line is not touched, for nobody can tell what it was to mean.
  */
 #include "cli/service.h"
@@ -10,20 +10,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 
 static struct rule_file rules; /* of the file that is changed */
 
-/* services/, locked until it is closed. */
 static enum exit_code open_services(struct store *s, struct store *services)
 {
 	if (store_enter(s, SERVICES_FOLDER, true, services) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	if (flock(services->dir, LOCK_EX) == 0)
-		return EXIT_DONE;
-	fail(EXIT_FAILED, "cannot lock %s: %s", services->path, strerror(errno));
-	store_close(services);
-	return EXIT_FAILED;
+	return EXIT_DONE;
 }
 
 /* What was changed is in force only if all the rest is good, too. */
@@ -344,8 +338,8 @@ static enum exit_code verb_reset(struct store *s, const struct arguments *a,
 
 /* --- which verb */
 
-enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, SINCE = 32,
-       MAKES = 64 /* the directory */ };
+enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, SINCE = 32, CONFIRM = 64,
+       MAKES = 128 /* the directory */, CHANGES = CONFIRM | DAEMON | FORCE };
 
 static const struct verb {
 	const char *name;
@@ -357,14 +351,15 @@ static const struct verb {
 } verbs[] = {
 	{ "list", 0, 0, PEER | ORG | FORCE | DAEMON, "", service_list },
 	{ "show", 0, 1, ORG | FORCE, " [PEER]", service_show },
-	{ "allow", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
-	{ "deny", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
-	{ "reject", 1, 2, PEER | ORG | AT | FORCE | MAKES, " PROTO [PORT]", verb_add },
-	{ "insert", 3, 4, PEER | ORG | FORCE | MAKES, " N allow|deny|reject PROTO [PORT]",
+	{ "allow", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
+	{ "deny", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
+	{ "reject", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
+	{ "insert", 3, 4, PEER | ORG | CHANGES | MAKES, " N allow|deny|reject PROTO [PORT]",
 	  verb_insert },
-	{ "delete", 1, 1, PEER | ORG | FORCE, " N", verb_delete },
-	{ "default", 1, 1, MAKES, " allow|deny|observe", verb_default },
-	{ "reset", 0, 0, PEER | ORG | FORCE, "", verb_reset },
+	{ "delete", 1, 1, PEER | ORG | CHANGES, " N", verb_delete },
+	{ "default", 1, 1, CHANGES | MAKES, " allow|deny|observe", verb_default },
+	{ "reset", 0, 0, PEER | ORG | CHANGES, "", verb_reset },
+	{ "confirm", 0, 0, 0, "", service_confirm },
 	{ "explain", 2, 3, ORG | FORCE, " PEER PROTO [PORT]", service_explain },
 	{ "who", 1, 2, 0, " PROTO [PORT]", service_who },
 	{ "learn", 0, 0, DAEMON | SINCE, "", service_learn },
@@ -393,7 +388,7 @@ static bool options_fit(const struct verb *v, const struct arguments *a)
 {
 	static const struct option { const char *name; unsigned bit; } options[] = {
 		{ "peer", PEER }, { "org", ORG }, { "at", AT }, { "force", FORCE },
-		{ "interface", DAEMON }, { "since", SINCE },
+		{ "interface", DAEMON }, { "since", SINCE }, { "confirm-within", CONFIRM },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
@@ -402,6 +397,17 @@ static bool options_fit(const struct verb *v, const struct arguments *a)
 			return false;
 		}
 	return true;
+}
+
+static enum exit_code run_change(struct store *s, const struct arguments *a, const struct verb *v,
+				 unsigned count)
+{
+	struct change c;
+	enum exit_code code = change_begin(s, a, &c);
+
+	if (code == EXIT_DONE)
+		code = v->run(s, a, a->words + 1, count);
+	return change_end(s, &c, code);
 }
 
 static enum exit_code run_service(const struct arguments *a)
@@ -423,7 +429,8 @@ static enum exit_code run_service(const struct arguments *a)
 	r = v->takes & MAKES ? create_store(&s) : open_store(&s);
 	if (r < 0 && (v->takes & MAKES || r != -ENOENT))
 		return EXIT_FAILED;
-	code = v->run(&s, a, a->words + 1, count);
+	code = v->takes & CONFIRM ? run_change(&s, a, v, count)
+				  : v->run(&s, a, a->words + 1, count);
 	store_close(&s);
 	return code;
 }
@@ -439,23 +446,23 @@ const struct command command_service = {
 		  .help = "rules for this peer alone" },
 		{ .name = "org", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "for members of this org; show, explain: as one of them" },
-		{ .name = "at", .kind = OPTION_TEXT, .value = "N", .help = "before rule N" },
+		{ .name = "at", .kind = OPTION_TEXT, .value = "N" /* see insert */ },
 		{ .name = "force", .kind = OPTION_FLAG, .help = "also names that nobody trusts" },
+		{ .name = "confirm-within", .kind = OPTION_TEXT, .value = "SPAN",
+		  .help = "roll back unless confirmed within 10s to 1h" },
 		{ .name = "interface", .kind = OPTION_TEXT, .value = "NAME",
-		  .help = "list, learn: of the daemon that counted (default: mg0)" },
-		{ .name = "since", .kind = OPTION_TEXT, .value = "SPAN",
-		  .help = "learn: what came in the last 7d, 12h or 30m" },
+		  .help = "of the daemon that counts, or rolls back (default: mg0)" },
+		{ .name = "since", .kind = OPTION_TEXT, .value = "SPAN" /* see learn */ },
 		{ 0 } },
-	.text = "  allow|deny|reject PROTO [PORT]   add a rule; PROTO is tcp, udp, icmp or all,\n"
-		"                                   PORT is 22, 8000-9000 or all\n"
+	.text = "  allow|deny|reject PROTO [PORT]   add a rule: tcp|udp|icmp|all, 22|8000-9000\n"
 		"  insert N allow|deny|reject ...   the same, before rule N\n"
-		"  delete N                         take rule N away\n"
+		"  delete N, reset                  take rule N away; take all away\n"
 		"  default allow|deny|observe       what happens when no rule matches\n"
 		"  list, show [PEER]                all rules; those that a peer meets, in order\n"
 		"  explain PEER PROTO [PORT]        the verdict, and the rule that gives it\n"
 		"  who PROTO [PORT]                 which peers can reach it\n"
-		"  learn                            rules for what came in under observe\n"
-		"  reset                            remove all rules\n"
+		"  learn [--since 7d|12h|30m]       rules for what came in under observe\n"
+		"  confirm                          keep what --confirm-within would roll back\n"
 		"Of the peer's rules, those of its org, the global ones and the default, the\n"
 		"first that matches counts. Replies to what this host opened always come in.",
 	.example = "meshguard service allow --peer node-1 tcp 5432",

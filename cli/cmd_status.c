@@ -93,6 +93,17 @@ static enum exit_code print_json(const struct report *r)
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
+static void print_pending(const struct report *r)
+{
+	char in[FORMAT_TEXT];
+
+	if (!instant_is_set(r->node.services_until))
+		return;
+	format_age(in, span_in_s(instant_since(r->node.services_until, r->now)));
+	printf("a change of the service rules is rolled back in %s unless: meshguard service "
+	       "confirm\n", in);
+}
+
 static enum exit_code run(const struct arguments *a)
 {
 	static struct control_client client;
@@ -114,6 +125,7 @@ static enum exit_code run(const struct arguments *a)
 		struct screen screen = screen_of(stdout);
 
 		print_report(&report, &screen);
+		print_pending(&report);
 	}
 	free(report.peers);
 	return code;

@@ -4,7 +4,7 @@
 
 #include "cli/keys.h"
 #include "control/report.h"
-#include "linux/services.h"
+#include "linux/services_pending.h"
 
 #define SERVICE_LABEL (POLICY_NAME + 16u)
 #define SERVICE_RULE (SERVICES_FILE + POLICY_RULE_TEXT + 32u)
@@ -77,6 +77,23 @@ void service_hits_free(struct service_hits *h);
 /* "  12 packets, 3 flows", or nothing. line 0: the default. */
 void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
 			uint32_t line, const char *rule);
+
+/* service_pending.c: around each change. It takes the lock, rolls back what is overdue, and with
+ * --confirm-within sees to it that somebody will roll back. change_end gives back the code of the
+ * change, and says what waits for a confirmation. The line of an error was printed. */
+struct change {
+	int lock;
+	bool asked;           /* --confirm-within */
+	bool waits;           /* this change, or one before */
+	bool fresh;           /* none before */
+	struct services_pending mark;
+};
+enum exit_code change_begin(struct store *s, const struct arguments *a, struct change *c);
+enum exit_code change_end(struct store *s, struct change *c, enum exit_code code);
+enum exit_code service_confirm(struct store *s, const struct arguments *a,
+			       const char *const *words, unsigned count);
+/* A line on standard output if a change waits. */
+void service_pending_print(struct store *s);
 
 /* service_show.c: what changes nothing. `words` are those after the verb. */
 enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,

@@ -89,6 +89,7 @@ enum exit_code service_list(struct store *s, const struct arguments *a, const ch
 		print_list(&sv, one, &hits, &screen);
 	else
 		printf("%s has no rules of its own\n", t.label);
+	service_pending_print(s);
 	service_hits_free(&hits);
 	services_free(&sv);
 	return code;
@@ -159,6 +160,8 @@ enum exit_code service_show(struct store *s, const struct arguments *a, const ch
 		print_effective(&sv, &p, words[0], org);
 	else if (code == EXIT_DONE)
 		print_summary(&sv, &screen);
+	if (code == EXIT_DONE)
+		service_pending_print(s);
 	services_free(&sv);
 	return code;
 }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -486,6 +487,103 @@ members of eosrio  services/org/eosrio.policy:1: allow tcp 5432
         w.want(DONE, "service", "who", "icmp", says="2 of 2")
         w.want(DONE, "revoke", "--deny", "node-2")
         w.want(DONE, "service", "who", "icmp", says="1 of 1")
+
+
+# --- changes that wait for their confirmation
+
+MARK = """id 00112233445566778899aabbccddeeff
+had yes
+boot %s
+until-boot-ms %d
+until %d
+within 3600
+"""
+
+
+def wait(w, seconds, before):
+    """As the command and a daemon leave it: services.before/ and the mark."""
+    with open("/proc/sys/kernel/random/boot_id") as f:
+        boot = f.read().strip()
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    w.write(before, "services.before", "global.policy")
+    w.write(b"00112233445566778899aabbccddeeff", "services.before", "undone")
+    w.write((MARK % (boot, (now + seconds) * 1000, 1)).encode(), "services.pending")
+
+
+@test
+def nobody_rolls_back_without_a_daemon():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "allow", "tcp", "22")
+        before = files(w)
+        for words in (("allow", "udp"), ("deny", "all"), ("reject", "udp"), ("delete", "1"),
+                      ("insert", "1", "deny", "all"), ("default", "deny"), ("reset",)):
+            w.want(NOT_RUNNING, "service", *words, "--confirm-within", "60s", "--interface",
+                   "mgtest7", says="nobody would roll the change back")
+            unchanged(w, before)
+        eq([n for n in w.names() if n.startswith("services.")], [])
+
+
+@test
+def confirmation_is_waited_for_ten_seconds_to_an_hour():
+    with World() as w:
+        for span in ("9s", "3601s", "61m", "2h", "0s", "60", "s", "1d", "1.5m", "60s "):
+            w.want(USAGE, "service", "deny", "all", "--confirm-within", span, says="10s to 1h")
+        for span in ("10s", "3600s", "60m", "1h", "1m"):
+            w.want(NOT_RUNNING, "service", "deny", "all", "--confirm-within", span,
+                   "--interface", "mgtest7")
+        for words in (("list",), ("confirm",), ("who", "tcp", "22")):
+            w.want(USAGE, "service", *words, "--confirm-within", "60s", says="takes no")
+
+
+@test
+def without_a_change_that_waits_there_is_nothing_to_confirm():
+    with World() as w:
+        w.want(FAILED, "service", "confirm", says="no change of the service rules waits")
+        ok(w.names() == [], w.names())
+        w.want(DONE, "service", "deny", "all")
+        w.want(FAILED, "service", "confirm", says="no change of the service rules waits")
+
+
+@test
+def what_waits_is_told_joined_and_confirmed():
+    with World() as w:
+        w.want(DONE, "service", "deny", "all")
+        wait(w, 600, b"allow all\n")
+        for words in (("list",), ("show",)):
+            w.want(DONE, "service", *words, says="a change waits for its confirmation; it is "
+                   "rolled back at ")
+        r = w.want(DONE, "service", "allow", "tcp", "22", "--at", "1",
+                   says="this one is rolled back with it at ")
+        ok("(in 10m00s) unless: meshguard service confirm" in r.words, r.words)
+        w.want(DONE, "service", "confirm", says="confirmed")
+        eq(files(w), {"global.policy": b"allow tcp 22\ndeny all\n"})
+        eq([n for n in w.names() if n.startswith("services.")], [])
+        ok("confirmation" not in w.want(DONE, "service", "list").text, "nothing waits")
+
+
+@test
+def what_is_overdue_is_rolled_back_by_the_next_command():
+    with World() as w:
+        w.want(DONE, "service", "deny", "all")
+        wait(w, -1, b"allow all\n")
+        w.want(DONE, "service", "list", says="was not confirmed in time")
+        w.want(DONE, "service", "deny", "udp", says="was not confirmed in time; it is rolled back")
+        eq(files(w), {"global.policy": b"allow all\ndeny udp\n"})
+        wait(w, -1, b"allow tcp\n")
+        w.want(TIMED_OUT, "service", "confirm", says="too late: the change is rolled back")
+        eq(files(w), {"global.policy": b"allow tcp\n"})
+        eq([n for n in w.names() if n.startswith("services.")], [])
+
+
+@test
+def a_damaged_mark_is_told():
+    with World() as w:
+        w.want(DONE, "service", "deny", "all")
+        w.write(b"nonsense\n", "services.pending")
+        for words in (("allow", "tcp"), ("confirm",), ("reset",)):
+            w.want(FAILED, "service", *words, says="services.pending is damaged")
+        w.want(DONE, "service", "list", says="services.pending is damaged")
 
 
 @test

@@ -130,8 +130,8 @@ static int compare(const struct certificate *new, const struct certificate *ther
 	return memcmp(new->wire, there->wire, new->len);
 }
 
-enum certificate_put certificate_store_put(struct certificate_store *s, const struct certificate *c,
-					   uint32_t *slot)
+enum certificate_put certificate_store_put(struct certificate_store *s,
+					   const struct certificate *c, uint32_t *slot)
 {
 	uint32_t at = certificate_store_find(s, &c->body.org, &c->body.node);
 
@@ -173,6 +173,11 @@ uint32_t certificate_store_next(const struct certificate_store *s, uint32_t slot
 uint32_t certificate_store_count(const struct certificate_store *s)
 {
 	return s->pool.count;
+}
+
+uint32_t certificate_store_cap(const struct certificate_store *s)
+{
+	return s->pool.cap;
 }
 
 const struct certificate *certificate_store_at(const struct certificate_store *s, uint32_t slot)

@@ -26,8 +26,8 @@ struct certificate_store *certificate_store_init(void *memory, uint32_t certific
 /* Of one org and node the one that begins later stays; of two that begin together the one that ends
  * later; of two that end together, too, the greater bytes, so that all stores agree. Writes *slot
  * except for CERTIFICATE_FULL: of the one that is there now. */
-enum certificate_put certificate_store_put(struct certificate_store *s, const struct certificate *c,
-					   uint32_t *slot);
+enum certificate_put certificate_store_put(struct certificate_store *s,
+					   const struct certificate *c, uint32_t *slot);
 void certificate_store_remove(struct certificate_store *s, uint32_t slot);
 
 /* Slots; CERTIFICATE_NONE if there is none. O(1). */
@@ -38,6 +38,7 @@ uint32_t certificate_store_find_hash(const struct certificate_store *s,
 /* The next slot in use after `slot`, rising; CERTIFICATE_NONE to start and at the end. */
 uint32_t certificate_store_next(const struct certificate_store *s, uint32_t slot);
 uint32_t certificate_store_count(const struct certificate_store *s);
+uint32_t certificate_store_cap(const struct certificate_store *s);
 /* Of a slot in use (else a BUG); valid until the next put or remove. */
 const struct certificate *certificate_store_at(const struct certificate_store *s, uint32_t slot);
 const uint8_t *certificate_store_hash(const struct certificate_store *s, uint32_t slot);

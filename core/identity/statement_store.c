@@ -239,6 +239,11 @@ uint32_t statement_store_count(const struct statement_store *s)
 	return s->pool.count;
 }
 
+uint32_t statement_store_cap(const struct statement_store *s)
+{
+	return s->pool.cap;
+}
+
 const struct statement *statement_store_at(const struct statement_store *s, uint32_t slot)
 {
 	BUG_ON(!pool_used(&s->pool, slot));

@@ -44,6 +44,7 @@ uint32_t statement_store_successor(const struct statement_store *s, const struct
 /* The next slot in use after `slot`, rising; STATEMENT_NONE to start and at the end. */
 uint32_t statement_store_next(const struct statement_store *s, uint32_t slot);
 uint32_t statement_store_count(const struct statement_store *s);
+uint32_t statement_store_cap(const struct statement_store *s);
 /* Of a slot in use (else a BUG); valid until the next put or remove. */
 const struct statement *statement_store_at(const struct statement_store *s, uint32_t slot);
 const uint8_t *statement_store_hash(const struct statement_store *s, uint32_t slot);

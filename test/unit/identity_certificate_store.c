@@ -86,6 +86,7 @@ static void a_full_store_refuses_and_renews(void)
 	slot = 77;
 	eq_int(certificate_store_put(store, &three, &slot), CERTIFICATE_FULL);
 	eq_int(slot, 77);
+	eq_int(certificate_store_cap(store), 2);
 	eq_int(certificate_store_put(store, &renewed, &slot), CERTIFICATE_NEW);
 	certificate_store_remove(store, find(store, &two));
 	eq_int(find(store, &two), CERTIFICATE_NONE);

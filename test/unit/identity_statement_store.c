@@ -125,6 +125,7 @@ static void revocations_always_have_half_the_room(void)
 		       i < CAP / 2 ? STATEMENT_NEW : STATEMENT_FULL);
 	}
 	eq_int(statement_store_count(store), CAP / 2);
+	eq_int(statement_store_cap(store), CAP);
 	for (unsigned i = 0; i < CAP; i++) {
 		s = make(STATEMENT_REVOCATION, i / 4, 2 + i % 4, 1, 0);
 		eq_int(statement_store_put(store, &s, &slot),

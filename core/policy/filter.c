@@ -102,22 +102,6 @@ static enum policy_kind kind_of(const struct flow *flow)
 					     POLICY_IS_OTHER;
 }
 
-uint32_t filter_would_cut(struct filter *f, const struct policy *p, uint32_t from,
-			  struct instant now, struct policy_verdict *verdict)
-{
-	for (uint32_t slot = from; slot < flows_cap(f->flows); slot++) {
-		const struct flow *flow = flow_at(f->flows, slot);
-
-		if (!flow || (flow->flags & (FLOW_IS_OURS | FLOW_IS_DENIED)) ||
-		    flow_is_over(flow) || flow_has_expired(flow, now))
-			continue;
-		policy_judge(p, flow->peer, kind_of(flow), flow->local_port, verdict);
-		if (verdict->action != POLICY_ALLOW)
-			return slot;
-	}
-	return FLOW_NONE;
-}
-
 /* --- out */
 
 static void flow_out(struct filter *f, const struct inspected *p, struct instant now)

@@ -79,11 +79,6 @@ void filter_judge_again(struct filter *f);
 /* The peer is gone; his slot may be another one's from now on. */
 void filter_forget_peer(struct filter *f, uint32_t peer);
 
-/* Before a change: the first flow of a peer from the slot `from` on that is open, is not denied,
- * and would be denied by p; *verdict says by what. FLOW_NONE: none. Which one it is: flow_at. */
-uint32_t filter_would_cut(struct filter *f, const struct policy *p, uint32_t from,
-			  struct instant now, struct policy_verdict *verdict);
-
 /* A packet of this host that goes to the peer. */
 void filter_out(struct filter *f, struct bytes packet, uint32_t peer, struct instant now);
 /* A packet of the peer. *out is always filled. */

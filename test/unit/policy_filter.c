@@ -206,32 +206,6 @@ static void a_bound_peer_is_judged_again(void)
 	world_free(w);
 }
 
-static void a_change_can_be_tried(void)
-{
-	const struct policy_capacity cap = { WORLD_PEERS, 1, 2 };
-	struct policy *next = policy_init(calloc(1, policy_size(&cap)), &cap);
-	const struct policy_rule rules[] = { { POLICY_ALLOW, POLICY_TCP, 80, 80, 1 },
-		{ POLICY_DENY, POLICY_ALL, 0, 65535, 2 } };
-	struct world *w = world_new(6, 64);
-	struct policy_verdict v;
-	uint32_t slot;
-
-	world_rules(w, POLICY_DEFAULT_ALLOW, "");
-	ok(policy_add(next, POLICY_FROM_GLOBAL, "", rules, 2) != POLICY_NONE);
-	tcp_out(w, 1, 40000, 443, S);
-	ok(tcp_in(w, 1, 80, 50000, S) && tcp_in(w, 1, 81, 50000, S) && tcp_in(w, 1, 81, 50000, R));
-	eq_int(filter_would_cut(w->filter, next, 0, w->now, &v), FLOW_NONE);
-	ok(tcp_in(w, 2, 22, 50000, S));
-	slot = filter_would_cut(w->filter, next, 0, w->now, &v);
-	ok(slot != FLOW_NONE && flow_at(filter_flows(w->filter), slot)->local_port == 22);
-	eq_int(v.line, 2);
-	eq_int(filter_would_cut(w->filter, next, slot + 1, w->now, &v), FLOW_NONE);
-	w->now = instant_add(w->now, span_s(60));
-	eq_int(filter_would_cut(w->filter, next, 0, w->now, &v), FLOW_NONE);
-	free(next);
-	world_free(w);
-}
-
 static void a_hundred_reloads_lose_nothing(void)
 {
 	EACH_FAMILY(f) {
@@ -707,7 +681,6 @@ TAP_TESTS(T(ssh_in_and_everything_out), T(only_the_answer_comes_back),
 	  T(segments_out_of_nowhere_are_new), T(flows_end), T(a_change_of_rules_judges_again),
 	  T(what_we_send_first_changes_nothing), T(a_denied_flow_is_not_forgotten),
 	  T(a_bound_peer_is_judged_again),
-	  T(a_change_can_be_tried),
 	  T(a_hundred_reloads_lose_nothing), T(without_rules_nothing_new_comes_in),
 	  T(a_peer_cannot_open_against_ours), T(a_connection_may_come_again),
 	  T(connections_from_before_are_picked_up), T(echoes_know_who_asked),

@@ -13,25 +13,6 @@
 
 static struct rule_file rules; /* of the file that is changed */
 
-static enum exit_code open_services(struct store *s, struct store *services)
-{
-	if (store_enter(s, SERVICES_FOLDER, true, services) < 0)
-		return fail(EXIT_FAILED, "%s", s->error);
-	return EXIT_DONE;
-}
-
-/* What was changed is in force only if all the rest is good, too. */
-static void warn_of_the_rest(struct store *s)
-{
-	struct services all;
-	int error = services_read(s, &all);
-
-	if (error)
-		note("%s%s; until that is mended a running daemon keeps to the rules of before",
-		     error == -EBADMSG ? SERVICES_FOLDER "/" : "", all.bad);
-	services_free(&all);
-}
-
 /* The number of a rule, from 1. */
 static enum exit_code rule_number(const char *word, uint64_t *n)
 {
@@ -99,8 +80,19 @@ static size_t find_rule(const struct policy_rule *r)
 	return i;
 }
 
-static enum exit_code put_rule(struct store *services, const struct target *t,
-			       const struct policy_rule *r, size_t index)
+/* The changed file, unless it would cut our own connection. */
+static enum exit_code write_rules(struct store *s, const struct arguments *a,
+				  struct store *services, const struct target *t)
+{
+	enum exit_code code = guard_connection(s, a, &(struct outcome){
+		.of = GUARD_LIST, .target = t, .gone = !rules.len, .rules = rules.rules,
+		.count = rules.count });
+
+	return code == EXIT_DONE ? rule_file_write(services, t->file, &rules) : code;
+}
+
+static enum exit_code put_rule(struct store *s, const struct arguments *a, struct store *services,
+			       const struct target *t, const struct policy_rule *r, size_t index)
 {
 	size_t same = find_rule(r);
 	bool moves = same < rules.count;
@@ -119,7 +111,7 @@ static enum exit_code put_rule(struct store *services, const struct target *t,
 		return fail(EXIT_FAILED, "there is no room for it in " SERVICES_FOLDER "/%s: at "
 			    "most %u rules and %u bytes", t->file, POLICY_MAX_RULES,
 			    POLICY_MAX_TEXT);
-	code = rule_file_write(services, t->file, &rules);
+	code = write_rules(s, a, services, t);
 	if (code != EXIT_DONE)
 		return code;
 	printf("%s: rule %zu is %s%s\n", t->label, index + 1, text, moves ? ", moved" : "");
@@ -153,7 +145,7 @@ static enum exit_code add_rule(struct store *s, const struct arguments *a, const
 	if (code == EXIT_DONE && n > rules.count + 1)
 		code = no_such_rule(&t, n);
 	if (code == EXIT_DONE)
-		code = put_rule(&services, &t, &r, n ? (size_t)n - 1 : rules.count);
+		code = put_rule(s, a, &services, &t, &r, n ? (size_t)n - 1 : rules.count);
 	store_close(&services);
 	if (code == EXIT_DONE)
 		warn_of_the_rest(s);
@@ -174,7 +166,8 @@ static enum exit_code verb_insert(struct store *s, const struct arguments *a,
 	return add_rule(s, a, words[0], words + 1, count - 1);
 }
 
-static enum exit_code take_rule_out(struct store *services, const struct target *t, uint64_t n)
+static enum exit_code take_rule_out(struct store *s, const struct arguments *a,
+				    struct store *services, const struct target *t, uint64_t n)
 {
 	enum exit_code code = rule_file_read(services, t->file, &rules);
 	char text[POLICY_RULE_TEXT];
@@ -185,7 +178,7 @@ static enum exit_code take_rule_out(struct store *services, const struct target 
 		return code;
 	policy_rule_format(&rules.rules[n - 1], text);
 	rule_file_remove(&rules, (size_t)n - 1);
-	code = rule_file_write(services, t->file, &rules);
+	code = write_rules(s, a, services, t);
 	if (code == EXIT_DONE)
 		printf("%s: rule %llu was %s\n", t->label, (unsigned long long)n, text);
 	return code;
@@ -208,131 +201,10 @@ static enum exit_code verb_delete(struct store *s, const struct arguments *a,
 		code = open_services(s, &services);
 	if (code != EXIT_DONE)
 		return code;
-	code = take_rule_out(&services, &t, n);
+	code = take_rule_out(s, a, &services, &t, n);
 	store_close(&services);
 	if (code == EXIT_DONE)
 		warn_of_the_rest(s);
-	return code;
-}
-
-/* The new text of `default`: its word is another, its comments stay. */
-static void change_default(struct text *t, const char *old, size_t len, const char *word)
-{
-	bool done = false;
-
-	for (size_t at = 0; at < len; ) {
-		const char *end = memchr(old + at, '\n', len - at);
-		size_t line = end ? (size_t)(end + 1 - old) - at : len - at;
-		size_t blank = strspn(old + at, " \t");
-		size_t is = blank < line ? strcspn(old + at + blank, " \t\r\n#") : 0;
-
-		text_add_n(t, old + at, blank < line ? blank : line);
-		text_add(t, is ? word : "");
-		done |= is > 0;
-		if (blank < line)
-			text_add_n(t, old + at + blank + is, line - blank - is);
-		at += line;
-	}
-	if (!done) {
-		text_add(t, word);
-		text_char(t, '\n');
-	}
-}
-
-static enum exit_code write_default(struct store *services, const char *word)
-{
-	static char old[POLICY_MAX_TEXT + 1], new[POLICY_MAX_TEXT + 16];
-	struct text t = text_of(new, sizeof(new));
-	struct policy_mistake mistake;
-	enum policy_default was;
-	ssize_t n = store_read(services, SERVICES_DEFAULT, old, POLICY_MAX_TEXT, 0);
-
-	if (n < 0 && n != -ENOENT)
-		return fail(EXIT_FAILED, "%s", services->error);
-	if (n >= 0 && !policy_default_parse(bytes_of(old, (size_t)n), &was, &mistake))
-		return spoilt(services, SERVICES_DEFAULT, &mistake);
-	old[n < 0 ? 0 : n] = '\0';
-	change_default(&t, old, n < 0 ? 0 : (size_t)n, word);
-	if (t.truncated || t.len > POLICY_MAX_TEXT)
-		return fail(EXIT_FAILED, "%s/" SERVICES_DEFAULT ": there is no room for it",
-			    services->path);
-	if (store_write(services, SERVICES_DEFAULT, new, t.len, STORE_REPLACE) < 0)
-		return fail(EXIT_FAILED, "%s", services->error);
-	return EXIT_DONE;
-}
-
-static enum exit_code verb_default(struct store *s, const struct arguments *a,
-				   const char *const *words, unsigned count)
-{
-	static const char *const means[] = {
-		"what no rule decides may come in",
-		"what no rule allows may not come in",
-		"what no rule decides may come in, and is remembered",
-	};
-	struct policy_mistake mistake;
-	enum policy_default d;
-	struct store services;
-	enum exit_code code;
-
-	(void)a;
-	(void)count;
-	if (!policy_default_parse(bytes_of(words[0], strlen(words[0])), &d, &mistake))
-		return fail(EXIT_USAGE, "\"%.40s\": the default is allow, deny or observe",
-			    words[0]);
-	code = open_services(s, &services);
-	if (code != EXIT_DONE)
-		return code;
-	code = write_default(&services, policy_default_name(d));
-	store_close(&services);
-	if (code != EXIT_DONE)
-		return code;
-	printf("default is %s: %s\n", policy_default_name(d), means[d]);
-	warn_of_the_rest(s);
-	return EXIT_DONE;
-}
-
-static enum exit_code reset_all(struct store *s)
-{
-	int r = services_remove(s);
-
-	if (r == -ENOENT)
-		puts("there are no service rules");
-	else if (r < 0)
-		return fail(r == -EEXIST ? EXIT_REFUSED : EXIT_FAILED, "%s", s->error);
-	else
-		puts("removed all service rules: everything may come in");
-	return EXIT_DONE;
-}
-
-static enum exit_code verb_reset(struct store *s, const struct arguments *a,
-				 const char *const *words, unsigned count)
-{
-	struct store services;
-	struct target t;
-	enum exit_code code = find_target(s, a, &t);
-	int r;
-
-	(void)words;
-	(void)count;
-	if (code != EXIT_DONE)
-		return code;
-	if (t.origin == POLICY_FROM_GLOBAL)
-		return reset_all(s);
-	if (!store_exists(s, SERVICES_FOLDER)) {
-		printf("%s has no rules of its own\n", t.label);
-		return EXIT_DONE;
-	}
-	code = open_services(s, &services);
-	if (code != EXIT_DONE)
-		return code;
-	r = store_remove(&services, t.file);
-	if (r == -ENOENT)
-		printf("%s has no rules of its own\n", t.label);
-	else if (r < 0)
-		code = fail(EXIT_FAILED, "%s", services.error);
-	else
-		printf("removed the rules of %s\n", t.label);
-	store_close(&services);
 	return code;
 }
 
@@ -357,8 +229,8 @@ static const struct verb {
 	{ "insert", 3, 4, PEER | ORG | CHANGES | MAKES, " N allow|deny|reject PROTO [PORT]",
 	  verb_insert },
 	{ "delete", 1, 1, PEER | ORG | CHANGES, " N", verb_delete },
-	{ "default", 1, 1, CHANGES | MAKES, " allow|deny|observe", verb_default },
-	{ "reset", 0, 0, PEER | ORG | CHANGES, "", verb_reset },
+	{ "default", 1, 1, CHANGES | MAKES, " allow|deny|observe", service_default },
+	{ "reset", 0, 0, PEER | ORG | CHANGES, "", service_reset },
 	{ "confirm", 0, 0, 0, "", service_confirm },
 	{ "explain", 2, 3, ORG | FORCE, " PEER PROTO [PORT]", service_explain },
 	{ "who", 1, 2, 0, " PROTO [PORT]", service_who },
@@ -447,7 +319,8 @@ const struct command command_service = {
 		{ .name = "org", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "for members of this org; show, explain: as one of them" },
 		{ .name = "at", .kind = OPTION_TEXT, .value = "N" /* see insert */ },
-		{ .name = "force", .kind = OPTION_FLAG, .help = "also names that nobody trusts" },
+		{ .name = "force", .kind = OPTION_FLAG,
+		  .help = "also unknown names, and what cuts this connection" },
 		{ .name = "confirm-within", .kind = OPTION_TEXT, .value = "SPAN",
 		  .help = "roll back unless confirmed within 10s to 1h" },
 		{ .name = "interface", .kind = OPTION_TEXT, .value = "NAME",

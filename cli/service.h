@@ -46,6 +46,44 @@ enum exit_code read_services(struct store *s, struct services *out);
 void format_rule(const struct service_list *l, const struct policy_rule *r,
 		 char out[static SERVICE_RULE]);
 
+/* service_judge.c: the rules, compiled; the ids of their lists are the places in sv.lists. */
+struct judge {
+	struct services sv;
+	struct policy *policy;
+};
+/* Of all files; prints the line of an error. To be closed in any case, zeroed before. */
+enum exit_code judge_open(struct store *s, struct judge *j);
+/* Of j->sv as it is. */
+enum exit_code judge_compile(struct judge *j);
+void judge_close(struct judge *j);
+/* own, org: whose lists are asked before the global one; NULL: none. */
+void judge_ask(const struct judge *j, const struct service_list *own,
+	       const struct service_list *org, enum policy_kind kind, uint16_t port,
+	       struct policy_verdict *v);
+/* Where it comes from: "services/global.policy:3: deny all". */
+void judge_reason(const struct judge *j, const struct policy_verdict *v,
+		  char out[static SERVICE_RULE]);
+/* "allowed", "denied", "rejected" */
+const char *verdict_word(const struct policy_verdict *v);
+
+/* service_guard.c: what a change makes of the rules. */
+struct outcome {
+	enum { GUARD_LIST, GUARD_DEFAULT, GUARD_RESET } of;
+	const struct target *target;     /* GUARD_LIST: whose file has these rules then, */
+	bool gone;                       /* or is gone */
+	const struct policy_rule *rules;
+	size_t count;
+	enum policy_default fallback;    /* GUARD_DEFAULT */
+};
+/* Before the change. EXIT_FAILED after a line if it would cut the connection over which this
+ * command was called, and neither --force nor --confirm-within was given. */
+enum exit_code guard_connection(struct store *s, const struct arguments *a,
+				const struct outcome *o);
+
+/* services/, made when it is not there. Prints the line of an error. */
+enum exit_code open_services(struct store *s, struct store *services);
+/* After a change: it is in force only if all the rest is good, too. */
+void warn_of_the_rest(struct store *s);
 /* Says why a file is not changed; EXIT_FAILED. */
 enum exit_code spoilt(const struct store *services, const char *file,
 		      const struct policy_mistake *m);
@@ -95,6 +133,11 @@ enum exit_code service_confirm(struct store *s, const struct arguments *a,
 /* A line on standard output if a change waits. */
 void service_pending_print(struct store *s);
 
+/* service_default.c */
+enum exit_code service_default(struct store *s, const struct arguments *a,
+			       const char *const *words, unsigned count);
+enum exit_code service_reset(struct store *s, const struct arguments *a, const char *const *words,
+			     unsigned count);
 /* service_show.c: what changes nothing. `words` are those after the verb. */
 enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,
 			    unsigned count);

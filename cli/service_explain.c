@@ -5,9 +5,7 @@
 #include "cli/format.h"
 #include "cli/service.h"
 
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct question {
@@ -39,71 +37,6 @@ static enum exit_code read_question(const char *const *words, unsigned count, st
 			    "port, or for icmp", q->text);
 	return EXIT_DONE;
 }
-
-/* --- the rules, compiled */
-
-struct judge {
-	struct services sv;
-	struct policy *policy;       /* list ids are the places in sv.lists */
-};
-
-static enum exit_code judge_open(struct store *s, struct judge *j)
-{
-	enum exit_code code = read_services(s, &j->sv);
-	struct policy_capacity c = { 1, j->sv.list_count + 1, j->sv.rule_count + 1 };
-
-	j->policy = NULL;
-	if (code != EXIT_DONE)
-		return code;
-	void *memory = calloc(1, policy_size(&c));
-
-	if (!memory)
-		return fail(EXIT_FAILED, "there is no memory for the rules");
-	j->policy = policy_init(memory, &c);
-	policy_set_default(j->policy, j->sv.fallback);
-	for (uint32_t i = 0; i < j->sv.list_count; i++) {
-		const struct service_list *l = &j->sv.lists[i];
-		uint32_t id = policy_add(j->policy, l->origin, l->name, j->sv.rules + l->first,
-					 l->count);
-
-		BUG_ON(id != i);
-	}
-	return EXIT_DONE;
-}
-
-static void judge_close(struct judge *j)
-{
-	free(j->policy);
-	services_free(&j->sv);
-}
-
-static void judge(const struct judge *j, const struct service_list *own,
-		  const struct service_list *org, const struct question *q,
-		  struct policy_verdict *v)
-{
-	uint32_t orgs[1] = { org ? (uint32_t)(org - j->sv.lists) : POLICY_NONE };
-
-	policy_judge_as(j->policy, own ? (uint32_t)(own - j->sv.lists) : POLICY_NONE, orgs,
-			org != NULL, q->kind, q->port, v);
-}
-
-/* Where it comes from: "services/global.policy:3: deny all". */
-static void format_reason(const struct judge *j, const struct policy_verdict *v,
-			  char out[static SERVICE_RULE])
-{
-	const struct service_list *l;
-
-	if (v->list == POLICY_NONE) {
-		snprintf(out, SERVICE_RULE, "%s: %s", j->sv.has_default
-			 ? SERVICES_FOLDER "/" SERVICES_DEFAULT : "default",
-			 policy_default_name(j->sv.fallback));
-		return;
-	}
-	l = &j->sv.lists[v->list];
-	format_rule(l, &j->sv.rules[l->first + v->rule], out);
-}
-
-static const char *const outcomes[] = { "allowed", "denied", "rejected" };
 
 /* --- explain */
 
@@ -138,7 +71,7 @@ static void print_step(const struct judge *j, const char *title, const struct se
 		return;
 	}
 	services_file(file, l->origin, l->name);
-	format_reason(j, v, reason);
+	judge_reason(j, v, reason);
 	if (v->list == (uint32_t)(l - j->sv.lists))
 		puts(reason);
 	else
@@ -161,7 +94,7 @@ static void print_steps(const struct judge *j, const struct peer *p, const char 
 		if (steps[i].list && v->list == (uint32_t)(steps[i].list - j->sv.lists))
 			return;
 	}
-	format_reason(j, v, reason);
+	judge_reason(j, v, reason);
 	printf("  default  %s%s\n", reason,
 	       v->observed ? "; it would be denied, were the default deny" : "");
 }
@@ -174,13 +107,13 @@ static void explain(struct store *s, const struct judge *j, const struct peer *p
 	bool out = p->has_key && find_twin(s, DENIED_FOLDER, &p->key, name) == 0 && name[0];
 
 	out |= p->trusted && !p->has_key;
-	judge(j, list_of_peer(&j->sv, p), org ? services_find(&j->sv, POLICY_FROM_ORG, org) : NULL,
-	      q, &v);
-	format_reason(j, &v, reason);
+	judge_ask(j, list_of_peer(&j->sv, p),
+		  org ? services_find(&j->sv, POLICY_FROM_ORG, org) : NULL, q->kind, q->port, &v);
+	judge_reason(j, &v, reason);
 	if (out)
 		printf("%s %s: kept out, whatever the rules say\n", called, q->text);
 	else
-		printf("%s %s: %s by %s\n", called, q->text, outcomes[v.action], reason);
+		printf("%s %s: %s by %s\n", called, q->text, verdict_word(&v), reason);
 	if (print_admission(s, p, org))
 		print_steps(j, p, org, &v);
 }
@@ -226,12 +159,12 @@ static void ask(struct census *c, const char *who, const struct service_list *ow
 	char reason[SERVICE_RULE];
 	struct policy_verdict v;
 
-	judge(c->judge, own, org, c->question, &v);
+	judge_ask(c->judge, own, org, c->question->kind, c->question->port, &v);
 	c->peers += is_peer;
 	if (v.action != POLICY_ALLOW)
 		return;
 	c->can += is_peer;
-	format_reason(c->judge, &v, reason);
+	judge_reason(c->judge, &v, reason);
 	table_add(&c->table, BOLD, who);
 	table_add(&c->table, PLAIN, reason);
 }

@@ -6,6 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+enum exit_code open_services(struct store *s, struct store *services)
+{
+	if (store_enter(s, SERVICES_FOLDER, true, services) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	return EXIT_DONE;
+}
+
+void warn_of_the_rest(struct store *s)
+{
+	struct services all;
+	int error = services_read(s, &all);
+
+	if (error)
+		note("%s%s; until that is mended a running daemon keeps to the rules of before",
+		     error == -EBADMSG ? SERVICES_FOLDER "/" : "", all.bad);
+	services_free(&all);
+}
+
 enum exit_code read_services(struct store *s, struct services *out)
 {
 	int error = services_read(s, out);

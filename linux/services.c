@@ -113,9 +113,9 @@ static bool grow(void **array, uint32_t *cap, uint32_t want, size_t size)
 	return true;
 }
 
-static int add_list(struct reader *r, enum policy_origin origin, const char *name, size_t count)
+static int add_list(struct services *out, enum policy_origin origin, const char *name,
+		    const struct policy_rule *rules, size_t count)
 {
-	struct services *out = r->out;
 	struct service_list *list;
 
 	if (out->list_count == SERVICES_LISTS || out->rule_count + count > SERVICES_RULES)
@@ -123,14 +123,14 @@ static int add_list(struct reader *r, enum policy_origin origin, const char *nam
 			   SERVICES_RULES, SERVICES_LISTS);
 	if (!grow((void **)&out->lists, &out->list_cap, out->list_count + 1, sizeof(*list))
 	    || !grow((void **)&out->rules, &out->rule_cap, out->rule_count + (uint32_t)count,
-		     sizeof(*r->rules)))
+		     sizeof(*rules)))
 		return bad(out, -ENOMEM, "there is no memory for the rules");
 	list = &out->lists[out->list_count++];
 	*list = (struct service_list){ .origin = origin, .first = out->rule_count,
 				       .count = (uint32_t)count };
 	snprintf(list->name, sizeof(list->name), "%s", name);
 	if (count)
-		memcpy(&out->rules[out->rule_count], r->rules, count * sizeof(*r->rules));
+		memcpy(&out->rules[out->rule_count], rules, count * sizeof(*rules));
 	out->rule_count += (uint32_t)count;
 	return 0;
 }
@@ -149,7 +149,7 @@ static int read_list(struct reader *r, enum policy_origin origin, const char *na
 	if (!policy_rules_parse(bytes_of(r->text, (size_t)n), r->rules, POLICY_MAX_RULES, &count,
 				&mistake))
 		return mistaken(r->out, file, &mistake);
-	return add_list(r, origin, name, count);
+	return add_list(r->out, origin, name, r->rules, count);
 }
 
 static int read_default(struct reader *r)
@@ -238,4 +238,24 @@ int services_read(struct store *s, struct services *out)
 	store_close(&r->store);
 	free(r);
 	return error;
+}
+
+void services_drop(struct services *sv, enum policy_origin origin, const char *name)
+{
+	for (uint32_t i = 0; i < sv->list_count; i++) {
+		struct service_list *l = &sv->lists[i];
+
+		if (l->origin != origin || strcmp(l->name, name) != 0)
+			continue;
+		memmove(l, l + 1, (sv->list_count - i - 1) * sizeof(*l));
+		sv->list_count--;
+		return;
+	}
+}
+
+bool services_set(struct services *sv, enum policy_origin origin, const char *name,
+		  const struct policy_rule *rules, size_t count)
+{
+	services_drop(sv, origin, name);
+	return add_list(sv, origin, name, rules, count) == 0;
 }

@@ -45,6 +45,11 @@ void services_free(struct services *sv);
 const struct service_list *services_find(const struct services *sv, enum policy_origin origin,
 					 const char *name);
 
+/* In memory alone: the list is gone, or has these rules from now on. False: there is no room. */
+void services_drop(struct services *sv, enum policy_origin origin, const char *name);
+bool services_set(struct services *sv, enum policy_origin origin, const char *name,
+		  const struct policy_rule *rules, size_t count) must_check;
+
 /* "peer/NAME.policy", "org/NAME.policy", "global.policy" or, of POLICY_FROM_DEFAULT, "default":
  * below services/. */
 void services_file(char out[static SERVICES_FILE], enum policy_origin origin, const char *name);

@@ -586,6 +586,110 @@ def a_damaged_mark_is_told():
         w.want(DONE, "service", "list", says="services.pending is damaged")
 
 
+# --- the connection over which a change is made
+
+# Mesh addresses of node-1, as SSH says who is here; the server's own do not matter.
+SSH4, SSH6 = (RFC8032[0][i] + " 50000 10.99.1.1 22" for i in (2, 3))
+
+
+def over(w, connection):
+    return dict(w.env, SSH_CONNECTION=connection)
+
+
+@test
+def a_change_that_would_cut_the_own_connection_is_refused():
+    with World() as w:
+        peers(w)
+        for ssh in (SSH4, SSH6, "::ffff:" + SSH4):
+            env = over(w, ssh)
+            r = w.want(FAILED, "service", "deny", "all", env=env, says="this would cut the "
+                       "connection over which you are here, tcp 22 from ")
+            ok("services/global.policy:1: deny all; --confirm-within 60s tries it, --force "
+               "does it" in r.words, r.words)
+            ok(" " + ssh.split()[0].replace("::ffff:", "") + ": " in r.words, r.words)
+            w.want(FAILED, "service", "default", "deny", env=env, says="services/default: deny")
+            w.want(FAILED, "service", "reject", "tcp", "1-100", env=env, says="would cut")
+            w.want(FAILED, "service", "deny", "--peer", "node-1", "all", env=env,
+                   says="services/peer/node-1.policy:1: deny all")
+            w.want(FAILED, "service", "deny", "--peer", b64(KEYS[0]), "all", env=env,
+                   says="would cut")
+            eq(files(w), {})
+            # What does not concern it is done.
+            w.want(DONE, "service", "deny", "udp", env=env)
+            w.want(DONE, "service", "deny", "--peer", "node-2", "all", env=env)
+            w.want(DONE, "service", "default", "observe", env=env)
+            w.want(DONE, "service", "reset", env=env)
+        for other in ("192.0.2.1 50000 192.0.2.2 22", "fe80::1%eth0 5 fe80::2%eth0 22", "",
+                      "nonsense", RFC8032[1][2] + " 50000 10.99.1.1 x"):
+            w.want(DONE, "service", "deny", "all", env=over(w, other))
+            w.want(DONE, "service", "reset", env=over(w, other))
+
+
+@test
+def taking_away_what_lets_the_own_connection_in_is_refused():
+    with World() as w:
+        peers(w)
+        env = over(w, SSH4)
+        w.want(DONE, "service", "allow", "tcp", "22", env=env)
+        w.want(DONE, "service", "default", "deny", env=env)
+        w.want(FAILED, "service", "delete", "1", env=env, says="services/default: deny")
+        w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "22", env=env)
+        w.want(DONE, "service", "delete", "1", env=env)
+        w.want(FAILED, "service", "reset", "--peer", "node-1", env=env, says="would cut")
+        w.want(FAILED, "service", "insert", "1", "deny", "tcp", "--peer", "node-1", env=env,
+               says="services/peer/node-1.policy:1: deny tcp")
+        # Another port of the server is another service.
+        w.want(DONE, "service", "deny", "tcp", "23-65535", "--at", "1", "--peer", "node-1",
+               env=env)
+        w.want(DONE, "service", "reset", env=env)
+
+
+@test
+def what_the_rules_keep_out_already_is_not_cut():
+    with World() as w:
+        peers(w)
+        w.want(DONE, "service", "deny", "all")
+        w.want(DONE, "service", "default", "deny", env=over(w, SSH4))
+        w.want(DONE, "service", "reset")
+        # A file that is bad keeps any change out of force.
+        w.write(b"nonsense\n", "services", "peer", "node-2.policy")
+        os.chmod(w.path("services"), 0o700)
+        w.want(DONE, "service", "deny", "all", env=over(w, SSH4), says="until that is mended")
+
+
+@test
+def somebody_else_of_the_mesh_is_asked_for_as_anybody():
+    with World() as w:
+        peers(w)
+        env = over(w, "10.99.200.7 50000 10.99.1.1 22")
+        w.want(DONE, "service", "deny", "--peer", "node-1", "all", env=env)
+        w.want(FAILED, "service", "deny", "all", env=env, says="would cut")
+
+
+@test
+def force_and_a_confirmation_make_the_change():
+    with World() as w:
+        peers(w)
+        env = over(w, SSH4)
+        silent(w.want(DONE, "service", "deny", "all", "--force", env=env))
+        eq(files(w), {"global.policy": b"deny all\n"})
+        w.want(DONE, "service", "reset", env=env)
+        # It is the daemon that is missing, not the permission.
+        w.want(NOT_RUNNING, "service", "deny", "all", "--confirm-within", "60s", "--interface",
+               "mgtest7", env=env)
+
+
+@test
+def the_connection_is_found_behind_sudo():
+    with World() as w:
+        peers(w)
+        script = 'env -u SSH_CONNECTION sh -c \'"$@"; exit $?\' sh "$@"; exit $?'
+        r = subprocess.run(["sh", "-c", script, "sh", PROGRAM, "service", "deny", "all"],
+                           env=over(w, SSH6), capture_output=True, timeout=60)
+        eq(r.returncode, FAILED)
+        ok(b"would cut the connection" in r.stderr, r.stderr)
+
+
 @test
 def learn_needs_a_daemon():
     with World() as w:

@@ -80,14 +80,28 @@ ok "and rolls back" within 12 same_policy "allow icmp"
 ok "for the node, too" within 10 meets4 B A
 ok "a change" exits 0 mg A service deny --at 1 icmp --confirm-within 10s
 killed A
-over() { grep -q "not confirmed in time; it is rolled back when a daemon runs" <(mg A service list); }
-ok "when the time is over without a daemon" within 12 over
+overdue() { grep -q "not confirmed in time; it is rolled back when a daemon runs" <(mg A service list); }
+ok "when the time is over without a daemon" within 12 overdue
 ok "the change is still there" same_policy $'deny icmp\nallow icmp'
 ok "confirming it comes too late, and rolls back" exits 5 mg A service confirm
 ok "it says so" said "too late"
 ok "it does" same_policy "allow icmp"
 up A
 wait_for 10 "A is back" serves A
+
+# --- the connection over which it is made
+over() { local SSH_CONNECTION=$1 && shift && export SSH_CONNECTION && mg A service "$@"; }
+for address in "$(mesh4 B)" "$(mesh6 B)"; do
+	ok "a change that would cut it is refused" exits 1 over "$address 50000 $(mesh4 A) 22" deny tcp
+	ok "by its rule" said "tcp 22 from $address: services/global.policy:2: deny tcp"
+	ok "another server's port is not concerned" \
+		exits 0 over "$address 50000 $(mesh4 A) 22" deny tcp 23
+	mg A service delete 2 >/dev/null
+done
+ok "with a confirmation it is made" \
+	exits 0 over "$(mesh4 B) 50000 $(mesh4 A) 22" deny tcp --confirm-within 10s
+ok "and warned about" said "this cuts the connection over which you are here" "rolled back at"
+ok "it is rolled back" within 12 same_policy "allow icmp"
 
 # --- without anybody who would roll back
 ok "another interface has no daemon" exits 3 mg A service deny all --confirm-within 1m --interface mg7

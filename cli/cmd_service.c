@@ -211,7 +211,7 @@ static enum exit_code verb_delete(struct store *s, const struct arguments *a,
 /* --- which verb */
 
 enum { PEER = 1, ORG = 2, AT = 4, FORCE = 8, DAEMON = 16, SINCE = 32, CONFIRM = 64,
-       MAKES = 128 /* the directory */, CHANGES = CONFIRM | DAEMON | FORCE };
+       JSON = 128, MAKES = 256 /* the directory */, CHANGES = CONFIRM | DAEMON | FORCE };
 
 static const struct verb {
 	const char *name;
@@ -221,8 +221,8 @@ static const struct verb {
 	enum exit_code (*run)(struct store *s, const struct arguments *a,
 			      const char *const *words, unsigned count);
 } verbs[] = {
-	{ "list", 0, 0, PEER | ORG | FORCE | DAEMON, "", service_list },
-	{ "show", 0, 1, ORG | FORCE, " [PEER]", service_show },
+	{ "list", 0, 0, PEER | ORG | FORCE | DAEMON | JSON, "", service_list },
+	{ "show", 0, 1, ORG | FORCE | JSON, " [PEER]", service_show },
 	{ "allow", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
 	{ "deny", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
 	{ "reject", 1, 2, PEER | ORG | AT | CHANGES | MAKES, " PROTO [PORT]", verb_add },
@@ -232,9 +232,9 @@ static const struct verb {
 	{ "default", 1, 1, CHANGES | MAKES, " allow|deny|observe", service_default },
 	{ "reset", 0, 0, PEER | ORG | CHANGES, "", service_reset },
 	{ "confirm", 0, 0, 0, "", service_confirm },
-	{ "explain", 2, 3, ORG | FORCE, " PEER PROTO [PORT]", service_explain },
-	{ "who", 1, 2, 0, " PROTO [PORT]", service_who },
-	{ "learn", 0, 0, DAEMON | SINCE, "", service_learn },
+	{ "explain", 2, 3, ORG | FORCE | JSON, " PEER PROTO [PORT]", service_explain },
+	{ "who", 1, 2, JSON, " PROTO [PORT]", service_who },
+	{ "learn", 0, 0, DAEMON | SINCE | JSON, "", service_learn },
 };
 
 static const struct verb *find_verb(const char *word)
@@ -261,6 +261,7 @@ static bool options_fit(const struct verb *v, const struct arguments *a)
 	static const struct option { const char *name; unsigned bit; } options[] = {
 		{ "peer", PEER }, { "org", ORG }, { "at", AT }, { "force", FORCE },
 		{ "interface", DAEMON }, { "since", SINCE }, { "confirm-within", CONFIRM },
+		{ "json", JSON },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
@@ -325,6 +326,7 @@ const struct command command_service = {
 		  .help = "roll back unless confirmed within 10s to 1h" },
 		{ .name = "interface", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "of the daemon that counts, or rolls back (default: mg0)" },
+		JSON_OPTION,
 		{ .name = "since", .kind = OPTION_TEXT, .value = "SPAN" /* see learn */ },
 		{ 0 } },
 	.text = "  allow|deny|reject PROTO [PORT]   add a rule: tcp|udp|icmp|all, 22|8000-9000\n"

@@ -112,7 +112,10 @@ struct service_hits {
 };
 void service_hits_read(struct service_hits *h, const char *interface, const char *directory);
 void service_hits_free(struct service_hits *h);
-/* "  12 packets, 3 flows", or nothing. line 0: the default. */
+/* What was counted for a rule; line 0: the default. NULL: nothing is known. */
+const struct report_service *service_hits_find(const struct service_hits *h, const char *origin,
+					       const char *list, uint32_t line, const char *rule);
+/* "  12 packets, 3 flows", or nothing. */
 void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
 			uint32_t line, const char *rule);
 

@@ -3,7 +3,7 @@
  * shown when peers meet. So a peer is taken as a member where --org says so. */
 #include "cli/config_orgs.h"
 #include "cli/format.h"
-#include "cli/service.h"
+#include "cli/service_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +36,18 @@ static enum exit_code read_question(const char *const *words, unsigned count, st
 		return fail(EXIT_USAGE, "\"%s\" is not one service: ask for tcp or udp and one "
 			    "port, or for icmp", q->text);
 	return EXIT_DONE;
+}
+
+static json_t *question_json(const struct question *q)
+{
+	static const char *const protocols[] = {
+		[POLICY_IS_TCP] = "tcp", [POLICY_IS_UDP] = "udp", [POLICY_IS_ICMP] = "icmp",
+		[POLICY_IS_OTHER] = "all",
+	};
+	bool has_port = q->kind == POLICY_IS_TCP || q->kind == POLICY_IS_UDP;
+
+	return json_pack("{s:s, s:o}", "protocol", protocols[q->kind], "port",
+			 has_port ? json_integer(q->port) : json_null());
 }
 
 /* --- explain */
@@ -99,23 +111,43 @@ static void print_steps(const struct judge *j, const struct peer *p, const char 
 	       v->observed ? "; it would be denied, were the default deny" : "");
 }
 
-static void explain(struct store *s, const struct judge *j, const struct peer *p,
-		    const char *called, const char *org, const struct question *q)
+static void explain_text(struct store *s, const struct judge *j, const struct peer *p,
+			 const char *called, const char *org, const struct question *q,
+			 const struct policy_verdict *v, bool out)
 {
-	char reason[SERVICE_RULE], name[NAME_MAX + 1] = "";
+	char reason[SERVICE_RULE];
+
+	judge_reason(j, v, reason);
+	if (out)
+		printf("%s %s: kept out, whatever the rules say\n", called, q->text);
+	else
+		printf("%s %s: %s by %s\n", called, q->text, verdict_word(v), reason);
+	if (print_admission(s, p, org))
+		print_steps(j, p, org, v);
+}
+
+static enum exit_code explain(struct store *s, const struct judge *j, const struct peer *p,
+			      const char *called, const struct arguments *a,
+			      const struct question *q)
+{
+	const char *org = option_text(a, "org", NULL);
+	char name[NAME_MAX + 1] = "";
 	struct policy_verdict v;
 	bool out = p->has_key && find_twin(s, DENIED_FOLDER, &p->key, name) == 0 && name[0];
 
 	out |= p->trusted && !p->has_key;
 	judge_ask(j, list_of_peer(&j->sv, p),
 		  org ? services_find(&j->sv, POLICY_FROM_ORG, org) : NULL, q->kind, q->port, &v);
-	judge_reason(j, &v, reason);
-	if (out)
-		printf("%s %s: kept out, whatever the rules say\n", called, q->text);
-	else
-		printf("%s %s: %s by %s\n", called, q->text, verdict_word(&v), reason);
-	if (print_admission(s, p, org))
-		print_steps(j, p, org, &v);
+	if (!has_option(a, "json")) {
+		explain_text(s, j, p, called, org, q, &v, out);
+		return EXIT_DONE;
+	}
+	return print_service_json(json_pack(
+		"{s:i, s:s, s:s?, s:o, s:s, s:b, s:o, s:s?, s:s?}", "version", SERVICE_JSON,
+		"peer", called, "org", org, "service", question_json(q), "verdict",
+		out ? "kept-out" : verdict_word(&v), "observed", !out && v.observed, "by",
+		out ? json_null() : reason_json(j, &v), "trusted", p->trusted ? p->alias : NULL,
+		"denied", name[0] ? name : NULL));
 }
 
 enum exit_code service_explain(struct store *s, const struct arguments *a,
@@ -138,7 +170,7 @@ enum exit_code service_explain(struct store *s, const struct arguments *a,
 	    && !list_of_peer(&j.sv, &p))
 		code = nobody_known(s, POLICY_FROM_PEER, words[0]);
 	if (code == EXIT_DONE)
-		explain(s, &j, &p, words[0], org, &q);
+		code = explain(s, &j, &p, words[0], a, &q);
 	judge_close(&j);
 	return code;
 }
@@ -151,6 +183,8 @@ struct census {
 	struct key_list trusted, orgs, denied;
 	struct table table;
 	unsigned peers, can;
+	bool for_programs, failed;
+	json_t *found[2];            /* for programs: orgs, peers */
 };
 
 static void ask(struct census *c, const char *who, const struct service_list *own,
@@ -164,9 +198,33 @@ static void ask(struct census *c, const char *who, const struct service_list *ow
 	if (v.action != POLICY_ALLOW)
 		return;
 	c->can += is_peer;
+	if (c->for_programs) {
+		if (json_array_append_new(c->found[is_peer], json_pack("{s:s, s:o}", "name", who,
+					  "by", reason_json(c->judge, &v))) < 0)
+			c->failed = true;
+		return;
+	}
 	judge_reason(c->judge, &v, reason);
 	table_add(&c->table, BOLD, who);
 	table_add(&c->table, PLAIN, reason);
+}
+
+static enum exit_code census_json(struct census *c)
+{
+	json_t *all = c->failed ? NULL : json_pack(
+		"{s:i, s:o, s:O, s:O, s:i}", "version", SERVICE_JSON, "service",
+		question_json(c->question), "peers", c->found[1], "orgs", c->found[0], "trusted",
+		(int)c->peers);
+
+	return print_service_json(all);
+}
+
+static void census_text(struct census *c)
+{
+	struct screen screen = screen_of(stdout);
+
+	table_print(&c->table, &screen);
+	printf("%u of %u trusted peers can reach %s\n", c->can, c->peers, c->question->text);
 }
 
 /* Any of the first `count`. */
@@ -200,7 +258,7 @@ static void ask_orgs(struct census *c)
 	for (size_t i = 0; i < c->orgs.count; i++) {
 		const char *name = c->orgs.keys[i].name;
 
-		snprintf(who, sizeof(who), "members of %s", name);
+		snprintf(who, sizeof(who), "%s%s", c->for_programs ? "" : "members of ", name);
 		if (c->orgs.keys[i].good)
 			ask(c, who, NULL, services_find(&c->judge->sv, POLICY_FROM_ORG, name),
 			    false);
@@ -216,13 +274,13 @@ static enum exit_code read_keys(struct store *s, struct key_list *l, const char 
 enum exit_code service_who(struct store *s, const struct arguments *a, const char *const *words,
 			   unsigned count)
 {
-	struct screen screen = screen_of(stdout);
 	struct judge j = { 0 };
 	struct question q;
-	struct census c = { .judge = &j, .question = &q, .table = { .columns = 2 } };
+	struct census c = { .judge = &j, .question = &q, .table = { .columns = 2 },
+			    .for_programs = has_option(a, "json"),
+			    .found = { json_array(), json_array() } };
 	enum exit_code code = read_question(words, count, &q);
 
-	(void)a;
 	if (code == EXIT_DONE)
 		code = judge_open(s, &j);
 	if (code == EXIT_DONE)
@@ -236,9 +294,13 @@ enum exit_code service_who(struct store *s, const struct arguments *a, const cha
 		table_add(&c.table, PLAIN, "BY");
 		ask_peers(&c);
 		ask_orgs(&c);
-		table_print(&c.table, &screen);
-		printf("%u of %u trusted peers can reach %s\n", c.can, c.peers, q.text);
+		if (c.for_programs)
+			code = census_json(&c);
+		else
+			census_text(&c);
 	}
+	json_decref(c.found[0]);
+	json_decref(c.found[1]);
 	key_list_free(&c.trusted);
 	key_list_free(&c.orgs);
 	key_list_free(&c.denied);

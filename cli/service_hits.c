@@ -55,18 +55,26 @@ void service_hits_free(struct service_hits *h)
 }
 
 /* A file that was changed just now may not be in force yet: then line or text differ. */
-void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
-			uint32_t line, const char *rule)
+const struct report_service *service_hits_find(const struct service_hits *h, const char *origin,
+					       const char *list, uint32_t line, const char *rule)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		const struct report_service *r = &h->rules[i];
 
-		if (r->line != line || strcmp(r->origin, origin) != 0 || strcmp(r->list, list) != 0
-		    || (line && strcmp(r->rule, rule) != 0))
-			continue;
+		if (r->line == line && !strcmp(r->origin, origin) && !strcmp(r->list, list)
+		    && (!line || !strcmp(r->rule, rule)))
+			return r;
+	}
+	return NULL;
+}
+
+void service_hits_print(const struct service_hits *h, const char *origin, const char *list,
+			uint32_t line, const char *rule)
+{
+	const struct report_service *r = service_hits_find(h, origin, list, line, rule);
+
+	if (r)
 		printf("  %llu packet%s, %llu flow%s", (unsigned long long)r->packets,
 		       r->packets == 1 ? "" : "s", (unsigned long long)r->flows,
 		       r->flows == 1 ? "" : "s");
-		return;
-	}
 }

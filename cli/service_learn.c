@@ -3,7 +3,7 @@
 #include "cli/config_orgs.h"
 #include "cli/daemon.h"
 #include "cli/format.h"
-#include "cli/service.h"
+#include "cli/service_json.h"
 #include "cli/words.h"
 
 #include "base/text.h"
@@ -148,6 +148,28 @@ static void print_lessons(const struct lessons *l)
 		puts("# nothing was let in that the default deny would have denied");
 }
 
+static enum exit_code lessons_json(const struct lessons *l)
+{
+	json_t *list = json_array();
+	bool good = list != NULL;
+
+	for (size_t i = 0; good && i < l->count; i++) {
+		const struct lesson *x = &l->list[i];
+
+		good = json_array_append_new(list, json_pack(
+			"{s:s, s:s?, s:i, s:I, s:I}", "peer", x->who, "rule",
+			x->rule[0] ? x->rule : NULL, "protocol", x->seen.protocol, "times",
+			(json_int_t)(x->seen.times & INT64_MAX), "last_age_s",
+			(json_int_t)age_of(l, &x->seen))) == 0;
+	}
+	if (!good) {
+		json_decref(list);
+		list = NULL;
+	}
+	return print_service_json(json_pack("{s:i, s:o}", "version", SERVICE_JSON, "observed",
+					    list));
+}
+
 enum exit_code service_learn(struct store *s, const struct arguments *a, const char *const *words,
 			     unsigned count)
 {
@@ -167,7 +189,9 @@ enum exit_code service_learn(struct store *s, const struct arguments *a, const c
 	code = collect(&l, interface);
 	if (code == EXIT_DONE && l.count)
 		qsort(l.list, l.count, sizeof(*l.list), by_peer);
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE && has_option(a, "json"))
+		code = lessons_json(&l);
+	else if (code == EXIT_DONE)
 		print_lessons(&l);
 	key_list_free(&l.trusted);
 	free(l.list);

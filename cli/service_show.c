@@ -1,6 +1,6 @@
 /* service_show.c - service list and service show: the rules as they are written. */
 #include "cli/format.h"
-#include "cli/service.h"
+#include "cli/service_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,10 +61,45 @@ static void print_all(const struct services *sv, const struct service_hits *hits
 			print_list(sv, &sv->lists[i], hits, s);
 }
 
+/* `only`: of one list; NULL and all: of all of them, the global one first. */
+static enum exit_code list_json(struct store *s, const struct services *sv,
+				const struct service_hits *hits, bool all,
+				const struct service_list *only)
+{
+	json_t *rules = json_array();
+	bool good = rules != NULL;
+
+	for (uint32_t turn = 0; turn < 2 && all; turn++)
+		for (uint32_t i = 0; good && i < sv->list_count; i++)
+			if ((sv->lists[i].origin != POLICY_FROM_GLOBAL) == turn)
+				good = add_rules_json(rules, sv, &sv->lists[i], hits);
+	good = good && add_rules_json(rules, sv, only, hits);
+	if (!good) {
+		json_decref(rules);
+		rules = NULL;
+	}
+	return print_service_json(json_pack("{s:i, s:o, s:o, s:o}", "version", SERVICE_JSON,
+					    "rules", rules, "default", default_json(sv, hits),
+					    "pending", pending_json(s)));
+}
+
+static void list_text(struct store *s, const struct services *sv, const struct service_hits *hits,
+		      const struct target *t, const struct service_list *one)
+{
+	struct screen screen = screen_of(stdout);
+
+	if (t->origin == POLICY_FROM_GLOBAL)
+		print_all(sv, hits, &screen);
+	else if (one)
+		print_list(sv, one, hits, &screen);
+	else
+		printf("%s has no rules of its own\n", t->label);
+	service_pending_print(s);
+}
+
 enum exit_code service_list(struct store *s, const struct arguments *a, const char *const *words,
 			    unsigned count)
 {
-	struct screen screen = screen_of(stdout);
 	const struct service_list *one;
 	struct service_hits hits;
 	const char *interface;
@@ -83,13 +118,11 @@ enum exit_code service_list(struct store *s, const struct arguments *a, const ch
 		return code;
 	service_hits_read(&hits, interface, s->path);
 	one = services_find(&sv, t.origin, t.name);
-	if (t.origin == POLICY_FROM_GLOBAL)
-		print_all(&sv, &hits, &screen);
-	else if (one)
-		print_list(&sv, one, &hits, &screen);
+	if (has_option(a, "json"))
+		code = list_json(s, &sv, &hits, t.origin == POLICY_FROM_GLOBAL,
+				 t.origin == POLICY_FROM_GLOBAL ? NULL : one);
 	else
-		printf("%s has no rules of its own\n", t.label);
-	service_pending_print(s);
+		list_text(s, &sv, &hits, &t, one);
 	service_hits_free(&hits);
 	services_free(&sv);
 	return code;
@@ -135,11 +168,65 @@ static void print_effective(const struct services *sv, const struct peer *p, con
 	printf("  default: %s (%s)\n", policy_default_name(sv->fallback), default_source(sv));
 }
 
+static enum exit_code summary_json(struct store *s, const struct services *sv)
+{
+	const struct service_list *global = services_find(sv, POLICY_FROM_GLOBAL, "");
+	unsigned counts[POLICY_FROM_GLOBAL + 1] = { 0 };
+	json_t *rules = json_array();
+
+	for (uint32_t i = 0; i < sv->list_count; i++)
+		counts[sv->lists[i].origin]++;
+	if (rules && !add_rules_json(rules, sv, global, NULL)) {
+		json_decref(rules);
+		rules = NULL;
+	}
+	return print_service_json(json_pack(
+		"{s:i, s:o, s:o, s:i, s:i, s:o}", "version", SERVICE_JSON, "rules", rules,
+		"default", default_json(sv, NULL), "peer_policies", (int)counts[POLICY_FROM_PEER],
+		"org_policies", (int)counts[POLICY_FROM_ORG], "pending", pending_json(s)));
+}
+
+static enum exit_code effective_json(struct store *s, const struct services *sv,
+				     const struct peer *p, const char *called, const char *org)
+{
+	const struct service_list *lists[] = {
+		list_of_peer(sv, p), org ? services_find(sv, POLICY_FROM_ORG, org) : NULL,
+		services_find(sv, POLICY_FROM_GLOBAL, ""),
+	};
+	json_t *rules = json_array();
+
+	for (unsigned i = 0; rules && i < 3; i++) {
+		if (add_rules_json(rules, sv, lists[i], NULL))
+			continue;
+		json_decref(rules);
+		rules = NULL;
+	}
+	return print_service_json(json_pack("{s:i, s:s, s:s?, s:o, s:o, s:o}", "version",
+					    SERVICE_JSON, "peer", called, "org", org, "rules",
+					    rules, "default", default_json(sv, NULL), "pending",
+					    pending_json(s)));
+}
+
+static enum exit_code show(struct store *s, const struct services *sv, const struct peer *p,
+			   const char *called, const struct arguments *a)
+{
+	const char *org = option_text(a, "org", NULL);
+	struct screen screen = screen_of(stdout);
+
+	if (has_option(a, "json"))
+		return called ? effective_json(s, sv, p, called, org) : summary_json(s, sv);
+	if (called)
+		print_effective(sv, p, called, org);
+	else
+		print_summary(sv, &screen);
+	service_pending_print(s);
+	return EXIT_DONE;
+}
+
 enum exit_code service_show(struct store *s, const struct arguments *a, const char *const *words,
 			    unsigned count)
 {
 	const char *org = option_text(a, "org", NULL);
-	struct screen screen = screen_of(stdout);
 	struct services sv;
 	struct peer p = { 0 };
 	struct target t;
@@ -156,12 +243,8 @@ enum exit_code service_show(struct store *s, const struct arguments *a, const ch
 	if (code == EXIT_DONE && count && !p.trusted && !p.by_key && !org
 	    && !has_option(a, "force") && !list_of_peer(&sv, &p))
 		code = nobody_known(s, POLICY_FROM_PEER, words[0]);
-	else if (code == EXIT_DONE && count)
-		print_effective(&sv, &p, words[0], org);
 	else if (code == EXIT_DONE)
-		print_summary(&sv, &screen);
-	if (code == EXIT_DONE)
-		service_pending_print(s);
+		code = show(s, &sv, &p, count ? words[0] : NULL, a);
 	services_free(&sv);
 	return code;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """service: rules as files, what is refused, what is warned about, and what is explained."""
+import json
 import os
 import subprocess
 import sys
@@ -688,6 +689,96 @@ def the_connection_is_found_behind_sudo():
                            env=over(w, SSH6), capture_output=True, timeout=60)
         eq(r.returncode, FAILED)
         ok(b"would cut the connection" in r.stderr, r.stderr)
+
+
+# --- for programs
+
+def said(w, *args, env=None):
+    r = silent(w.want(DONE, "service", *args, "--json", env=env))
+    ok(r.text.count("\n") == 1, r.text)
+    answer = json.loads(r.text)
+    eq(answer.pop("version"), 1)
+    return answer
+
+
+def rule(origin, name, file, line, number, text):
+    return {"origin": origin, "list": name, "file": file and "services/" + file, "line": line,
+            "number": number, "rule": text, "packets": None, "flows": None}
+
+
+GLOBAL = [rule("global", "", "global.policy", 2, 1, "allow tcp 22"),
+          rule("global", "", "global.policy", 3, 2, "deny all")]
+NODE1 = [rule("peer", "node-1", "peer/node-1.policy", 1, 1, "allow tcp 5432")]
+EOSRIO = [rule("org", "eosrio", "org/eosrio.policy", 1, 1, "reject udp")]
+DEFAULT = rule("default", "", "default", 0, 0, "observe")
+
+
+def some(w):
+    peers(w)
+    w.want(DONE, "service", "default", "observe")
+    w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432")
+    w.want(DONE, "service", "reject", "--org", "eosrio", "udp")
+    w.write(b"# mine\nallow tcp 22\ndeny all\n", "services", "global.policy")
+
+
+@test
+def list_and_show_for_programs():
+    with World() as w:
+        nothing = rule("default", "", None, 0, 0, "allow")
+        eq(said(w, "list"), {"rules": [], "default": nothing, "pending": None})
+        eq(said(w, "show"), {"rules": [], "default": nothing, "pending": None,
+                             "peer_policies": 0, "org_policies": 0})
+        some(w)
+        eq(said(w, "list"), {"rules": GLOBAL + NODE1 + EOSRIO, "default": DEFAULT,
+                             "pending": None})
+        eq(said(w, "list", "--peer", "node-1")["rules"], NODE1)
+        eq(said(w, "list", "--peer", "node-2")["rules"], [])
+        eq(said(w, "list", "--org", "eosrio")["rules"], EOSRIO)
+        eq(said(w, "show"), {"rules": GLOBAL, "default": DEFAULT, "pending": None,
+                             "peer_policies": 1, "org_policies": 1})
+        eq(said(w, "show", "node-1"), {"peer": "node-1", "org": None, "rules": NODE1 + GLOBAL,
+                                       "default": DEFAULT, "pending": None})
+        eq(said(w, "show", "node-2", "--org", "eosrio"), {
+            "peer": "node-2", "org": "eosrio", "rules": EOSRIO + GLOBAL, "default": DEFAULT,
+            "pending": None})
+        wait(w, 600, b"allow all\n")
+        for words in (("list",), ("show",), ("show", "node-1")):
+            pending = said(w, *words)["pending"]
+            ok(590 <= pending["left_s"] <= 600, pending)
+            ok(abs(pending["until"] - pending["left_s"] - time.time()) < 5, pending)
+        w.want(FAILED, "service", "list", "--json", "--peer", "nobody")
+        for words in (("deny", "all"), ("confirm",), ("reset",)):
+            w.want(USAGE, "service", *words, "--json", says="takes no --json")
+
+
+@test
+def explain_and_who_for_programs():
+    with World() as w:
+        some(w)
+        tcp22, udp53 = ({"protocol": "tcp", "port": 22}, {"protocol": "udp", "port": 53})
+        eq(said(w, "explain", "node-1", "tcp", "22"), {
+            "peer": "node-1", "org": None, "service": tcp22, "verdict": "allowed",
+            "observed": False, "by": GLOBAL[0], "trusted": "node-1", "denied": None})
+        eq(said(w, "explain", "stranger", "udp", "53", "--org", "eosrio"), {
+            "peer": "stranger", "org": "eosrio", "service": udp53, "verdict": "rejected",
+            "observed": False, "by": EOSRIO[0], "trusted": None, "denied": None})
+        eq(said(w, "explain", "node-1", "all")["service"], {"protocol": "all", "port": None})
+        eq(said(w, "explain", "node-1", "all")["by"], GLOBAL[1])
+        eq(said(w, "who", "tcp", "5432"), {
+            "service": {"protocol": "tcp", "port": 5432}, "trusted": 2, "orgs": [],
+            "peers": [{"name": "node-1", "by": NODE1[0]}]})
+        w.want(DONE, "service", "delete", "2")
+        answer = said(w, "explain", "node-2", "icmp")
+        eq((answer["verdict"], answer["observed"], answer["by"]), ("allowed", True, DEFAULT))
+        answer = said(w, "who", "udp", "53")
+        eq([p["name"] for p in answer["peers"]], ["node-1", "node-2"])
+        eq(answer["orgs"], [])
+        eq([o["name"] for o in said(w, "who", "icmp")["orgs"]], ["eosrio"])
+        w.want(DONE, "revoke", "--deny", "node-2")
+        eq(said(w, "explain", b64(KEYS[1]), "icmp"), {
+            "peer": b64(KEYS[1]), "org": None, "service": {"protocol": "icmp", "port": None},
+            "verdict": "kept-out", "observed": False, "by": None, "trusted": None,
+            "denied": "node-2"})
 
 
 @test

@@ -108,6 +108,9 @@ list() { mg A service list; }
 ok "list counts what each rule decided" \
 	grep -qE "^    1  allow tcp 22  [1-9][0-9]* packets, [1-9][0-9]* flows?$" <(list)
 ok "and the default" grep -qE "^default  deny .* [1-9][0-9]* packets, 0 flows$" <(list)
+counted() { mg A service list --json | jq -e "$1 | .packets > 0 and .flows >= 0"; }
+ok "for programs, too" counted '.rules[] | select(.rule == "allow tcp 22")'
+ok "and the default" counted .default
 ok "of that interface" not grep -q packets <(mg A service list --interface mg7)
 
 # --- reject
@@ -153,6 +156,9 @@ line='^meshguard service allow --peer B'
 ok "what deny would have denied is learnt" grep -qE "$line tcp 5432  # [0-9]+ times" <(learn)
 ok "ping, once" same "$(learn | grep -cE "$line icmp  #")" 1
 ok "and not what a rule allows" not grep -q "tcp 22 " <(learn)
+ok "programs learn it" mg A service learn --json --since 1m
+observed() { mg A service learn --json | jq -c '.observed[] | select(.rule == "tcp 5432") | [.peer, .protocol, .times > 0]'; }
+ok "with peer and rule" same "$(observed)" '["B",6,true]'
 ok "it was within a minute" same "$(learn --since 1m | wc -l)" "$(learn | wc -l)"
 # shellcheck disable=SC2046 # words
 learn | grep tcp | sed 's/ *#.*//; s/^meshguard//' | while read -r words; do mg A $words; done >/dev/null

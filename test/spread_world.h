@@ -45,7 +45,7 @@ static struct node nodes[NODES];
 static uint32_t node_count;
 static struct letter *flight;
 static uint32_t flight_first, flight_count;
-static struct instant now;
+static struct instant clock_now;
 static unsigned loss_permille;
 static struct rng chance;
 static uint64_t wire_bytes;      /* headers included */
@@ -53,7 +53,7 @@ static void (*watch)(const struct letter *l);
 
 static uint64_t wall_now(void)
 {
-	return WALL + now.ns / 1000000000u;
+	return WALL + clock_now.ns / 1000000000u;
 }
 
 static void make_keys(struct keys *keys, unsigned count, uint8_t kind)
@@ -116,7 +116,7 @@ static void trust(uint32_t node, unsigned orgs)
 	for (unsigned i = 0; i < ORGS; i++)
 		if (orgs >> i & 1)
 			list[count++] = org_keys[i].pk;
-	spread_orgs(nodes[node].spread, list, count, now);
+	spread_orgs(nodes[node].spread, list, count, clock_now);
 }
 
 static void start_node(uint32_t i, uint32_t statements, uint32_t certificates, uint64_t seed)
@@ -136,7 +136,7 @@ static void start_node(uint32_t i, uint32_t statements, uint32_t certificates, u
 	n->certificates = certificate_store_init(n->memory[1], certificates, hash_key);
 	config.statements = n->statements;
 	config.certificates = n->certificates;
-	n->spread = spread_init(n->memory[2], &config, now);
+	n->spread = spread_init(n->memory[2], &config, clock_now);
 	for (uint32_t j = 0; j < NODES; j++)
 		if (j != i)
 			spread_admit(n->spread, j, &node_keys[j].pk);
@@ -145,7 +145,7 @@ static void start_node(uint32_t i, uint32_t statements, uint32_t certificates, u
 /* `count` nodes that do not reach each other yet, and trust no org. */
 static void world(uint32_t count, uint32_t statements, uint32_t certificates, uint64_t seed)
 {
-	now = (struct instant){ 5000000000u };
+	clock_now = (struct instant){ 5000000000u };
 	node_count = count;
 	flight_count = 0;
 	loss_permille = 0;
@@ -156,13 +156,13 @@ static void world(uint32_t count, uint32_t statements, uint32_t certificates, ui
 	wire_bytes = 0;
 }
 
-static void link_nodes(uint32_t a, uint32_t b, bool yes)
+static inline void link_nodes(uint32_t a, uint32_t b, bool yes)
 {
-	spread_reachable(nodes[a].spread, b, yes, now);
-	spread_reachable(nodes[b].spread, a, yes, now);
+	spread_reachable(nodes[a].spread, b, yes, clock_now);
+	spread_reachable(nodes[b].spread, a, yes, clock_now);
 }
 
-static void link_all(void)
+static inline void link_all(void)
 {
 	for (uint32_t i = 0; i < node_count; i++)
 		for (uint32_t j = 0; j < i; j++)
@@ -175,7 +175,7 @@ static void post(uint32_t from, uint32_t to, const uint8_t *bytes, uint32_t len)
 
 	l->from = from;
 	l->to = to;
-	l->at = instant_add(now, span_ms(LATENCY_MS));
+	l->at = instant_add(clock_now, span_ms(LATENCY_MS));
 	l->len = len;
 	memcpy(l->bytes, bytes, len);
 	wire_bytes += len + HEADERS;
@@ -210,13 +210,13 @@ static void send_out(uint32_t from)
 static void hand(uint32_t from, uint32_t to, const void *bytes, size_t len)
 {
 	outbox_init(&outbox, out_items, 256, out_arena, sizeof(out_arena));
-	spread_input(nodes[to].spread, now, wall_now(), from, bytes_of(bytes, len), &outbox);
+	spread_input(nodes[to].spread, clock_now, wall_now(), from, bytes_of(bytes, len), &outbox);
 	send_out(to);
 }
 
 static void run_ms(uint64_t ms)
 {
-	struct instant until = instant_add(now, span_ms(ms));
+	struct instant until = instant_add(clock_now, span_ms(ms));
 
 	for (;;) {
 		struct instant next = flight_count ? flight[flight_first].at : INSTANT_NEVER;
@@ -232,8 +232,8 @@ static void run_ms(uint64_t ms)
 		}
 		if (!instant_before(next, until))
 			break;
-		if (instant_before(now, next))
-			now = next;
+		if (instant_before(clock_now, next))
+			clock_now = next;
 		if (who == NODES) {
 			struct letter *l = &flight[flight_first];
 
@@ -243,22 +243,23 @@ static void run_ms(uint64_t ms)
 			continue;
 		}
 		outbox_init(&outbox, out_items, 256, out_arena, sizeof(out_arena));
-		spread_tick(nodes[who].spread, now, wall_now(), &outbox);
+		spread_tick(nodes[who].spread, clock_now, wall_now(), &outbox);
 		send_out(who);
-		ok(instant_before(now, spread_deadline(nodes[who].spread)));
+		ok(instant_before(clock_now, spread_deadline(nodes[who].spread)));
 	}
-	now = until;
+	clock_now = until;
 }
 
 /* --- what they hold */
 
-static bool has_statement(uint32_t node, enum statement_kind kind, unsigned org, unsigned person)
+static inline bool has_statement(uint32_t node, enum statement_kind kind, unsigned org,
+				 unsigned person)
 {
 	return statement_store_find(nodes[node].statements, kind, &org_keys[org].pk,
 				    &persons[person].pk) != STATEMENT_NONE;
 }
 
-static bool has_certificate(uint32_t node, unsigned org, unsigned person)
+static inline bool has_certificate(uint32_t node, unsigned org, unsigned person)
 {
 	return certificate_store_find(nodes[node].certificates, &org_keys[org].pk,
 				      &persons[person].pk) != CERTIFICATE_NONE;
@@ -277,12 +278,12 @@ static const struct spread_counters *counters(uint32_t node)
 
 static enum spread_put give_statement(uint32_t node, const struct statement *s)
 {
-	return spread_statement(nodes[node].spread, s, now);
+	return spread_statement(nodes[node].spread, s, clock_now);
 }
 
 static enum spread_put give_certificate(uint32_t node, const struct certificate *c)
 {
-	return spread_certificate(nodes[node].spread, c, now, wall_now());
+	return spread_certificate(nodes[node].spread, c, clock_now, wall_now());
 }
 
 #endif

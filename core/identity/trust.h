@@ -47,6 +47,8 @@ void trust_begin(struct trust *t);
 /* A key that is kept out, whatever admits it. TRUST_NEW, TRUST_SAME or TRUST_FULL: then orgs and
  * open admit nobody until a round in which all fit. */
 enum trust_result trust_deny(struct trust *t, const struct public_key *key);
+/* Not all that is to keep others out could be read: the same, for this round. */
+void trust_deny_unknown(struct trust *t);
 uint32_t trust_denied_count(const struct trust *t);
 /* An org; of several names for one the first of a round counts. The name must be valid (BUG).
  * TRUST_NEW, TRUST_SAME, TRUST_INVALID, TRUST_FULL. */

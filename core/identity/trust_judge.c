@@ -43,6 +43,12 @@ bool trust_is_denied(const struct trust *t, const struct public_key *key, bool o
 	return d != MAP_NONE && (old || t->denials[d].round == t->round);
 }
 
+void trust_deny_unknown(struct trust *t)
+{
+	t->denials_fit = false;
+	t->denials_lost = true; /* at once: the lost one may come */
+}
+
 enum trust_result trust_deny(struct trust *t, const struct public_key *key)
 {
 	uint32_t d = find_denial(t, key);
@@ -51,8 +57,7 @@ enum trust_result trust_deny(struct trust *t, const struct public_key *key)
 	if (d == MAP_NONE) {
 		d = pool_get(&t->denial_pool);
 		if (d == POOL_NONE) {
-			t->denials_fit = false;
-			t->denials_lost = true; /* at once: the lost one may come */
+			trust_deny_unknown(t);
 			return TRUST_FULL;
 		}
 		t->denials[d].key = *key;

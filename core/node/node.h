@@ -55,7 +55,9 @@ enum node_event_kind {
 	NODE_DATAGRAM,      /* from, ecn, data: one UDP datagram */
 	NODE_PACKET,        /* data: one IP packet from the TUN */
 	NODE_TRUST_BEGIN,   /* the trust store follows; unreadable: there is none to read */
-	NODE_TRUST_DENY,    /* key: kept out, whatever admits it. Before orgs and keys */
+	NODE_TRUST_DENY,    /* key: kept out, whatever admits it. Before orgs and keys.
+	                       unreadable: no key, but not all denials and revocations could be
+	                       read; orgs and open let in nobody */
 	NODE_TRUST_ORG,     /* key, name: an org whose nodes are let in */
 	NODE_TRUST_STATEMENT, /* data: a signed statement as it lies on disk */
 	NODE_TRUST_CERTIFICATE, /* data: a certificate of this node's own */

@@ -154,7 +154,9 @@ void orgs_event(struct node *n, const struct node_event *e, struct moment now)
 {
 	switch (e->kind) {
 	case NODE_TRUST_DENY:
-		if (trust_deny(n->trust, &e->key) == TRUST_FULL)
+		if (e->unreadable)
+			trust_deny_unknown(n->trust);
+		else if (trust_deny(n->trust, &e->key) == TRUST_FULL)
 			n->bad_keys++;
 		break;
 	case NODE_TRUST_ORG:

@@ -352,6 +352,26 @@ static void too_many_denials_close_what_is_not_the_trust_store(void)
 	eq_int(show(ACME, 9, NOW + HOUR, NOW), TRUST_NEW);
 }
 
+static void unknown_denials_close_what_is_not_the_trust_store(void)
+{
+	uint32_t slot;
+
+	fresh(4);
+	round_with(8);
+	eq_int(show(ACME, 9, NOW + HOUR, NOW), TRUST_NEW);
+	trust_use(t, said, true);
+	trust_begin(t);
+	trust_deny_unknown(t);
+	trust_add_org(t, &keys[ACME], "acme");
+	eq_int(trust_add(t, &keys[8], NULL, "local", &slot), TRUST_SAME);
+	trust_end(t, NOW);
+	eq_int(sweep(), 1);
+	eq_int(trust_admit_key(t, &keys[7], NOW, &slot), TRUST_REFUSED);
+	eq_int(show(ACME, 9, NOW + HOUR, NOW), TRUST_REFUSED);
+	round_with(8);
+	eq_int(show(ACME, 9, NOW + HOUR, NOW), TRUST_NEW);
+}
+
 static void guests_leave_room_for_the_trust_store(void)
 {
 	uint32_t slot;
@@ -607,6 +627,7 @@ int main(int argc, char **argv)
 		T(a_denial_beats_everything),
 		T(while_a_round_is_given_the_last_one_holds),
 		T(too_many_denials_close_what_is_not_the_trust_store),
+		T(unknown_denials_close_what_is_not_the_trust_store),
 		T(guests_leave_room_for_the_trust_store),
 		T(twins_are_refused_whoever_admits_them),
 		T(orgs_end_at_their_limit),

@@ -285,6 +285,12 @@ int store_stamp_of(struct store *s, const char *name, struct store_stamp *out)
 	return 0;
 }
 
+bool store_stamp_is_same(const struct store_stamp *a, const struct store_stamp *b)
+{
+	return a->ino != 0 && a->dev == b->dev && a->ino == b->ino && a->size == b->size
+	       && a->changed_ns == b->changed_ns;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -68,6 +68,7 @@ struct store_stamp {
 	int64_t size;
 };
 int store_stamp_of(struct store *s, const char *name, struct store_stamp *out) must_check;
+bool store_stamp_is_same(const struct store_stamp *a, const struct store_stamp *b);
 /* Calls fn for each name in the folder, sorted, without dot files; stops at the first non-zero and
  * returns it; 0 for an absent folder. */
 int store_list(struct store *s, const char *folder, int (*fn)(void *ctx, const char *name),

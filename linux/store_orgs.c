@@ -58,6 +58,11 @@ int store_statement_write(struct store *s, const struct statement *statement)
 	return write_signed(s, file, bytes_of(statement->wire, statement->len));
 }
 
+int store_statement_keep(struct store *s, const char *file, struct bytes wire)
+{
+	return write_signed(s, file, wire);
+}
+
 /* Length of what the file holds, or negative errno; 0 where it holds no such line. */
 static ssize_t read_signed(struct store *s, const char *file, uint8_t wire[static SIGNED_MAX])
 {
@@ -73,7 +78,7 @@ static int no_good(struct store *s, const char *file, const char *what)
 			  "move it away", s->path, file, what);
 }
 
-static int read_certificate(struct store *s, const char *file, struct certificate *out)
+int store_certificate_load(struct store *s, const char *file, struct certificate *out)
 {
 	struct certificate_claim claim;
 	uint8_t wire[SIGNED_MAX];
@@ -89,7 +94,7 @@ static int read_certificate(struct store *s, const char *file, struct certificat
 	return strcmp(right, file) ? no_good(s, file, "certificate") : 1;
 }
 
-static int read_statement(struct store *s, const char *file, struct statement *out)
+int store_statement_load(struct store *s, const char *file, struct statement *out)
 {
 	struct statement_claim claim;
 	uint8_t wire[SIGNED_MAX];
@@ -111,7 +116,7 @@ int store_statement_read(struct store *s, enum statement_kind kind, const struct
 	int r;
 
 	statement_file(file, kind, issuer, subject);
-	r = read_statement(s, file, out);
+	r = store_statement_load(s, file, out);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -133,19 +138,31 @@ static bool ends_in_keys(const char *name, size_t keys)
 	return digits >= keys * KEY_DIGITS + keys - 1;
 }
 
+bool is_certificate_name(const char *name)
+{
+	size_t len = strlen(name), ending = sizeof(ENDING) - 1;
+
+	return len > ending && len + sizeof(CERTIFICATE_FOLDER "/") <= STORE_ORGS_FILE
+	       && strcmp(name + len - ending, ENDING) == 0;
+}
+
+bool is_statement_name(const char *name)
+{
+	return ends_in_keys(name, 2)
+	       && strlen(name) + sizeof(STATEMENT_FOLDER "/") <= STORE_ORGS_FILE;
+}
+
 static int visit_certificate(void *ctx, const char *name)
 {
 	const struct walk *w = ctx;
 	struct certificate c;
 	char file[STORE_ORGS_FILE];
-	size_t len = strlen(name), ending = sizeof(ENDING) - 1;
 	int r;
 
-	if (len < ending || strcmp(name + len - ending, ENDING) != 0)
+	if (!is_certificate_name(name))
 		return 0;
-	if (snprintf(file, sizeof(file), CERTIFICATE_FOLDER "/%s", name) >= (int)sizeof(file))
-		return 0;
-	r = read_certificate(w->store, file, &c);
+	snprintf(file, sizeof(file), CERTIFICATE_FOLDER "/%s", name);
+	r = store_certificate_load(w->store, file, &c);
 	return r == -ENOENT ? 0 : w->certificate(w->ctx, r > 0 ? &c : NULL);
 }
 
@@ -156,10 +173,10 @@ static int visit_statement(void *ctx, const char *name)
 	char file[STORE_ORGS_FILE];
 	int r;
 
-	if (!ends_in_keys(name, 2)
-	    || snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name) >= (int)sizeof(file))
+	if (!is_statement_name(name))
 		return 0;
-	r = read_statement(w->store, file, &st);
+	snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name);
+	r = store_statement_load(w->store, file, &st);
 	return r == -ENOENT ? 0 : w->statement(w->ctx, r > 0 ? &st : NULL);
 }
 

@@ -26,6 +26,17 @@ int store_statement_write(struct store *s, const struct statement *statement) mu
 int store_statement_read(struct store *s, enum statement_kind kind, const struct public_key *issuer,
 			 const struct public_key *subject, struct statement *out) must_check;
 
+/* What is written is opaque: for who must not look into it. As store_write. */
+int store_statement_keep(struct store *s, const char *file, struct bytes wire) must_check;
+
+/* True for the names, without their folder, of files of that form. */
+bool is_certificate_name(const char *name);
+bool is_statement_name(const char *name);
+/* The same with the folder before the name: 1, or negative errno with s->error: -ENOENT, and
+ * -EBADMSG for what is none. */
+int store_certificate_load(struct store *s, const char *file, struct certificate *out) must_check;
+int store_statement_load(struct store *s, const char *file, struct statement *out) must_check;
+
 /* Calls fn for each file of that form, sorted; NULL for one that is unusable, s->error says why.
  * Other files are notes of the owner. Stops at the first non-zero and returns it; negative errno
  * with s->error when the folder cannot be read. */

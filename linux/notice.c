@@ -49,6 +49,24 @@ bool notice_event(struct notices *n, const struct priv_message *m, struct node_e
 		e->kind = NODE_TRUST_BEGIN;
 		e->unreadable = m->flag;
 		return true;
+	case PRIV_TRUST_DENY:
+		e->kind = NODE_TRUST_DENY;
+		e->key = m->key;
+		e->unreadable = m->flag;
+		return true;
+	case PRIV_TRUST_ORG:
+		e->kind = NODE_TRUST_ORG;
+		e->key = m->key;
+		e->name = m->name;
+		return true;
+	case PRIV_TRUST_STATEMENT:
+		e->kind = NODE_TRUST_STATEMENT;
+		e->data = bytes_of(m->data, m->data_len);
+		return true;
+	case PRIV_TRUST_CERTIFICATE:
+		e->kind = NODE_TRUST_CERTIFICATE;
+		e->data = bytes_of(m->data, m->data_len);
+		return true;
 	case PRIV_TRUST_KEY:
 		e->kind = NODE_TRUST_KEY;
 		e->key = m->key;

@@ -35,8 +35,14 @@ enum priv_kind {
 	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
 	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port shall be free again */
 	PRIV_TRUST_AGAIN,    /* the trust store is read and told again */
+	PRIV_SAVE_STATEMENT, /* data: struct priv_statement; -EDQUOT: no more are kept */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
+	PRIV_TRUST_DENY,     /* key, name: a key that is kept out; flag: no key, but not all that is
+	                        to keep others out could be read */
+	PRIV_TRUST_ORG,      /* key, name: an org whose nodes are let in */
+	PRIV_TRUST_STATEMENT, /* data: a signed statement, verified */
+	PRIV_TRUST_CERTIFICATE, /* data: a certificate of our own key, verified */
 	PRIV_TRUST_KEY,      /* key, twin, name: one usable entry */
 	PRIV_TRUST_END,      /* value: number of unusable entries */
 	PRIV_STOP,           /* end gracefully: signal or `down` */
@@ -78,6 +84,16 @@ struct priv_rules {
 };
 _Static_assert(sizeof(struct priv_rules) <= PRIV_DATA, "a part of a list fits a message");
 
+/* A statement that came over the network, verified by the child. The parent does not look into
+ * `wire`; a file whose statement counts more stays. */
+struct priv_statement {
+	uint32_t kind;           /* enum statement_kind */
+	uint32_t len;
+	uint64_t number;
+	struct public_key issuer, subject;
+	uint8_t wire[MAX_STATEMENT];
+};
+
 #define PRIV_MAX_SEEDS MAX_SEEDS
 
 /* What `up` and `wireguard` want; filled by cli/, checked there. */
@@ -98,7 +114,7 @@ struct priv_config {
 	bool detach;                   /* return 0 to the caller once the address is usable */
 	bool foreground;               /* wireguard: -f */
 	const char *keylog;            /* path or NULL */
-	bool open;                     /* up --open (a later issue) */
+	bool open;                     /* every key is let in that is not denied or revoked */
 };
 
 /* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */

@@ -161,8 +161,10 @@ static int carry_out(struct server *s, const struct priv_message *m)
 	case PRIV_TRUST_AGAIN:
 		if (!s->p->config->mesh)
 			return -EOPNOTSUPP;
-		watch_reload(&s->trust.watch, s->now);
+		trust_feed_reload(&s->trust, s->now);
 		return 0;
+	case PRIV_SAVE_STATEMENT:
+		return s->p->config->mesh ? trust_feed_save(&s->trust, m) : -EOPNOTSUPP;
 	default:
 		return -EBADRQC;
 	}
@@ -349,7 +351,7 @@ static void reap(struct server *s)
 
 static void reload(struct server *s)
 {
-	watch_reload(&s->trust.watch, s->now);
+	trust_feed_reload(&s->trust, s->now);
 	watch_reload(&s->policy.watch, s->now);
 }
 
@@ -462,7 +464,7 @@ static int open_mesh(struct server *s)
 {
 	int r = 0;
 
-	trust_feed_open(&s->trust, &s->p->store, s->now);
+	trust_feed_open(&s->trust, &s->p->store, &s->p->child->public, s->now);
 	policy_feed_open(&s->policy, &s->p->store, s->now);
 	if (s->trust.watch.inotify >= 0)
 		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);

@@ -1,227 +1,210 @@
-/* priv_trust.c - reading authorized_keys.
- *
- * Checking that a key is a point of the curve takes longer than all else (0.1 ms). So its twin,
- * which that finds, is told with it; and the last state is kept: a file that is as it was then is
- * not read again. With 16,384 keys a revocation would otherwise take more than a second.
- */
 #include "linux/priv_trust.h"
 
-#include "identity/address.h"
-#include "identity/keyfile.h"
 #include "linux/priv_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define FOLDER "authorized_keys"
-#define KEY_TEXT 256
-#define MAX_ENTRIES (4u * MAX_MEMBERS)
-#define MAX_TOLD 32u /* lines about unusable files, of one reading */
+#define KEYS_FOLDER "authorized_keys"
+#define ORGS_FOLDER "trusted_orgs"
+#define DENIED_FOLDER "denied_keys"
+#define MOST_KEYS (4u * MAX_MEMBERS)
 
-struct trust_entry {
-	struct public_key key;
-	struct dh_public twin;
-	char name[MAX_NAME + 1];
-	struct store_stamp stamp;
+static const char *const folders[] = {
+	KEYS_FOLDER, DENIED_FOLDER, ORGS_FOLDER, STATEMENT_FOLDER, CERTIFICATE_FOLDER,
 };
 
-static const char *const folders[] = { FOLDER };
-
-void trust_feed_open(struct trust_feed *f, struct store *store, struct instant now)
+static bool is_ours(void *ctx, const char *file)
 {
-	*f = (struct trust_feed){ .store = store };
-	watch_open(&f->watch, store, folders, 1, "trust", now);
+	const struct trust_feed *f = ctx;
+
+	return statement_folder_wrote(&f->statements, file);
 }
 
-static void free_names(char **names, uint32_t count)
+void trust_feed_open(struct trust_feed *f, struct store *store, const struct public_key *own,
+		     struct instant now)
 {
-	for (uint32_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
+	*f = (struct trust_feed){
+		.store = store, .own = *own,
+		.keys = { .folder = KEYS_FOLDER, .most = MOST_KEYS },
+		.denials = { .folder = DENIED_FOLDER, .most = TRUST_DENIALS },
+		.orgs = { .folder = ORGS_FOLDER, .most = TRUST_ORGS },
+	};
+	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "trust", now);
+	f->watch.is_ours = is_ours;
+	f->watch.ctx = f;
 }
 
-static void free_entries(struct trust_feed *f)
+static void free_all(struct trust_feed *f)
 {
-	free(f->entries);
-	free(f->before);
-	f->entries = f->before = NULL;
-	f->count = f->cap = f->next = f->before_count = 0;
+	key_folder_free(&f->keys);
+	key_folder_free(&f->denials);
+	key_folder_free(&f->orgs);
+	statement_folder_free(&f->statements);
 }
 
 void trust_feed_close(struct trust_feed *f)
 {
-	free_entries(f);
-	free_names(f->told, f->told_count);
-	free_names(f->bad, f->bad_count);
-	f->told = f->bad = NULL;
-	f->told_count = f->bad_count = 0;
+	free_all(f);
+	unusable_free(&f->unusable);
 	watch_close(&f->watch);
+}
+
+void trust_feed_reload(struct trust_feed *f, struct instant now)
+{
+	f->again = true;
+	watch_reload(&f->watch, now);
+}
+
+int trust_feed_save(struct trust_feed *f, const struct priv_message *m)
+{
+	struct priv_statement p;
+
+	if (m->data_len != sizeof(p))
+		return -EINVAL;
+	memcpy(&p, m->data, sizeof(p));
+	return statement_folder_save(&f->statements, f->store, &p);
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
+/* What keeps others out is not known: said once. */
+static void close_orgs(struct trust_feed *f, const char *why)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	if (!f->now.closed && !f->before.closed)
+		priv_say("%s; until that is mended neither orgs nor --open let anybody in", why);
+	f->now.closed = true;
 }
 
-static void remember_bad(struct trust_feed *f, const char *file)
+static void close_for_lost(struct trust_feed *f, const char *folder)
 {
-	if (f->bad_count == f->bad_cap) {
-		uint32_t cap = f->bad_cap ? 2 * f->bad_cap : 16;
-		char **names = reallocarray(f->bad, cap, sizeof(*names));
+	char why[PATH_MAX + 80];
 
-		if (!names)
-			return;
-		f->bad = names;
-		f->bad_cap = cap;
-	}
-	f->bad[f->bad_count] = strdup(file);
-	f->bad_count += f->bad[f->bad_count] != NULL;
+	snprintf(why, sizeof(why), "not all files in %s/%s could be used", f->store->path, folder);
+	close_orgs(f, why);
 }
 
-static void unusable(struct trust_feed *f, const char *file, const char *why)
+static void read_certificate(struct trust_feed *f, const char *file)
 {
-	f->unusable++;
-	if (f->unusable <= MAX_TOLD
-	    && !(f->told && bsearch(&file, f->told, f->told_count, sizeof(*f->told), by_name)))
-		priv_say("%s (this entry is not used)", why);
-	if (f->unusable == MAX_TOLD)
-		priv_say("further unusable files in " FOLDER " are only counted");
-	remember_bad(f, file);
-}
+	struct own_certificates *all = &f->certificates;
+	char why[PATH_MAX + STORE_ORGS_FILE + 80];
+	struct certificate c;
+	int r = store_certificate_load(f->store, file, &c);
+	bool own = r == 1 && !memcmp(&c.body.node, &f->own, sizeof(f->own));
 
-static struct trust_entry *new_entry(struct trust_feed *f)
-{
-	if (f->count == f->cap) {
-		uint32_t cap = f->cap ? 2 * f->cap : 16;
-		struct trust_entry *e = reallocarray(f->entries, cap, sizeof(*e));
-
-		if (!e || cap > MAX_ENTRIES) {
-			if (e)
-				f->entries = e;
-			return NULL;
-		}
-		f->entries = e;
-		f->cap = cap;
-	}
-	memset(&f->entries[f->count], 0, sizeof(*f->entries));
-	return &f->entries[f->count];
-}
-
-static int by_entry_name(const void *a, const void *b)
-{
-	return strcmp(((const struct trust_entry *)a)->name, ((const struct trust_entry *)b)->name);
-}
-
-/* True, with the key and its twin set, when the file is as it was when it was read before. */
-static bool is_known(const struct trust_feed *f, struct trust_entry *e)
-{
-	const struct trust_entry *old = f->before
-		? bsearch(e, f->before, f->before_count, sizeof(*e), by_entry_name) : NULL;
-
-	if (!old || e->stamp.ino == 0 || e->stamp.dev != old->stamp.dev
-	    || e->stamp.ino != old->stamp.ino || e->stamp.size != old->stamp.size
-	    || e->stamp.changed_ns != old->stamp.changed_ns)
-		return false;
-	e->key = old->key;
-	e->twin = old->twin;
-	return true;
-}
-
-static void read_entry(struct trust_feed *f, const char *file, size_t name_len)
-{
-	char path[sizeof(FOLDER) + NAME_MAX + 1], text[KEY_TEXT], why[PATH_MAX + 512];
-	struct trust_entry *e = new_entry(f);
-	ssize_t n;
-
-	snprintf(path, sizeof(path), FOLDER "/%s", file);
-	if (e) {
-		memcpy(e->name, file, name_len);
-		/* Before reading: what changes after this is read again. */
-		if (store_stamp_of(f->store, path, &e->stamp) == 0 && is_known(f, e)) {
-			f->count++;
-			return;
-		}
-	}
-	n = store_read(f->store, path, text, sizeof(text), 0);
-	if (n == -ENOENT) /* removed since it was listed */
+	if (r == -ENOENT) /* removed since it was listed */
 		return;
-	if (n < 0) {
-		f->watch.again |= watch_is_passing((int)n);
-		unusable(f, file, f->store->error);
+	if (r < 0) {
+		f->watch.again |= watch_is_passing(r);
+		unusable_add(&f->unusable, f->store->error);
 		return;
 	}
-	if (!e) {
-		snprintf(why, sizeof(why), "%s/%s: there are too many keys", f->store->path, path);
-		unusable(f, file, why);
+	if (!own || all->count == TRUST_ORGS) {
+		snprintf(why, sizeof(why), "%s/%s: %s", f->store->path, file, own
+			 ? "there are too many certificates" : "a certificate of another node");
+		unusable_add(&f->unusable, why);
 		return;
 	}
-
-	enum key_problem problem = peer_key_parse(text, (size_t)n, &e->key, &e->twin);
-
-	if (problem != KEY_OK) {
-		snprintf(why, sizeof(why), "%s/%s: %s", f->store->path, path,
-			 key_problem_text(problem));
-		unusable(f, file, why);
-		return;
-	}
-	f->count++;
+	all->list[all->count].len = c.len;
+	memcpy(all->list[all->count].wire, c.wire, c.len);
+	all->count++;
 }
 
-static int visit(void *ctx, const char *file)
+static int visit_certificate(void *ctx, const char *name)
 {
-	struct trust_feed *f = ctx;
-	size_t len = strlen(file);
+	char file[STORE_ORGS_FILE];
 
-	/* Other files are notes of the owner. */
-	if (len <= 4 || len > NAME_MAX || strcmp(file + len - 4, ".pub") != 0)
+	if (!is_certificate_name(name))
 		return 0;
-	if (!name_valid(file, len - 4)) {
-		unusable(f, file, "a file in " FOLDER " has a name that no peer can have");
-		return 0;
-	}
-	read_entry(f, file, len - 4);
+	snprintf(file, sizeof(file), CERTIFICATE_FOLDER "/%s", name);
+	read_certificate(ctx, file);
 	return 0;
 }
 
-/* r: what opening the directory gave. */
+static void read_certificates(struct trust_feed *f)
+{
+	if (store_list(f->store, CERTIFICATE_FOLDER, visit_certificate, f) < 0) {
+		f->watch.again = true;
+		unusable_add(&f->unusable, f->store->error);
+	}
+}
+
+/* A folder that lets others in, or keeps them out. */
+static void read_keys(struct trust_feed *f, struct key_folder *k)
+{
+	key_folder_read(k, f->store, &f->unusable);
+	f->watch.again |= k->passing;
+	if (k->error && k != &f->keys)
+		close_orgs(f, f->store->error);
+	if (k->lost && k == &f->denials)
+		close_for_lost(f, k->folder);
+}
+
+static void trust_nobody(struct trust_feed *f)
+{
+	if (!f->before.unreadable)
+		priv_say("%s; until that is mended nobody is trusted", f->store->error);
+	f->now.unreadable = f->now.closed = f->watch.again = true;
+}
+
+/* r: what opening the directory gave. Signatures are left to be checked. */
 static void read_all(struct trust_feed *f, int r)
 {
 	if (f->store->owner != f->owner) /* then other files are to be believed */
-		free_entries(f);
+		free_all(f);
 	f->owner = f->store->owner;
-	f->unusable = 0;
-	f->bad_count = f->bad_cap = 0;
-	f->bad = NULL;
-	f->before = f->entries;
-	f->before_count = f->count;
-	f->entries = NULL;
-	f->count = f->cap = 0;
-	if (r == 0)
-		r = store_list(f->store, FOLDER, visit, f);
+	f->before = f->now;
+	f->now = (struct trust_verdict){ 0 };
+	f->certificates_before = f->certificates;
+	memset(&f->certificates, 0, sizeof(f->certificates));
+	unusable_begin(&f->unusable);
+	f->phase = TRUST_READING;
 	if (r < 0) {
-		if (!f->unreadable)
-			priv_say("%s; until that is mended nobody is trusted", f->store->error);
-		free_entries(f);
+		trust_nobody(f);
+		free_all(f);
+		return;
 	}
-	f->unreadable = r < 0;
-	f->watch.again |= r < 0;
-	free_names(f->told, f->told_count);
-	f->told = f->bad;
-	f->told_count = f->bad_count;
-	f->bad = NULL;
-	f->bad_count = f->bad_cap = 0;
-	if (f->told_count)
-		qsort(f->told, f->told_count, sizeof(*f->told), by_name);
-	free(f->before);
-	f->before = NULL;
-	f->before_count = 0;
-	if (f->count)
-		qsort(f->entries, f->count, sizeof(*f->entries), by_entry_name);
-	f->phase = TRUST_AT_BEGIN;
+	read_keys(f, &f->denials);
+	read_keys(f, &f->orgs);
+	statement_folder_list(&f->statements, f->store, &f->unusable);
+	if (f->statements.error)
+		close_orgs(f, f->store->error);
+	read_certificates(f);
+	read_keys(f, &f->keys);
+	if (f->keys.error)
+		trust_nobody(f);
+}
+
+static bool is_same(const struct trust_feed *f)
+{
+	const struct own_certificates *a = &f->certificates, *b = &f->certificates_before;
+
+	return f->now.unreadable == f->before.unreadable && f->now.closed == f->before.closed
+	       && f->now.unusable == f->before.unusable && key_folder_is_same(&f->keys)
+	       && key_folder_is_same(&f->denials) && key_folder_is_same(&f->orgs)
+	       && statement_folder_is_same(&f->statements) && a->count == b->count
+	       && !memcmp(a->list, b->list, a->count * sizeof(*a->list));
+}
+
+/* All is read: is it to be told? */
+static void judge(struct trust_feed *f, struct instant now)
+{
+	bool tell;
+
+	f->watch.again |= f->statements.passing;
+	if (f->statements.lost)
+		close_for_lost(f, STATEMENT_FOLDER);
+	f->now.unusable = f->unusable.count;
+	tell = f->again || !f->told || !is_same(f);
+	key_folder_settle(&f->keys);
+	key_folder_settle(&f->denials);
+	key_folder_settle(&f->orgs);
+	statement_folder_settle(&f->statements);
+	statement_folder_rewind(&f->statements);
+	watch_done(&f->watch, now);
+	f->phase = tell ? TRUST_AT_BEGIN : TRUST_IDLE;
+	f->again = false;
 	f->next = 0;
 }
 
@@ -229,49 +212,118 @@ static void read_all(struct trust_feed *f, int r)
 
 struct instant trust_feed_deadline(const struct trust_feed *f)
 {
-	return f->phase == TRUST_IDLE ? watch_deadline(&f->watch) : INSTANT_NEVER;
+	return f->phase == TRUST_IDLE ? watch_deadline(&f->watch)
+	     : f->phase == TRUST_READING ? INSTANT_ZERO : INSTANT_NEVER;
 }
 
 void trust_feed_tick(struct trust_feed *f, struct instant now)
 {
 	int error;
 
-	if (f->phase != TRUST_IDLE || !watch_due(&f->watch, now, &error))
+	if (f->phase == TRUST_IDLE && watch_due(&f->watch, now, &error))
+		read_all(f, error);
+	if (f->phase != TRUST_READING)
 		return;
-	read_all(f, error);
-	watch_done(&f->watch, now);
+	if (f->store->dir < 0 && !f->now.unreadable) { /* lost under our hands: from the start */
+		f->phase = TRUST_IDLE;
+		trust_feed_reload(f, now);
+	} else if (statement_folder_check(&f->statements, f->store, &f->unusable)) {
+		judge(f, now);
+	}
+}
+
+static void put_key(struct priv_message *m, enum priv_kind kind, const struct key_entry *e)
+{
+	message_init(m, kind);
+	m->key = e->key;
+	m->twin = e->twin;
+	memcpy(m->name, e->name, sizeof(m->name));
+}
+
+static void put_data(struct priv_message *m, enum priv_kind kind, const uint8_t *wire, uint32_t len)
+{
+	message_init(m, kind);
+	m->data_len = len;
+	memcpy(m->data, wire, len);
 }
 
 bool trust_feed_next(const struct trust_feed *f, struct priv_message *m)
 {
+	const struct statement_entry *s;
+	const struct own_certificate *c;
+
 	switch (f->phase) {
 	case TRUST_IDLE:
+	case TRUST_READING:
 		return false;
 	case TRUST_AT_BEGIN:
 		message_init(m, PRIV_TRUST_BEGIN);
-		m->flag = f->unreadable;
+		m->flag = f->now.unreadable;
+		return true;
+	case TRUST_AT_DENIALS:
+		put_key(m, PRIV_TRUST_DENY, &f->denials.entries[f->next]);
+		return true;
+	case TRUST_AT_CLOSED:
+		message_init(m, PRIV_TRUST_DENY);
+		m->flag = true;
+		return true;
+	case TRUST_AT_ORGS:
+		put_key(m, PRIV_TRUST_ORG, &f->orgs.entries[f->next]);
+		return true;
+	case TRUST_AT_STATEMENTS:
+		s = statement_folder_next(&f->statements);
+		put_data(m, PRIV_TRUST_STATEMENT, s->wire, s->len);
+		return true;
+	case TRUST_AT_CERTIFICATES:
+		c = &f->certificates.list[f->next];
+		put_data(m, PRIV_TRUST_CERTIFICATE, c->wire, c->len);
 		return true;
 	case TRUST_AT_KEYS:
-		message_init(m, PRIV_TRUST_KEY);
-		m->key = f->entries[f->next].key;
-		m->twin = f->entries[f->next].twin;
-		memcpy(m->name, f->entries[f->next].name, sizeof(m->name));
+		put_key(m, PRIV_TRUST_KEY, &f->keys.entries[f->next]);
 		return true;
 	case TRUST_AT_END:
 		message_init(m, PRIV_TRUST_END);
-		m->value = f->unusable;
+		m->value = f->now.unusable;
 		return true;
 	}
 	return false;
+}
+
+/* True when the phase has something (more) to give. */
+static bool has_more(const struct trust_feed *f)
+{
+	switch (f->phase) {
+	case TRUST_AT_DENIALS:
+		return f->next < f->denials.count;
+	case TRUST_AT_CLOSED:
+		return f->now.closed && f->next == 0;
+	case TRUST_AT_ORGS:
+		return !f->now.closed && f->next < f->orgs.count;
+	case TRUST_AT_STATEMENTS:
+		return statement_folder_next(&f->statements) != NULL;
+	case TRUST_AT_CERTIFICATES:
+		return f->next < f->certificates.count;
+	case TRUST_AT_KEYS:
+		return f->next < f->keys.count;
+	default:
+		return true;
+	}
 }
 
 void trust_feed_sent(struct trust_feed *f)
 {
 	if (f->phase == TRUST_AT_END) {
 		f->phase = TRUST_IDLE;
+		f->told = true;
 		return;
 	}
-	if (f->phase == TRUST_AT_KEYS)
-		f->next++;
-	f->phase = f->next < f->count ? TRUST_AT_KEYS : TRUST_AT_END;
+	if (f->phase == TRUST_AT_STATEMENTS)
+		statement_folder_sent(&f->statements);
+	f->next++;
+	if (f->phase != TRUST_AT_BEGIN && has_more(f))
+		return;
+	do {
+		f->phase++;
+		f->next = 0;
+	} while (!has_more(f));
 }

@@ -11,6 +11,7 @@
 
 #define DEBOUNCE_MS 50
 #define POLL_MS 1000
+#define OURS_MS 10000    /* until files of ours are read: somebody else may have written one, too */
 #define CHANGES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB \
 		 | IN_DELETE_SELF | IN_MOVE_SELF)
 
@@ -69,26 +70,37 @@ void watch_close(struct watch *w)
 	w->inotify = -1;
 }
 
-void watch_reload(struct watch *w, struct instant now)
+static void read_within(struct watch *w, struct instant now, uint64_t ms)
 {
-	w->due = instant_min(w->due, instant_add(now, span_ms(DEBOUNCE_MS)));
+	if (ms != UINT64_MAX)
+		w->due = instant_min(w->due, instant_add(now, span_ms(ms)));
 }
 
-static bool concerns_us(const struct watch *w, const struct inotify_event *e)
+void watch_reload(struct watch *w, struct instant now)
+{
+	read_within(w, now, DEBOUNCE_MS);
+}
+
+/* How long reading may wait; UINT64_MAX: for ever. */
+static uint64_t patience_ms(const struct watch *w, const struct inotify_event *e)
 {
 	if (e->mask & IN_IGNORED) /* the end of a watch; what ended it was told before */
-		return false;
+		return UINT64_MAX;
 	if (e->mask & IN_Q_OVERFLOW)
-		return true;
+		return DEBOUNCE_MS;
 	if (w->beside && e->wd == w->dir && e->len && strcmp(e->name, w->beside) == 0)
-		return true;
+		return DEBOUNCE_MS;
 	for (unsigned i = 0; i < w->count; i++) {
-		if (e->wd == w->ids[i]) /* those with a dot are temporary files of the writers */
-			return !e->len || e->name[0] != '.';
+		if (e->wd == w->ids[i] && e->len && e->name[0] == '.')
+			return UINT64_MAX; /* a temporary file of the writers */
+		if (e->wd == w->ids[i] && e->len && w->is_ours && w->is_ours(w->ctx, e->name))
+			return OURS_MS;
+		if (e->wd == w->ids[i])
+			return DEBOUNCE_MS;
 		if (e->wd == w->dir && (!e->len || strcmp(e->name, w->folders[i]) == 0))
-			return true;
+			return DEBOUNCE_MS;
 	}
-	return false;
+	return UINT64_MAX;
 }
 
 void watch_changed(struct watch *w, struct instant now)
@@ -101,8 +113,7 @@ void watch_changed(struct watch *w, struct instant now)
 
 		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
 			e = (const struct inotify_event *)at;
-			if (concerns_us(w, e))
-				watch_reload(w, now);
+			read_within(w, now, patience_ms(w, e));
 		}
 	}
 }
@@ -139,7 +150,7 @@ bool watch_due(struct watch *w, struct instant now, int *error)
 void watch_done(struct watch *w, struct instant now)
 {
 	if (w->again)
-		w->due = instant_add(now, span_ms(POLL_MS));
+		read_within(w, now, POLL_MS);
 }
 
 bool watch_is_passing(int error)

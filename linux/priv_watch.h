@@ -13,7 +13,7 @@
 #include "base/instant.h"
 #include "linux/store.h"
 
-#define WATCH_FOLDERS 3u
+#define WATCH_FOLDERS 5u
 
 struct watch {
 	struct store *store;
@@ -26,6 +26,9 @@ struct watch {
 	uint64_t dev, ino;
 	struct instant due;          /* when to read */
 	struct instant look;         /* when to see whether the directory was replaced */
+	/* True for a file that we changed ourselves: no hurry. NULL: there is none. */
+	bool (*is_ours)(void *ctx, const char *file);
+	void *ctx;
 	bool again;                  /* nothing may tell of the next change: read every second */
 };
 
@@ -36,7 +39,7 @@ void watch_open(struct watch *w, struct store *store, const char *const *folders
 void watch_close(struct watch *w);
 /* inotify is readable. */
 void watch_changed(struct watch *w, struct instant now);
-/* Somebody asks for it: read in a moment. */
+/* Somebody asks for it: read in a moment. A later wish does not put it off. */
 void watch_reload(struct watch *w, struct instant now);
 struct instant watch_deadline(const struct watch *w);
 /* True when it is time to read: then opens the directory anew, watches what is there (before it is

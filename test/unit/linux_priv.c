@@ -7,7 +7,7 @@
 #include "identity/keyfile.h"
 #include "linux/priv.h"
 #include "linux/rtnetlink.h"
-#include "linux/store.h"
+#include "linux/store_orgs.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
 
@@ -228,6 +228,18 @@ static int tells_notices(struct priv_child *c)
 		case PRIV_TRUST_BEGIN:
 			say("begin%s\n", m.flag ? " unreadable" : "");
 			break;
+		case PRIV_TRUST_DENY:
+			say(m.flag ? "not all\n" : "deny %s\n", m.name);
+			break;
+		case PRIV_TRUST_ORG:
+			say("org %s\n", m.name);
+			break;
+		case PRIV_TRUST_STATEMENT:
+			say("statement %u\n", m.data_len);
+			break;
+		case PRIV_TRUST_CERTIFICATE:
+			say("certificate\n");
+			break;
 		case PRIV_TRUST_KEY:
 			say("key %s %02x\n", m.name, m.key.b[0]);
 			break;
@@ -391,6 +403,21 @@ static void asks_to_save(struct priv_child *c)
 	say("saved\n");
 }
 
+/* Words that nobody signed, to see that the parent does not look into them. */
+static void asks_to_save_a_statement(struct priv_child *c)
+{
+	struct priv_message m = { .kind = PRIV_SAVE_STATEMENT };
+	struct priv_statement p = { .kind = STATEMENT_VOUCH, .len = 5, .number = 1,
+				    .issuer.b = { 1 }, .subject.b = { 2 }, .wire = "words" };
+
+	memcpy(m.data, &p, sizeof(p));
+	CHECK(ask(c, &m, NULL) == -EINVAL);
+	m = (struct priv_message){ .kind = PRIV_SAVE_STATEMENT, .data_len = sizeof(p) };
+	memcpy(m.data, &p, sizeof(p));
+	CHECK(ask(c, &m, NULL) == 0);
+	say("kept\n");
+}
+
 static int wait_told(struct priv_child *c)
 {
 	struct pollfd p = { .fd = c->requests, .events = POLLIN };
@@ -440,6 +467,7 @@ static int asks(struct priv_child *c)
 	asks_for_addresses(c);
 	asks_for_sockets(c);
 	asks_to_save(c);
+	asks_to_save_a_statement(c);
 	tells_and_asks(c);
 	return tells_notices(c); /* what came meanwhile is not lost */
 }
@@ -683,12 +711,14 @@ static void the_child_may_ask_for_its_own_things_only(void)
 	const struct priv_config config = mesh_config();
 	struct run r = start(&config, asks);
 	struct ip second;
-	char saved[PRIV_DATA + 1];
+	char saved[PRIV_DATA + 1], kept[STORE_ORGS_FILE], path[PATH_MAX];
 	struct store s;
+	struct stat st;
 
 	expect(&r, "addresses");
 	expect(&r, "sockets");
 	expect(&r, "saved");
+	expect(&r, "kept");
 	expect(&r, "told");
 	expect(&r, "begin");
 	expect(&r, "end 0");
@@ -699,7 +729,15 @@ static void the_child_may_ask_for_its_own_things_only(void)
 	eq_int(store_open(&s), 0);
 	eq_int(store_read(&s, "state/peers", saved, sizeof(saved), STORE_SECRET), PRIV_DATA);
 	eq_int(store_remove(&s, "state/peers"), 0);
+	statement_file(kept, STATEMENT_VOUCH, &(struct public_key){ .b = { 1 } },
+		       &(struct public_key){ .b = { 2 } });
+	eq_int(store_read(&s, kept, saved, sizeof(saved), 0), 9);
+	eq_mem(saved, "d29yZHM=\n", 9);
+	snprintf(path, sizeof(path), "%s/%s", config_dir, kept);
+	ok(stat(path, &st) == 0);
+	eq_int(st.st_uid, OWNER);
 	store_close(&s);
+	command("rm -r '%s/statements'", config_dir);
 	eq_int(stop(&r), 0);
 	nothing_is_left();
 }
@@ -768,6 +806,7 @@ static void trust_is_followed_live(void)
 	/* Not ours any more. */
 	command("chown 999 '%s/authorized_keys'", config_dir);
 	expect(&r, "begin unreadable");
+	expect(&r, "not all");
 	expect(&r, "end 0");
 	ok(said(&r, "nobody is trusted"));
 	command("chown %d '%s/authorized_keys'", OWNER, config_dir);
@@ -791,6 +830,7 @@ static void the_directory_may_be_replaced_as_a_whole(void)
 	expect(&r, "end 0");
 	command("mv '%s' '%s.old'", config_dir, config_dir);
 	expect(&r, "begin unreadable");
+	expect(&r, "not all");
 	expect(&r, "end 0");
 	command("cp -a '%s.old' '%s'", config_dir, config_dir);
 	put_key("erin", 5);

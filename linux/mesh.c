@@ -15,6 +15,7 @@
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
 #include "linux/udp.h"
+#include "linux/version.h"
 #include "node/node.h"
 
 #include <errno.h>
@@ -272,9 +273,14 @@ static void on_channel(void *ctx, uint32_t events)
 
 static void take_answer(struct mesh *m)
 {
+	const bool statement = m->actions.save_statement;
+
 	/* That the parent is gone is told by its other socket, too. */
 	if (!saver_answer(&m->saver, m->now.boot))
 		loop_remove(&m->loop, m->child->requests);
+	if (statement && !m->actions.save_statement) /* there may be another one */
+		step(m, &(struct node_event){ .kind = NODE_TIME });
+	flush(m);
 }
 
 static void on_answer(void *ctx, uint32_t events)
@@ -431,6 +437,7 @@ static int open_node(struct mesh *m)
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.secret = c->secret, .public = c->public,
 		.gossip_only = c->config->gossip_only, .closed = true,
+		.open = c->config->open, .built = MESHGUARD_RELEASED,
 		.announce = c->config->announce,
 		.profile = c->config->profile, .members = c->config->members,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),

@@ -1,9 +1,10 @@
-/* saver.h - the state that the node wishes to keep over restarts, on its way to the disk.
+/* saver.h - what the node wishes to keep over restarts, on its way to the disk.
  *
  * The privileged process writes it. A disk may take seconds, and peers find a node dead that does
  * not answer for so long: so the write is waited for before the first word to anybody and after the
  * last, and not in between. What could not be written is tried again every ten seconds, and said
- * once. `now` is the boot clock.
+ * once. Statements go one by one, fifty a second at the most, for they come from the network; the
+ * node keeps the others until then. `now` is the boot clock.
  */
 #ifndef LINUX_SAVER_H
 #define LINUX_SAVER_H
@@ -11,19 +12,24 @@
 #include "linux/priv.h"
 #include "node/node.h"
 
+enum saver_wish { SAVER_CLOCK, SAVER_PEERS, SAVER_STATEMENT, SAVER_WISHES };
+
 struct saver {
 	struct priv_child *child;      /* borrowed, as are the actions */
-	struct node_actions *actions;  /* save_clock, save_peers: cleared here, and set again */
+	struct node_actions *actions;  /* save_clock, save_peers: cleared here, and set again;
+	                                  save_statement: cleared when it is written */
 	struct instant again;          /* what could not be saved: not before; zero: nothing */
-	bool told[PRIV_SAVES];         /* the user knows that it is not saved */
+	struct instant statement;      /* the next one: not before */
+	bool told[SAVER_WISHES];       /* the user knows that it is not saved */
 	bool serving;                  /* we must not wait for the disk */
 	bool saving;                   /* a write is under way: */
-	enum priv_save which;
+	enum saver_wish which;
 };
 
 /* Saves what the actions ask for: waits for it unless serving. */
 void saver_save(struct saver *s, struct instant now);
-/* Takes the answer to a write under way, if it has come. False: the parent is gone. */
+/* Takes the answer to a write under way, if it has come. False: the parent is gone. When it was
+ * that of a statement, save_statement is clear: the node may have another one. */
 bool saver_answer(struct saver *s, struct instant now) must_check;
 /* Nothing is served any more: what is left is saved, and waited for. */
 void saver_finish(struct saver *s, struct instant now);

@@ -141,6 +141,9 @@ static enum exit_code run(const struct arguments *a)
 	config.members = option_number(a, "max-members", MAX_MEMBERS);
 	config.port = (uint16_t)option_number(a, "port", MESH_PORT);
 	config.port_given = has_option(a, "port");
+	config.open = has_option(a, "open");
+	if (config.open)
+		note("every key that knows this node's address is let in: --open");
 	return (enum exit_code)priv_run(&config, mesh_child);
 }
 
@@ -171,6 +174,8 @@ const struct command command_up = {
 		  .help = "a line of JSON for each event on standard error" },
 		{ .name = "announce", .kind = OPTION_TEXT, .value = "ADDR[:PORT]",
 		  .help = "an address of this host that peers are told first" },
+		{ .name = "open", .kind = OPTION_FLAG,
+		  .help = "let in every key that is not denied; dangerous" },
 		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE",
 		  .help = "write session keys for Wireshark; dangerous" },
 		{ 0 } },

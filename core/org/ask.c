@@ -173,9 +173,9 @@ void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
 	for (unsigned i = 0; i < x->target_count; i++)
 		if (instant_reached(x->targets[i].until, now))
 			ask_forget(&x->targets[i]);
-	for (unsigned n = 0; n < x->target_count && x->marks.count; n++) {
-		/* Not always the first target first. */
-		struct target *t = &x->targets[(n + x->sent_at) % x->target_count];
+	/* Not always the first target first. */
+	for (unsigned n = 0, first = x->sent_at; n < x->target_count && x->marks.count; n++) {
+		struct target *t = &x->targets[(n + first) % x->target_count];
 
 		if (t->known || !instant_reached(t->next, now))
 			continue;

@@ -71,3 +71,52 @@ write("identity_statement", {
            + statement(VOUCH, b"", 1, 64) + statement(ALIAS, b"\1a", 1, 64)
            + statement(SUCCESSOR, bytes(8), 1, 128),
 })
+
+
+# --- first contact: see fuzz/org_introduce.c
+
+
+def deliver(to_b, back=0):
+    return bytes([8 * to_b, back])
+
+
+def tick(b):
+    return bytes([4 | 8 * b, 0])
+
+
+def wait(n, shift=0):
+    return bytes([5 | shift << 4, n])
+
+
+def changed(to_b, place, back=0):
+    return bytes([2 | 8 * to_b | (place & 15) << 4, back])
+
+
+A, B = 0, 1
+MEET = tick(A) + deliver(B) + deliver(A) + deliver(B) + deliver(A)
+write("org_introduce", {
+    "hello": bytes([0, 0xE2]) + bytes(range(160)),
+    "hello-longest": bytes([0, 0xE2]) + bytes(672),
+    "hello-too-long": bytes([0, 0xE2]) + bytes(680),
+    "welcome": bytes([0, 0xE3]) + bytes(160),
+    "introduction": bytes([0, 0xE4]) + bytes(1231),
+    "accept": bytes([0, 0xE5]) + bytes(200),
+    "accept-empty": bytes([0, 0xE5]) + bytes(48),
+    "letter": bytes([1, 1, 1, 0]),
+    "letter-papers": bytes([1, 1, 1, 4, 2, 1, 2]),
+    "letter-papers-behind": bytes([1, 0, 1, 4, 1, 1, 2]),
+    "letter-no-tags": bytes([1, 0, 0, 0]),
+    "letter-many-tags": bytes([1, 0, 9, 0]),
+    "letter-raw-paper": bytes([1, 0, 1, 4, 1, 3]) + certificate(b"n")[:160],
+    "accept-letter": bytes([2, 1, 1, 0]),
+    "accept-papers": bytes([2, 0, 1, 4, 2, 2, 1]),
+    "meet": b"\3" + MEET,
+    "both-begin": b"\3" + tick(A) + tick(B) + deliver(A) + deliver(B, 2) + MEET,
+    "replay": b"\3" + MEET + b"".join(deliver(to, back) for back in range(6) for to in (A, B)),
+    "reflect": b"\3" + tick(A) + deliver(A) + deliver(B, 1) + deliver(B) + deliver(A, 1),
+    "slow": b"\3" + tick(A) + wait(100, 5) + deliver(B) + wait(100, 5) + deliver(A) + deliver(B) + wait(90, 5)
+            + deliver(A),
+    "too-late": b"\3" + tick(A) + deliver(B) + deliver(A) + wait(255, 10) + deliver(B) + tick(A),
+    "changed": b"\3" + tick(A) + changed(B, 60) + deliver(B, 1) + changed(A, 9) + deliver(A, 1) + changed(B, 1),
+    "no-marks": b"\3" + bytes([6 | 8, 0]) + tick(A) + deliver(B) + bytes([6 | 8, 2]) + deliver(B),
+})

@@ -94,9 +94,34 @@ static inline bool stranger_hears_welcome(struct stranger *s, const struct datag
 	return true;
 }
 
+/* Signs as the key whose point is the negative of that of sk, which has the same twin. */
+static inline void stranger_signs_minus(struct signature *out, const uint8_t *m, size_t len,
+					const struct secret_key *sk)
+{
+	uint8_t a[64], r[32] = { 5 }, h[64];
+	crypto_hash_sha512_state st;
+
+	crypto_hash_sha512(a, sk->b, 32);
+	x25519_clamp((struct dh_secret *)(void *)a);
+	memset(a + 32, 0, 32);
+	crypto_core_ed25519_scalar_reduce(a, a);
+	crypto_core_ed25519_scalar_negate(a, a);
+	ok(!crypto_scalarmult_ed25519_base_noclamp(out->b, r));
+	ok(!crypto_scalarmult_ed25519_base_noclamp(h, a));
+	crypto_hash_sha512_init(&st);
+	crypto_hash_sha512_update(&st, out->b, 32);
+	crypto_hash_sha512_update(&st, h, 32); /* the negative key */
+	crypto_hash_sha512_update(&st, m, len);
+	crypto_hash_sha512_final(&st, h);
+	crypto_core_ed25519_scalar_reduce(h, h);
+	crypto_core_ed25519_scalar_mul(a, h, a);
+	crypto_core_ed25519_scalar_add(out->b + 32, r, a);
+}
+
 struct script { /* what a letter says */
 	uint8_t b[MAX_DATAGRAM];
 	struct writer w;
+	bool minus;        /* signed by the negative key */
 };
 
 static inline void script_start(struct script *t, const struct stranger *s, uint8_t step,
@@ -104,6 +129,7 @@ static inline void script_start(struct script *t, const struct stranger *s, uint
 {
 	uint8_t tag[8];
 
+	t->minus = false;
 	t->w = wr_of(t->b, sizeof(t->b));
 	stranger_tag(s, step, mark, tag);
 	wr_bytes(&t->w, own->b, 32);
@@ -141,7 +167,10 @@ static inline void script_sign(struct script *t, const struct stranger *s, const
 	if (initiator)
 		wr_bytes(&w, initiator->b, 32);
 	wr_bytes(&w, h.b, 32);
-	ed25519_sign(&sig, m, wr_len(&w), sk);
+	if (t->minus)
+		stranger_signs_minus(&sig, m, wr_len(&w), sk);
+	else
+		ed25519_sign(&sig, m, wr_len(&w), sk);
 	wr_bytes(&t->w, sig.b, 64);
 	ok(wr_ok(&t->w));
 }

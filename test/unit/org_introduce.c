@@ -107,7 +107,7 @@ static void only_papers_of_common_orgs_are_shown(void)
 {
 	struct public_key marks[4];
 	struct person orgs[4];
-	struct certificate certs[2];
+	struct certificate certs[3];
 	struct statement vouches[3];
 	struct meeting m;
 
@@ -121,10 +121,11 @@ static void only_papers_of_common_orgs_are_shown(void)
 
 		certs[0] = certificate_of(&orgs[0], p);
 		certs[1] = certificate_of(&orgs[1], p);
+		certs[2] = certificate_of(&orgs[1], i ? &m.a : &m.b); /* not about us */
 		vouches[0] = vouch_of(&orgs[2], p);
 		vouches[1] = vouch_of(&orgs[3], p);
-		vouches[2] = vouch_of(&orgs[1], i ? &m.a : &m.b); /* not about us */
-		introduce_papers(p->x, certs, 2, vouches, 3, NOW);
+		vouches[2] = vouch_of(&orgs[1], i ? &m.a : &m.b);
+		introduce_papers(p->x, certs, 3, vouches, 3, NOW);
 	}
 	introduce_marks(m.a.x, marks, 4, true, NOW);
 	introduce_marks(m.b.x, marks + 1, 2, true, NOW);
@@ -412,6 +413,40 @@ static void secrets_do_not_outlive_their_use(void)
 	}
 }
 
+/* What the next bytes of chance will be as an ephemeral secret. */
+static struct dh_secret next_secret(const struct person *p)
+{
+	struct random same = p->random;
+	struct dh_secret s;
+
+	random_bytes(&same, s.b, sizeof(s.b));
+	x25519_clamp(&s);
+	return s;
+}
+
+static void ephemeral_secrets_are_wiped(void)
+{
+	struct dh_secret of_a, of_b;
+	struct meeting m;
+
+	meeting_start(&m);
+	open_up(&m.a);
+	open_up(&m.b);
+	of_a = next_secret(&m.a);
+	of_b = next_secret(&m.b);
+	ok(meet_welcome(&m, NOW));
+	ok(holds(&m.a, &of_a, 32) && holds(&m.b, &of_b, 32));
+	m.introduction = answer(&m.a, NOW, &m.b.at, &m.welcome);
+	eq_int(m.introduction.len, MAX_DATAGRAM);
+	ok(!holds(&m.a, &of_a, 32)); /* it has done its work */
+	(void)tick(&m.b, at_ms(239999));
+	ok(holds(&m.b, &of_b, 32));
+	ok(introduce_deadline(m.b.x).ns == at_ms(240000).ns);
+	(void)tick(&m.b, at_ms(240000));
+	ok(!holds(&m.b, &of_b, 32));
+	meeting_stop(&m);
+}
+
 static void a_question_is_forgotten_after_a_while(void)
 {
 	struct meeting m;
@@ -451,6 +486,7 @@ int main(int argc, char **argv)
 		T(a_stranger_by_the_book_is_understood),
 		T(a_responder_by_the_book_is_understood),
 		T(secrets_do_not_outlive_their_use),
+		T(ephemeral_secrets_are_wiped),
 		T(a_question_is_forgotten_after_a_while),
 	};
 

@@ -293,7 +293,7 @@ static void a_full_outbox_loses_nothing_but_time(void)
 	eq_int(out.count, 0);
 	ok(introduce_deadline(m.a.x).ns <= at_ms(0).ns);
 	m.hello = tick(&m.a, at_ms(0));
-	ok(!introduce_input(m.b.x, at_ms(0), &m.a.at, bytes_of(m.hello.b, m.hello.len), &who, &out));
+	ok(!introduce_input(m.b.x, at_ms(0), &m.a.at, bytes_of(m.hello.b, 161), &who, &out));
 	eq_int(introduce_counters(m.b.x)->drop_no_room, 1);
 	m.welcome = answer(&m.b, at_ms(0), &m.a.at, &m.hello);
 	ok(!introduce_input(m.a.x, at_ms(0), &m.b.at, bytes_of(m.welcome.b, 161), &who, &out));

@@ -15,10 +15,6 @@ static void begin(struct meeting *m)
 	struct certificate c;
 	struct statement v;
 
-	if (!org.sk.b[0]) {
-		key_start(&org, 50);
-		key_start(&me, 7);
-	}
 	meeting_start(m);
 	BUG_ON(!introduce_add_target(m->b.x, &m->a.at, at_ms(0)));
 	for (unsigned i = 0; i < 2; i++) {
@@ -206,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cursor c;
 
 	test_crypto();
+	key_start(&org, 50);
+	key_start(&me, 7);
 	if (!size)
 		return 0;
 	c = cur_of(data + 1, size - 1);

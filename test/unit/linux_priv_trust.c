@@ -260,6 +260,9 @@ static void each_kind_is_followed_live(void)
 
 static void what_is_as_it_was_told_is_told_on_demand_alone(void)
 {
+	struct statement newer = statement(STATEMENT_VOUCH, ORG, BOB, 8);
+	struct heard h;
+
 	fresh();
 	put_all();
 	eq_str(hear().letters, "bdosscke");
@@ -273,6 +276,10 @@ static void what_is_as_it_was_told_is_told_on_demand_alone(void)
 	/* The same file with other content. */
 	put_key("denied_keys/eve.pub", BOB);
 	eq_str(hear_change().letters, "bdosscke");
+	eq_int(store_statement_write(&store, &newer), 0);
+	h = hear_change();
+	eq_str(h.letters, "bdosscke");
+	eq_int(h.statement.body.number, 8);
 	finish();
 }
 
@@ -356,6 +363,12 @@ static void what_keeps_others_out_must_be_known(void)
 	closes_when("chmod g+w '%s'", "chmod g-w '%s'", "trusted_orgs");
 	closes_when("chmod g+w '%s'", "chmod g-w '%s'", "denied_keys/eve.pub");
 	closes_when("chmod g+w '%s'/revocation-*", "chmod g-w '%s'/revocation-*", "statements");
+	fresh();
+	command("mkdir '%s'", "denied_keys");
+	eq_str(hear().letters, "be");
+	command("chmod g+w '%s'", "denied_keys");
+	eq_str(hear_change().letters, "bxe");
+	finish();
 }
 
 static void unread_vouches_and_keys_close_nothing(void)

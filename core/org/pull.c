@@ -1,10 +1,11 @@
 /* pull.c - each fetches for itself: a comparison never makes us send what was not asked for.
  *
- * The 64 sums show in which 64th parts of all hashes we differ; the peer lists 128 hashes of those,
- * beginning anywhere, and we want what we lack. With that in, or half a second after the last that
- * came, the next round begins with new sums, until we hold the same or a round brings nothing. One
- * comparison for an org at a time; one that brings nothing for a second gives way to the next peer.
- * Nobody is asked for more than 200 objects a second, so who answers may drop the rest. */
+ * The 64 sums show in which 64th parts of all hashes we differ; the peer lists up to 128 hashes of
+ * those, beginning anywhere, and we want what we lack. With that in, or half a second after the
+ * last that came, the next round begins with new sums, until we hold the same or a round brings
+ * nothing. One comparison for an org at a time; one that brings nothing for a second gives way to
+ * the next peer. Nobody is asked for more than 200 objects a second, so who answers may drop the
+ * rest. */
 #include "org/pull.h"
 
 #include "org/hold.h"
@@ -196,17 +197,16 @@ void pull_have(struct spread *s, uint32_t from, const struct spread_message *m)
 	}
 	p->answered = true;
 	if (instant_before(instant_add(s->now, span_s(1)), s->pull_ok)) {
-		p->brought = true; /* it could have: others are being fetched from */
-		p->at = s->pull_ok;
+		p->at = s->pull_ok; /* others are being fetched from */
 		return;
 	}
 	p->wanted = p->left = (uint16_t)want(s, from, org, m->list);
-	if (!p->wanted && m->list.len / 8 < SPREAD_HASHES)
+	if (!p->wanted)
 		return end(&s->orgs[org]);
 	if (instant_before(s->pull_ok, s->now))
 		s->pull_ok = s->now;
 	s->pull_ok = instant_add(s->pull_ok, span_ms((uint64_t)p->wanted * EACH_MS));
-	p->at = instant_add(s->now, span_ms(p->wanted ? 2 * WAIT_MS : TICK_MS));
+	p->at = instant_add(s->now, span_ms(2 * WAIT_MS));
 }
 
 bool pull_came(struct spread *s, uint32_t from, unsigned org, bool taken)
@@ -229,25 +229,44 @@ bool pull_came(struct spread *s, uint32_t from, unsigned org, bool taken)
 
 /* --- answering */
 
-static void have(struct spread *s, uint32_t to, unsigned org, uint64_t differing)
+struct listing {
+	struct writer *w;
+	unsigned org;
+	uint64_t differing;           /* sums, a bit each */
+	uint32_t start;               /* of what is held of the org */
+};
+
+/* At most so many hashes of revocations, or of all else, whose sums differ. */
+static unsigned list(const struct spread *s, const struct listing *l, bool revocations,
+		     unsigned most)
 {
-	uint32_t first, count = index_of_org(s, org, &first), from = 0;
-	uint64_t start = rng_below(&s->rng, SPREAD_BUCKETS);
+	uint32_t first, count = index_of_org(s, l->org, &first);
 	unsigned n = 0;
-	struct draft d;
 
-	while (from < count && bucket_of(s->refs[first + from].hash) < start)
-		from++;
-	message_begin(&d, SPREAD_MSG_HAVE);
-	wr_be64(&d.w, tell_print(s->self_id, s->peers[to].id, &s->orgs[org].key));
-	for (uint32_t i = 0; i < count && n < SPREAD_HASHES; i++) {
-		uint64_t hash = s->refs[first + (from + i) % count].hash;
+	for (uint32_t i = 0; i < count && n < most; i++) {
+		const struct ref *ref = &s->refs[first + (l->start + i) % count];
 
-		if (!(differing >> bucket_of(hash) & 1))
+		if (!(l->differing >> bucket_of(ref->hash) & 1)
+		    || hold_is_revocation(s, ref) != revocations)
 			continue;
-		wr_be64(&d.w, hash);
+		wr_be64(l->w, ref->hash);
 		n++;
 	}
+	return n;
+}
+
+/* Half of it is for revocations: what many others hide is found late, and they must not be. */
+static void have(struct spread *s, uint32_t to, unsigned org, uint64_t differing)
+{
+	uint32_t first, count = index_of_org(s, org, &first);
+	struct draft d;
+	struct listing l = { .w = &d.w, .org = org, .differing = differing };
+
+	if (count)
+		l.start = (uint32_t)rng_below(&s->rng, count);
+	message_begin(&d, SPREAD_MSG_HAVE);
+	wr_be64(&d.w, tell_print(s->self_id, s->peers[to].id, &s->orgs[org].key));
+	list(s, &l, false, SPREAD_HASHES - list(s, &l, true, SPREAD_HASHES / 2));
 	message_send(s, &d, to);
 }
 

@@ -241,8 +241,10 @@ static void another_order_of_the_orgs_changes_nothing(void)
 	struct statement s = say(STATEMENT_REVOCATION, X, 0, 1);
 	struct certificate c = certify(Y, 1);
 
-	world(2, 16, 16, 5);
-	all_trust(ONLY(X) | ONLY(Y));
+	world(3, 16, 16, 5);
+	trust(0, ONLY(X) | ONLY(Y));
+	trust(1, ONLY(X));
+	trust(2, ONLY(Y));
 	link_all();
 	run_ms(5000);
 	eq_int(give_statement(0, &s), SPREAD_NEW); /* queued under the old number */
@@ -251,9 +253,10 @@ static void another_order_of_the_orgs_changes_nothing(void)
 	eq_int(wire_bytes, 0);
 	eq_int(give_certificate(0, &c), SPREAD_NEW);
 	run_ms(100);
-	ok(has_statement(1, STATEMENT_REVOCATION, X, 0) && has_certificate(1, Y, 1));
+	ok(has_statement(1, STATEMENT_REVOCATION, X, 0) && has_certificate(2, Y, 1));
 	run_ms(100000);
-	eq_int(nodes[0].others + nodes[1].others, 0);
+	eq_int(nodes[0].others + nodes[1].others + nodes[2].others, 0);
+	eq_int(counters(1)->drop_not_trusted + counters(2)->drop_not_trusted, 0);
 }
 
 /* --- cost */
@@ -383,6 +386,73 @@ static void two_halves_become_one_at_10_percent_loss(void)
 	ok(wire_bytes / 20 < 60000);
 }
 
+/* Node 9 brings three objects that nobody has, and reaches one of nine. */
+static void news_that_were_fetched_are_told_on(void)
+{
+	world(10, 16, 16, 16);
+	all_trust(ONLY(X));
+	for (uint32_t i = 0; i < 9; i++)
+		for (uint32_t j = 0; j < i; j++)
+			link_nodes(i, j, true);
+	for (unsigned i = 0; i < 3; i++) {
+		struct certificate c = certify(X, i);
+
+		give_certificate(9, &c);
+	}
+	run_ms(30000);
+	link_nodes(0, 9, true);
+	run_ms(2500);
+	for (uint32_t i = 0; i < 9; i++)
+		eq_int(held(i), 3);
+}
+
+/* All from one peer, and no faster than it may be asked for. */
+static void four_orgs_are_caught_up_with_at_once(void)
+{
+	uint64_t comparisons;
+
+	world(2, 8, 1200, 17);
+	all_trust(ONLY(ORGS) - 1);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct certificate c = certify(i % ORGS, i);
+
+		eq_int(give_certificate(0, &c), SPREAD_NEW);
+	}
+	link_all();
+	run_ms(15000);
+	eq_int(held(1), 1000);
+	comparisons = counters(1)->comparisons;
+	printf("# %" PRIu64 " comparisons\n", comparisons);
+	ok(comparisons <= 2 * ORGS);
+	eq_int(counters(0)->drop_rate + counters(1)->drop_rate, 0);
+}
+
+/* What the other has no room for hides the little that we lack; a revocation first of all. */
+static void little_is_found_among_much(void)
+{
+	struct statement s = say(STATEMENT_REVOCATION, X, 1100, 1);
+
+	world(2, 8, 2400, 18);
+	start_node(0, 8, 606, 18);
+	all_trust(ONLY(X));
+	for (unsigned i = 0; i < 1000; i++) {
+		struct certificate c = certify(X, i);
+
+		if (i < 303)
+			eq_int(give_certificate(0, &c), SPREAD_NEW);
+		if (i >= 3)
+			eq_int(give_certificate(1, &c), SPREAD_NEW);
+	}
+	eq_int(give_statement(0, &s), SPREAD_NEW);
+	run_ms(3000);
+	link_all();
+	run_ms(1000);
+	ok(has_statement(1, STATEMENT_REVOCATION, X, 1100));
+	run_ms(29000);
+	eq_int(held(1), 1001);
+	eq_int(held(0), 304);
+}
+
 /* --- time */
 
 static void certificates_that_are_over_go_everywhere(void)
@@ -411,30 +481,41 @@ static void certificates_that_are_over_go_everywhere(void)
 	eq_int(counters(0)->comparisons + counters(1)->comparisons + counters(2)->comparisons, 0);
 }
 
-static void a_renewed_certificate_takes_the_place_of_the_old(void)
+static void what_is_renewed_takes_the_place_of_the_old(void)
 {
-	struct certificate old = certify(X, 0), new, found;
+	struct certificate old = certify(X, 0), new;
+	struct statement first = say(STATEMENT_REVOCATION, X, 1, 1);
+	struct statement second = say(STATEMENT_REVOCATION, X, 1, 2);
 
-	world(3, 16, 16, 12);
+	world(4, 16, 16, 12);
 	all_trust(ONLY(X));
-	link_all();
+	for (uint32_t i = 0; i < 3; i++)
+		link_nodes(i, (i + 1) % 3, true);
 	run_ms(5000);
 	give_certificate(0, &old);
+	give_statement(0, &first);
 	run_ms(2000);
 	new = certify_for(X, &persons[0].pk, WALL + 1, WALL + 500);
 	eq_int(give_certificate(1, &new), SPREAD_NEW);
+	eq_int(give_statement(1, &second), SPREAD_NEW);
 	run_ms(2000);
-	for (uint32_t i = 0; i < 3; i++) {
-		eq_int(held(i), 1);
-		found = *certificate_store_at(nodes[i].certificates,
-					      certificate_store_next(nodes[i].certificates,
-								     CERTIFICATE_NONE));
-		eq_int(found.body.not_before, WALL + 1);
+	link_nodes(0, 3, true); /* it never hears of the old ones */
+	run_ms(5000);
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct certificate_store *store = nodes[i].certificates;
+		uint32_t slot = certificate_store_next(store, CERTIFICATE_NONE);
+
+		eq_int(counters(i)->certificates, 1);
+		eq_int(counters(i)->statements, 1);
+		eq_int(certificate_store_at(store, slot)->body.not_before, WALL + 1);
 		eq_int(give_certificate(i, &old), SPREAD_OLDER);
 		eq_int(give_certificate(i, &new), SPREAD_SAME);
+		eq_int(give_statement(i, &first), SPREAD_OLDER);
+		eq_int(give_statement(i, &second), SPREAD_SAME);
 	}
+	eq_int(counters(3)->comparisons, 1);
 	run_ms(100000);
-	eq_int(nodes[0].others + nodes[1].others + nodes[2].others, 0);
+	eq_int(counters(0)->comparisons + counters(1)->comparisons + counters(2)->comparisons, 0);
 }
 
 /* --- room */
@@ -602,8 +683,11 @@ int main(int argc, char **argv)
 		T(lost_orgs_are_told_again),
 		T(more_than_the_queue_holds_arrives_and_revocations_lead),
 		T(two_halves_become_one_at_10_percent_loss),
+		T(news_that_were_fetched_are_told_on),
+		T(four_orgs_are_caught_up_with_at_once),
+		T(little_is_found_among_much),
 		T(certificates_that_are_over_go_everywhere),
-		T(a_renewed_certificate_takes_the_place_of_the_old),
+		T(what_is_renewed_takes_the_place_of_the_old),
 		T(one_org_leaves_room_for_another),
 		T(each_slot_is_told_once_and_what_is_gone_is_not),
 		T(what_was_kept_counts_from_the_first_orgs_on),

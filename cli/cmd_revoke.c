@@ -1,9 +1,10 @@
 /* cmd_revoke.c - revoke: the files of a key are removed, all of them, or it would still be let in.
  *
- * Where an org might let the key in again, a denial takes its place, in denied_keys/NAME.pub. It is
- * written first: whatever happens then, the key is out.
+ * Where an org, or a daemon that is open, might let the key in again, a denial takes its place, in
+ * denied_keys/NAME.pub. It is written first: whatever happens then, the key is out.
  */
 #include "cli/command.h"
+#include "cli/daemon.h"
 #include "cli/keys.h"
 
 #include "base/text.h"
@@ -68,7 +69,7 @@ static enum exit_code deny(struct store *s, const struct public_key *key, const 
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (!denied[0] && write_denial(s, key, name) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	printf("denied %s: no org lets it in here; meshguard trust lifts that\n",
+	printf("denied %s: neither an org nor --open lets it in here; meshguard trust lifts that\n",
 	       denied[0] ? denied : name);
 	return EXIT_DONE;
 }
@@ -128,7 +129,7 @@ static enum exit_code revoke_peer(struct store *s, const char *word, bool denies
 	char name[MAX_NAME + 1];
 	struct public_key key;
 
-	denies = denies || orgs_are_trusted(s);
+	denies = denies || orgs_are_trusted(s) || daemon_is_open(s->path);
 	if (is_name && !is_there(s, TRUST_FOLDER, word))
 		return nobody(s, TRUST_FOLDER, word);
 	if (is_name && !key_of_name(s, TRUST_FOLDER, word, &key))
@@ -192,8 +193,9 @@ const struct command command_revoke = {
 		  .help = "keep a key out, whatever orgs or --open say" },
 		{ 0 } },
 	.text = "Removes authorized_keys/NAME.pub, and every such file that holds the same key;\n"
-		"with --org those of trusted_orgs. Where an org is trusted, which might let the\n"
-		"key in again, denied_keys/NAME.pub keeps it out until it is trusted anew.\n"
+		"with --org those of trusted_orgs. Where an org is trusted or a daemon is open,\n"
+		"which might let the key in again, denied_keys/NAME.pub keeps it out until it is\n"
+		"trusted anew.\n"
 		"A running daemon closes the tunnel within a second.",
 	.example = "meshguard revoke alice",
 	.run = run_revoke,

@@ -2,7 +2,9 @@
 
 #include "linux/priv.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum exit_code no_daemon(const char *interface, int error)
@@ -79,4 +81,55 @@ enum exit_code refused_by_daemon(const char *interface, enum request_problem pro
 		break;
 	}
 	return lost_daemon(interface, -EPROTO);
+}
+
+/* --- whoever runs here */
+
+static bool is_open_at(const char *socket, const char *directory)
+{
+	static struct control_client client;
+	static struct answer answer;
+	int r = control_connect_path(&client, socket);
+
+	if (r < 0)
+		return false;
+	r = control_ask(&client, REQUEST_COUNTERS);
+	if (r == 0)
+		r = control_next(&client, &answer);
+	control_close(&client);
+	return r == 1 && answer.kind == ANSWER_NODE && answer.node.open
+	       && !strcmp(answer.about.directory, directory);
+}
+
+static bool is_open_in(const char *folder, const char *directory)
+{
+	char path[2 * PATH_MAX];
+	bool open = false;
+	DIR *d = opendir(folder);
+
+	for (const struct dirent *e; d && !open && (e = readdir(d)); ) {
+		size_t len = strlen(e->d_name);
+
+		if (len < 5 || strcmp(e->d_name + len - 5, ".sock") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		open = is_open_at(path, directory);
+	}
+	if (d)
+		closedir(d);
+	return open;
+}
+
+bool daemon_is_open(const char *directory)
+{
+	char path[PATH_MAX];
+
+	for (unsigned place = 0; place < RUNTIME_PLACES; place++) {
+		if (!runtime_path(path, sizeof(path), place, "any", "sock"))
+			continue;
+		*strrchr(path, '/') = '\0';
+		if (is_open_in(path, directory))
+			return true;
+	}
+	return false;
 }

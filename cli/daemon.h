@@ -11,5 +11,8 @@ enum exit_code no_daemon(const char *interface, int error);
 enum exit_code lost_daemon(const char *interface, int error);
 /* The daemon answered with an error. */
 enum exit_code refused_by_daemon(const char *interface, enum request_problem problem);
+/* True if a daemon of this host that serves this configuration directory, on whatever interface,
+ * was started with --open. */
+bool daemon_is_open(const char *directory);
 
 #endif

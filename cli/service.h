@@ -75,7 +75,7 @@ struct outcome {
 	size_t count;
 	enum policy_default fallback;    /* GUARD_DEFAULT */
 };
-/* Before the change. EXIT_FAILED after a line if it would cut the connection over which this
+/* Right before the change. EXIT_FAILED after a line if it would cut the connection over which this
  * command was called, and neither --force nor --confirm-within was given. */
 enum exit_code guard_connection(struct store *s, const struct arguments *a,
 				const struct outcome *o);
@@ -110,7 +110,9 @@ struct service_hits {
 	struct report_service *rules;
 	size_t count, cap;
 };
-void service_hits_read(struct service_hits *h, const char *interface, const char *directory);
+void service_hits_read(struct service_hits *h, const char *interface, const struct store *s);
+/* However the daemon calls it. */
+bool is_directory_of(const struct store *s, const char *path);
 void service_hits_free(struct service_hits *h);
 /* What was counted for a rule; line 0: the default. NULL: nothing is known. */
 const struct report_service *service_hits_find(const struct service_hits *h, const char *origin,
@@ -131,6 +133,9 @@ struct change {
 };
 enum exit_code change_begin(struct store *s, const struct arguments *a, struct change *c);
 enum exit_code change_end(struct store *s, struct change *c, enum exit_code code);
+/* Right before something is written. EXIT_TIMED_OUT after a line if nobody would roll it back any
+ * more: this command was held up until its time was over. */
+enum exit_code change_is_covered(struct store *s, const struct arguments *a);
 enum exit_code service_confirm(struct store *s, const struct arguments *a,
 			       const char *const *words, unsigned count);
 /* A line on standard output if a change waits. */

@@ -49,7 +49,7 @@ static bool ask_daemon(struct store *s, const char *interface, struct caller *c)
 		return false;
 	r = control_ask(&client, REQUEST_STATUS);
 	while (r >= 0 && (r = control_next(&client, &answer)) == 1) {
-		if (answer.kind == ANSWER_NODE && strcmp(answer.about.directory, s->path) != 0)
+		if (answer.kind == ANSWER_NODE && !is_directory_of(s, answer.about.directory))
 			break;
 		if (answer.kind == ANSWER_NODE) {
 			ours = true;
@@ -158,12 +158,12 @@ enum exit_code guard_connection(struct store *s, const struct arguments *a,
 	struct caller c;
 
 	if (has_option(a, "force") || !find_caller(s, a, &c) || !cuts(s, &c, o, why))
-		return EXIT_DONE;
+		return change_is_covered(s, a);
 	ip_format(&c.ssh.peer, from);
 	if (has_option(a, "confirm-within")) {
 		note("this cuts the connection over which you are here, tcp %u from %s: %s",
 		     c.ssh.port, from, why);
-		return EXIT_DONE;
+		return change_is_covered(s, a);
 	}
 	return fail(EXIT_FAILED, "this would cut the connection over which you are here, tcp %u "
 		    "from %s: %s; --confirm-within 60s tries it, --force does it", c.ssh.port,

@@ -7,11 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-static bool ask_directory(struct control_client *client, struct answer *answer, const char *path)
+bool is_directory_of(const struct store *s, const char *path)
+{
+	struct stat ours, theirs;
+
+	return !strcmp(path, s->path)
+	       || (s->dir >= 0 && fstat(s->dir, &ours) == 0 && stat(path, &theirs) == 0
+		   && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
+static bool ask_directory(struct control_client *client, struct answer *answer,
+			  const struct store *s)
 {
 	bool same = control_ask(client, REQUEST_COUNTERS) == 0 && control_next(client, answer) == 1
-		    && answer->kind == ANSWER_NODE && !strcmp(answer->about.directory, path);
+		    && answer->kind == ANSWER_NODE && is_directory_of(s, answer->about.directory);
 
 	return same && control_next(client, answer) == 0 && answer->kind == ANSWER_DONE;
 }
@@ -31,7 +42,7 @@ static bool keep(struct service_hits *h, const struct report_service *rule)
 	return true;
 }
 
-void service_hits_read(struct service_hits *h, const char *interface, const char *directory)
+void service_hits_read(struct service_hits *h, const char *interface, const struct store *s)
 {
 	static struct control_client client;
 	static struct answer answer;
@@ -40,7 +51,7 @@ void service_hits_read(struct service_hits *h, const char *interface, const char
 	*h = (struct service_hits){ 0 };
 	if (control_connect(&client, interface) < 0)
 		return;
-	r = ask_directory(&client, &answer, directory) ? control_ask(&client, REQUEST_SERVICES)
+	r = ask_directory(&client, &answer, s) ? control_ask(&client, REQUEST_SERVICES)
 						       : -1;
 	while (r == 0 && control_next(&client, &answer) == 1)
 		if (answer.kind == ANSWER_RULE && !keep(h, &answer.rule))

@@ -80,7 +80,7 @@ static enum exit_code ask_daemon(struct store *s, const char *interface, struct 
 		return refused_by_daemon(interface, answer.problem);
 	if (answer.kind != ANSWER_NODE)
 		return lost_daemon(interface, -EPROTO);
-	if (strcmp(answer.about.directory, s->path) != 0)
+	if (!is_directory_of(s, answer.about.directory))
 		return fail(EXIT_REFUSED, "nobody would roll the change back: the daemon on %s has "
 			    "the directory %s, and this is %s", interface, answer.about.directory,
 			    s->path);
@@ -156,6 +156,16 @@ enum exit_code change_begin(struct store *s, const struct arguments *a, struct c
 		return fail(EXIT_FAILED, "%s", s->error);
 	c->waits = r > 0;
 	return c->asked ? begin_waiting(s, a, c) : EXIT_DONE;
+}
+
+enum exit_code change_is_covered(struct store *s, const struct arguments *a)
+{
+	struct services_pending p;
+
+	if (!has_option(a, "confirm-within") || (services_pending_read(s, &p) > 0 && !is_over(&p)))
+		return EXIT_DONE;
+	return fail(EXIT_TIMED_OUT, "nothing was changed: the time for the confirmation was over "
+		    "before");
 }
 
 enum exit_code change_end(struct store *s, struct change *c, enum exit_code code)

@@ -116,7 +116,7 @@ enum exit_code service_list(struct store *s, const struct arguments *a, const ch
 		code = read_services(s, &sv);
 	if (code != EXIT_DONE)
 		return code;
-	service_hits_read(&hits, interface, s->path);
+	service_hits_read(&hits, interface, s);
 	one = services_find(&sv, t.origin, t.name);
 	if (has_option(a, "json"))
 		code = list_json(s, &sv, &hits, t.origin == POLICY_FROM_GLOBAL,

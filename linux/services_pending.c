@@ -112,15 +112,16 @@ static int write_mark(struct store *s, const struct services_pending *p)
 	return store_write(s, SERVICES_MARK, text, (size_t)len, STORE_REPLACE);
 }
 
+/* Whatever its mode is by now: what is back must not be taken away again. */
 static bool is_back(struct store *s, const char *id)
 {
+	const struct where w = { .folder = SERVICES_FOLDER, .file = SERVICES_UNDONE };
+	int fd = store_open_below(s->dir, &w, O_RDONLY | O_NONBLOCK);
 	char undone[33] = "";
-	struct store services;
-	ssize_t n = -1;
+	ssize_t n = fd < 0 ? -1 : read(fd, undone, sizeof(undone) - 1);
 
-	if (store_enter(s, SERVICES_FOLDER, false, &services) == 0)
-		n = store_read(&services, SERVICES_UNDONE, undone, sizeof(undone) - 1, 0);
-	store_close(&services);
+	if (fd >= 0)
+		close(fd);
 	return n == (ssize_t)strlen(id) && !strcmp(undone, id);
 }
 
@@ -270,15 +271,15 @@ int services_pending_begin(struct store *s, uint64_t within_s, struct moment now
 	return write_mark(s, out);
 }
 
-/* What is left over is cleared by the next one. */
+/* What is left over harms nobody. */
 static void tidy(struct store *s)
 {
-	struct store services;
+	int fd = openat(s->dir, SERVICES_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (store_enter(s, SERVICES_FOLDER, false, &services) == 0
-	    && store_remove(&services, SERVICES_UNDONE) < 0)
-		services.error[0] = '\0';
-	store_close(&services);
+	if (fd >= 0) {
+		unlinkat(fd, SERVICES_UNDONE, 0);
+		close(fd);
+	}
 	if (services_clear(s, SERVICES_BEFORE) < 0)
 		s->error[0] = '\0';
 }

@@ -103,6 +103,32 @@ ok "with a confirmation it is made" \
 ok "and warned about" said "this cuts the connection over which you are here" "rolled back at"
 ok "it is rolled back" within 12 same_policy "allow icmp"
 
+# --- a command that is held up until its time is over changes nothing any more
+mkfifo "$work/stuck"
+exec 9<>"$work/stuck"
+dd if=/dev/zero of="$work/stuck" bs=4096 count=100 oflag=nonblock 2>/dev/null
+# It has something to say before it writes, and nobody reads it.
+(over "$(mesh4 B) 50000 $(mesh4 A) 22" deny tcp --confirm-within 10s 2>"$work/stuck") >/dev/null &
+stuck=$!
+ok "a command waits to be heard" within 5 waits
+ok "the daemon does not wait for it longer than two seconds" within 14 tidied
+ok "nothing was changed" same_policy "allow icmp"
+timeout 1 cat <"$work/stuck" >"$work/heard"
+wait $stuck
+ok "when it goes on it gives up" same $? 5
+timeout 1 cat <"$work/stuck" >>"$work/heard"
+ok "it says so" grep -qa "nothing was changed: the time for the confirmation was over" "$work/heard"
+ok "really" same_policy "allow icmp"
+exec 9>&-
+
+# --- the same directory by another name
+ln -s "$work/A.d" "$work/other.d"
+other() { on A env "MESHGUARD_CONFIG_DIR=$work/other.d" "$MESHGUARD" "$@"; }
+ok "the daemon's directory may be called otherwise" \
+	exits 0 other service deny udp --confirm-within 10s
+ok "and confirmed so" exits 0 other service confirm
+mg A service delete 2 >/dev/null
+
 # --- without anybody who would roll back
 ok "another interface has no daemon" exits 3 mg A service deny all --confirm-within 1m --interface mg7
 ok "it says so" said "nobody would roll the change back: meshguard is not running on mg7"

@@ -101,7 +101,7 @@ static void make_cookie(uint8_t out[static COOKIE], const struct turn *t,
 static bool is_hello(struct bytes d)
 {
 	return d.len >= HELLO_LEAST && d.len <= HELLO_MOST &&
-	       (d.len - HELLO_LEN(0)) % (HELLO_STEP * MARK_TAG) == 0;
+	       (d.len - HELLO_LEN(0)) % ((size_t)HELLO_STEP * MARK_TAG) == 0;
 }
 
 static struct span per_second(uint64_t n)

@@ -138,11 +138,12 @@ static void write_hello(const struct introductions *x, const struct target *t, u
 	random_bytes(&draws, tags, (size_t)count * MARK_TAG);
 	for (unsigned i = 0; i < count; i++)
 		place[i] = (uint8_t)i;
-	for (unsigned i = 0; i < x->marks.count; i++) {
-		unsigned k = i + random_u32(&draws) % (count - i);
+	for (unsigned i = 0, left = count; i < x->marks.count; i++) {
+		BUG_ON(!left);
+		unsigned k = random_u32(&draws) % left--;
 		uint8_t at = place[k];
 
-		place[k] = place[i];
+		place[k] = place[left];
 		contact_tag(tags + (size_t)at * MARK_TAG, STEP_HELLO, &x->marks.list[i],
 			    &t->contact);
 	}

@@ -79,6 +79,20 @@ static void add_paper(struct paper *list, unsigned *count, enum paper_kind kind,
 	memcpy(p->wire, wire.data, wire.len);
 }
 
+static bool same_papers(const struct introductions *x, const struct paper *list, unsigned count)
+{
+	if (count != x->paper_count)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		const struct paper *a = &list[i], *b = &x->papers[i];
+
+		if (a->kind != b->kind || a->len != b->len ||
+		    memcmp(a->wire, b->wire, a->len) != 0)
+			return false;
+	}
+	return true;
+}
+
 void introduce_papers(struct introductions *x, const struct certificate *certificates, unsigned n,
 		      const struct statement *statements, unsigned m, struct instant now)
 {
@@ -102,7 +116,7 @@ void introduce_papers(struct introductions *x, const struct certificate *certifi
 			add_paper(list, &count, PAPER_VOUCH, &s->body.issuer,
 				  bytes_of(s->wire, s->len));
 	}
-	if (!memcmp(list, x->papers, sizeof(list)))
+	if (same_papers(x, list, count))
 		return;
 	memcpy(x->papers, list, sizeof(list));
 	x->paper_count = count;

@@ -3,9 +3,12 @@
  * The 64 sums show in which 64th parts of all hashes we differ; the peer lists up to 128 hashes of
  * those, beginning anywhere, and we want what we lack. With that in, or half a second after the
  * last that came, the next round begins with new sums, until we hold the same or a round brings
- * nothing. One comparison for an org at a time; one that brings nothing for a second gives way to
- * the next peer. Nobody is asked for more than 200 objects a second, so who answers may drop the
- * rest. */
+ * nothing. Nobody is asked for more than 200 objects a second, so who answers may drop the rest.
+ *
+ * One comparison for an org at a time; one that brings nothing for a second gives way to the next
+ * peer that differs. Peers that lie could take such turns among themselves and keep us from a
+ * revocation. So the answer to a question of ours, whom we asked by chance, does not wait: it
+ * takes the place of what brought nothing at once, or has gone on for long. */
 #include "org/pull.h"
 
 #include "org/hold.h"
@@ -13,9 +16,11 @@
 #include "org/rumour.h"
 #include "org/tell.h"
 
-#define SETTLE_S 2u           /* what changed so lately is on its way to others, too */
+#define SETTLE_S 2u
 #define WAIT_MS 500u          /* for an answer; doubled */
 #define STALLED_MS 1000u
+#define LEAST_MS 300u         /* that a comparison has, whatever comes */
+#define MOST_S 5u             /* that even one that brings something has, then */
 #define BARREN_MAX 3u
 #define EACH_MS 5u            /* an object wanted */
 #define FEW 8u                /* so many at most are news */
@@ -51,18 +56,36 @@ static void ask(struct spread *s, unsigned org)
 	p->at = instant_add(s->now, span_ms((uint64_t)WAIT_MS << p->barren));
 }
 
+/* Whether another peer may take its place; answer: to a question of ours. */
+static bool gives_way(const struct spread *s, const struct pull *p, bool answer)
+{
+	struct span age = instant_since(s->now, p->begun);
+
+	if (p->slot == NONE
+	    || instant_since(s->now, p->progress).ns >= span_ms(STALLED_MS).ns)
+		return true;
+	return answer && age.ns >= (p->fruitful ? span_s(MOST_S).ns : span_ms(LEAST_MS).ns);
+}
+
 static unsigned under_way(const struct spread *s)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->org_count; i++)
-		n += s->orgs[i].pull.slot != NONE;
+		n += !gives_way(s, &s->orgs[i].pull, false);
 	return n;
+}
+
+/* What changed a moment ago is on its way to others, too. */
+static bool is_settled(const struct spread *s, const struct org *o)
+{
+	return !instant_is_set(o->changed)
+	       || instant_since(s->now, o->changed).ns >= span_s(SETTLE_S).ns;
 }
 
 static struct backoff *backoff_of(struct spread *s, uint32_t slot, unsigned org)
 {
-	return &s->backoffs[(slot * TRUST_ORGS + org) % BACKOFFS];
+	return &s->backoffs[(slot + 67 * org) % BACKOFFS];
 }
 
 /* Whether it is time to compare with this peer; then the wait for the next time begins. */
@@ -86,24 +109,25 @@ static bool is_time(struct spread *s, uint32_t from, unsigned org, uint64_t its)
 	return true;
 }
 
-void pull_consider(struct spread *s, uint32_t from, unsigned org, uint64_t its)
+void pull_consider(struct spread *s, uint32_t from, unsigned org, uint64_t its, bool answer)
 {
 	struct org *o = &s->orgs[org];
 	const struct peer *p = &s->peers[from];
-	bool busy = o->pull.slot != NONE;
 
-	if (instant_is_set(o->changed)
-	    && instant_since(s->now, o->changed).ns < span_s(SETTLE_S).ns)
+	if (!gives_way(s, &o->pull, answer)) {
+		if (answer && !o->pull.fruitful && o->pull.slot != from)
+			tell_again(s, from);
 		return;
-	if (busy && instant_since(s->now, o->pull.progress).ns < span_ms(STALLED_MS).ns)
+	}
+	if (!answer && (!is_settled(s, o) || under_way(s) >= PULLS))
 		return;
-	if ((!busy && under_way(s) >= PULLS) || !is_time(s, from, org, its))
+	if (!is_time(s, from, org, its))
 		return;
 	if (its == tell_digest(p->id, s->self_id, &o->key, 0)) {
 		tell_now(s, from); /* it has nothing for us, but we have */
 		return;
 	}
-	o->pull = (struct pull){ .slot = from, .progress = s->now };
+	o->pull = (struct pull){ .slot = from, .begun = s->now, .progress = s->now };
 	s->counters.comparisons++;
 	ask(s, org);
 }
@@ -218,7 +242,7 @@ bool pull_came(struct spread *s, uint32_t from, unsigned org, bool taken)
 		return false;
 	p->left--;
 	if (taken) {
-		p->brought = true;
+		p->brought = p->fruitful = true;
 		p->progress = s->now;
 	}
 	p->at = p->left ? instant_add(s->now, span_ms(WAIT_MS)) : s->pull_ok;
@@ -289,7 +313,7 @@ void pull_buckets(struct spread *s, uint32_t from, const struct spread_message *
 	have(s, from, org, differing);
 	if (digest)
 		pull_consider(s, from, org, tell_digest(s->peers[from].id, s->self_id,
-							&s->orgs[org].key, digest));
+							&s->orgs[org].key, digest), false);
 }
 
 static bool may_give(struct spread *s, uint32_t to)

@@ -8,8 +8,9 @@
 #include "org/state.h"
 
 /* The peer holds something else of this org than we: `its` is its digest as tell_digest() makes
- * it. A comparison begins, if it is time for one. */
-void pull_consider(struct spread *s, uint32_t from, unsigned org, uint64_t its);
+ * it. A comparison begins, if it is time for one. answer: to a question of ours, of which the peer
+ * cannot make more. */
+void pull_consider(struct spread *s, uint32_t from, unsigned org, uint64_t its, bool answer);
 /* The peer holds the same. */
 void pull_equal(struct spread *s, uint32_t from, unsigned org);
 void pull_buckets(struct spread *s, uint32_t from, const struct spread_message *m);

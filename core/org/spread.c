@@ -391,7 +391,9 @@ static void compare_tick(struct spread *s)
 		to = peer_sharing(s, UINT64_MAX);
 	if (to == NONE && s->reached)
 		to = s->reach[rng_below(&s->rng, s->reached)];
-	if (to != NONE)
+	if (to != NONE && rng_below(&s->rng, 4) == 0)
+		tell_ask(s, to);
+	else if (to != NONE)
 		tell_now(s, to);
 	s->compare_at = compare_after(s, fresh ? COMPARE_FRESH_MS : COMPARE_MS);
 }

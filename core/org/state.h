@@ -35,6 +35,7 @@ struct peer {
 	struct instant verify_full; /* signatures checked for it */
 	uint32_t place;           /* 1 + where in reach[]; 0: not reachable */
 	uint8_t tries;            /* unanswered ORGS */
+	bool asked;               /* and its answer may still come */
 	bool admitted;
 };
 
@@ -42,10 +43,12 @@ struct peer {
 struct pull {
 	uint32_t slot;            /* NONE: there is none */
 	struct instant at;        /* the next round, whatever came of this one */
-	struct instant progress;  /* when it last brought something */
+	struct instant begun;
+	struct instant progress;  /* when it last brought something, or began */
 	uint16_t wanted, left;    /* objects, in this round */
 	uint8_t barren;           /* rounds in a row that brought nothing */
 	bool brought;             /* something, in this round */
+	bool fruitful;            /* something, in any */
 	bool answered;            /* a HAVE came, in this round */
 };
 

@@ -89,11 +89,27 @@ void tell_later(struct spread *s, uint32_t slot)
 	s->tell_at = instant_min(s->tell_at, p->tell_at);
 }
 
+void tell_ask(struct spread *s, uint32_t slot)
+{
+	s->peers[slot].asked = true;
+	send_orgs(s, slot, SPREAD_ASK, s->version);
+}
+
+void tell_again(struct spread *s, uint32_t slot)
+{
+	struct peer *p = &s->peers[slot];
+
+	if (!p->place || p->tries >= TELL_TRIES)
+		return;
+	p->tell_at = instant_add(s->now, span_ms(500 + rng_below(&s->rng, 1000)));
+	s->tell_at = instant_min(s->tell_at, p->tell_at);
+}
+
 static void tell(struct spread *s, uint32_t slot)
 {
 	struct peer *p = &s->peers[slot];
 
-	send_orgs(s, slot, SPREAD_ASK, s->version);
+	tell_ask(s, slot);
 	p->tell_at = ++p->tries < TELL_TRIES
 		   ? instant_add(s->now, span_s(UINT64_C(1) << (p->tries - 1))) : INSTANT_NEVER;
 }
@@ -146,11 +162,16 @@ void tell_input(struct spread *s, uint32_t from, const struct spread_message *m)
 {
 	struct peer *p = &s->peers[from];
 	uint64_t digests[TRUST_ORGS], shared = match(s, from, m->list, digests);
+	bool answer = p->asked && m->flags & SPREAD_ANSWER && m->echo == s->version;
 
 	share(s, from, shared);
-	if (m->flags & SPREAD_ASK)
+	if (answer)
+		p->asked = false;
+	if (m->flags & SPREAD_ASK) {
 		send_orgs(s, from, SPREAD_ANSWER, m->echo);
-	if (m->flags & SPREAD_ASK || (m->flags & SPREAD_ANSWER && m->echo == s->version))
+		answer |= p->tell_at.ns != INSTANT_NEVER.ns; /* we would have asked, too */
+	}
+	if (answer)
 		p->tell_at = INSTANT_NEVER;
 	for (unsigned i = 0; i < s->org_count; i++) {
 		const struct org *o = &s->orgs[i];
@@ -160,6 +181,6 @@ void tell_input(struct spread *s, uint32_t from, const struct spread_message *m)
 		if (tell_digest(p->id, s->self_id, &o->key, o->digest) == digests[i])
 			pull_equal(s, from, i);
 		else
-			pull_consider(s, from, i, digests[i]);
+			pull_consider(s, from, i, digests[i], answer);
 	}
 }

@@ -13,7 +13,10 @@ uint32_t tell_find(struct spread *s, uint32_t from, uint64_t print);
 
 /* Our orgs go to this peer soon; again until it answers, a few times. */
 void tell_later(struct spread *s, uint32_t slot);
-/* At once, unasked and not to be answered. */
+/* In about a second, while it was not told often enough: the answer came at a bad moment. */
+void tell_again(struct spread *s, uint32_t slot);
+/* At once, to be answered; at once, and not to be. */
+void tell_ask(struct spread *s, uint32_t slot);
 void tell_now(struct spread *s, uint32_t slot);
 /* ORGS came. */
 void tell_input(struct spread *s, uint32_t from, const struct spread_message *m);

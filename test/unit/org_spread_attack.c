@@ -327,6 +327,38 @@ static void a_peer_that_never_gives_cannot_keep_us_from_the_others(void)
 	ok(held(0) == 1 && ms < 5000);
 }
 
+/* Four that lie take turns; node 1 has something that it does not tell as news. */
+static void liars_that_take_turns_cannot_either(void)
+{
+	struct statement first = say(STATEMENT_REVOCATION, X, 0, 1);
+	struct statement second = say(STATEMENT_REVOCATION, X, 1, 1);
+	uint64_t ms = 0;
+
+	world(6, 16, 16, 5);
+	trust(0, ONLY(X));
+	trust(1, ONLY(X));
+	eq_int(give_statement(1, &first), SPREAD_NEW);
+	for (uint32_t i = 2; i < 6; i++) {
+		spread_reachable(nodes[0].spread, i, true, clock_now);
+		nodes[i].mute = true;
+	}
+	for (; held(0) < 2 && ms < 3600000; ms += 100) {
+		run_ms(100);
+		for (uint32_t i = 2; i < 6; i++)
+			tell_orgs(i, 0, ONLY(X), rng_u64(&chance));
+		if (ms == 10000)
+			link_nodes(0, 1, true);
+		if (ms == 20000) {
+			eq_int(held(0), 1);
+			link_nodes(0, 1, false);
+			eq_int(give_statement(1, &second), SPREAD_NEW);
+			spread_reachable(nodes[0].spread, 1, true, clock_now);
+		}
+	}
+	printf("# fetched after %" PRIu64 " ms\n", ms - 20000);
+	ok(held(0) == 2);
+}
+
 /* Node 1 has room for few, and lacks the rest for ever. */
 static void a_difference_that_stays_is_looked_at_more_and_more_rarely(void)
 {
@@ -400,6 +432,7 @@ int main(int argc, char **argv)
 		T(who_asks_for_much_gets_what_there_is_to_give),
 		T(answers_to_no_question_are_dropped),
 		T(a_peer_that_never_gives_cannot_keep_us_from_the_others),
+		T(liars_that_take_turns_cannot_either),
 		T(a_difference_that_stays_is_looked_at_more_and_more_rarely),
 		T(who_does_not_answer_is_asked_four_times),
 		T(a_slot_given_to_another_starts_anew),

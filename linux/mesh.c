@@ -52,6 +52,7 @@ struct mesh {
 	struct instant restore;     /* when to give the interface its addresses again */
 	uint32_t left_out;          /* trusted keys without room, as told on standard error */
 	uint64_t events_told;       /* on standard error */
+	uint64_t events_seen;       /* by tell_endings */
 	struct saver saver;
 	struct notices notices;
 	bool stopping;
@@ -237,6 +238,28 @@ static void tell_left_out(struct mesh *m)
 			"start with a higher --max-members, or revoke keys of no use\n",
 			report.left_out, report.max_members);
 	m->left_out = report.left_out;
+}
+
+/* Who does not look at status shall know in time. */
+static void tell_endings(struct mesh *m)
+{
+	const struct event_ring *ring = node_events(m->node);
+	const struct event *e;
+	char org[MAX_NAME + 1];
+
+	for (; m->events_seen < ring->count; m->events_seen++) {
+		e = event_get(ring, m->events_seen + 1);
+		if (!e || e->kind != EV_CERTIFICATE_ENDS)
+			continue;
+		org_name_default(&e->by, org);
+		if (e->a)
+			fprintf(stderr, "meshguard: this node's certificate of the org %s ends in "
+				"%lld days; a new one comes from: meshguard org-sign\n", org,
+				(long long)(e->a + 43200) / 86400);
+		else
+			fprintf(stderr, "meshguard: this node's certificate of the org %s has "
+				"ended; a new one comes from: meshguard org-sign\n", org);
+	}
 }
 
 static void notice(struct mesh *m, const struct priv_message *p)
@@ -519,6 +542,7 @@ static void turn(struct mesh *m)
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
+	tell_endings(m);
 	saver_save(&m->saver, m->now.boot);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);

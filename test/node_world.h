@@ -29,12 +29,15 @@ struct machine {
 	struct public_key public;
 	struct secret_key secret;
 	struct endpoint at;         /* where it is reached */
+	struct instant due;         /* its deadline */
 	struct prefix prefix;
 	uint8_t clock[NODE_CLOCK_LEN];
 	bool has_clock;
 	uint8_t peers[NODE_PEERS_MAX];
 	uint32_t peers_len;
-	bool closed;                /* see node_config */
+	bool closed, open;          /* see node_config */
+	struct statement said[8];   /* what it kept on its disk */
+	unsigned said_count;
 	int64_t wall_ahead_s;       /* how wrong its wall clock is */
 	unsigned sent, got_packets;
 	uint8_t last_packet[256];
@@ -118,6 +121,11 @@ static inline void carry_out(struct machine *m)
 		m->peers_len = actions.peers_len;
 		actions.save_peers = false;
 	}
+	if (actions.save_statement) {
+		ok(m->said_count < sizeof(m->said) / sizeof(*m->said));
+		m->said[m->said_count++ % 8] = actions.statement;
+		actions.save_statement = false;
+	}
 }
 
 static inline void event(struct machine *m, const struct node_event *e)
@@ -131,6 +139,7 @@ static inline void event(struct machine *m, const struct node_event *e)
 	fresh_entropy(entropy);
 	node_entropy(m->node, entropy);
 	node_step(m->node, its, e, &actions);
+	m->due = node_deadline(m->node);
 	ok(!actions.out.refused);
 	carry_out(m);
 }
@@ -164,8 +173,8 @@ static inline void run_until(struct instant end)
 				flight = (int)i;
 			}
 		for (unsigned i = 0; i < NODES; i++)
-			if (machines[i].node && node_deadline(machines[i].node).ns < first.ns) {
-				first = node_deadline(machines[i].node);
+			if (machines[i].node && machines[i].due.ns < first.ns) {
+				first = machines[i].due;
 				node = (int)i;
 			}
 		set_time(first);
@@ -200,6 +209,7 @@ static inline void switch_on(struct machine *m)
 	};
 
 	config.closed = m->closed;
+	config.open = m->open;
 	config.peers = bytes_of(m->peers, m->peers_len);
 	if (m->has_clock)
 		config.clock = bytes_of(m->clock, sizeof(m->clock));

@@ -47,6 +47,19 @@ void cache_suggest(struct node *n, uint32_t slot, struct instant now)
 			paths_suggest(n->paths, slot, &to, now);
 }
 
+void cache_introduce(struct node *n, struct instant now)
+{
+	struct cursor c = cur_of(n->cache, n->cache_len);
+	struct public_key key;
+	struct endpoint to;
+
+	if (n->trust_loaded)
+		return;
+	while (cur_left(&c) && next_entry(&c, &key, &to))
+		if (trust_find(n->trust, &key) == TRUST_NONE)
+			(void)introduce_add_target(n->orgs.introductions, &to, now);
+}
+
 void cache_changed(struct node *n, struct instant now)
 {
 	struct instant soon = instant_add(now, SAVE_SOON);

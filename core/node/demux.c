@@ -29,5 +29,7 @@ enum demux_kind demux(struct bytes d)
 		return DEMUX_SEALED;
 	if (d.len >= CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) && p[0] == CHANNEL_CALL_BYTE)
 		return DEMUX_CALL;
+	if (d.len && p[0] >= INTRODUCE_FIRST_BYTE && p[0] <= INTRODUCE_LAST_BYTE)
+		return DEMUX_INTRODUCTION;
 	return DEMUX_UNKNOWN;
 }

@@ -138,6 +138,7 @@ void node_wipe(struct node *n)
 	wg_set_private(n->wg, NULL, INSTANT_ZERO);
 	wipe(&n->config.secret, sizeof(n->config.secret));
 	wipe(&n->dh, sizeof(n->dh));
+	introduce_wipe(n->orgs.introductions);
 	wipe(&n->random, sizeof(n->random));
 }
 
@@ -196,6 +197,9 @@ static void input_datagram(struct node *n, struct moment now, const struct node_
 	case DEMUX_CALL:
 		reach_call(n, now, &e->from, e->data);
 		break;
+	case DEMUX_INTRODUCTION:
+		orgs_contact(n, now, &e->from, e->data, out);
+		break;
 	case DEMUX_STUN:
 	case DEMUX_RELAY:
 	case DEMUX_UNKNOWN:
@@ -249,6 +253,8 @@ static void input_packet(struct node *n, struct moment now, const struct node_ev
 		paths_wanted(n->paths, slot, now.boot);
 }
 
+#define TICKED_ROOMS 5u
+
 static void tick_room(struct node *n, unsigned room, struct moment now, struct outbox *out)
 {
 	switch (room) {
@@ -266,6 +272,14 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 		if (instant_reached(wg_deadline(n->wg), now.boot))
 			wg_tick(n->wg, now, out);
 		break;
+	case 3:
+		if (instant_reached(spread_deadline(n->orgs.spread), now.boot))
+			spread_tick(n->orgs.spread, now.boot, orgs_now(n, now), &n->inner);
+		break;
+	case 4:
+		if (instant_reached(introduce_deadline(n->orgs.introductions), now.boot))
+			introduce_tick(n->orgs.introductions, now.boot, out);
+		break;
 	}
 	reach_flush(n, now, out);
 }
@@ -274,10 +288,10 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
  * does not come to it now is due still, and the first of the next step. */
 static void tick(struct node *n, struct moment now, struct outbox *out)
 {
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < TICKED_ROOMS; i++) {
 		if (!outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
 			break;
-		n->ticked = (n->ticked + 1) % 3;
+		n->ticked = (n->ticked + 1) % TICKED_ROOMS;
 		tick_room(n, n->ticked, now, out);
 	}
 }
@@ -344,6 +358,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		break;
 	case NODE_SEED:
 		paths_add_seed(n->paths, &e->from, now.boot);
+		(void)introduce_add_target(n->orgs.introductions, &e->from, now.boot);
 		break;
 	case NODE_ADDRESSES:
 		records_own_addresses(n, e->addresses, e->number, now);
@@ -353,6 +368,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		break;
 	}
 	reach_facts(n, now, out);
+	orgs_facts(n, now);
 	contest_tick(n, now.boot);
 	records_sign(n, now);
 	records_network(n, now);
@@ -363,7 +379,9 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		orgs_tick(n, now);
 	}
 	reach_facts(n, now, out);
+	orgs_facts(n, now);
 	reach_flush(n, now, out);
+	orgs_save(n, actions);
 	records_clock(n, now, actions);
 	tell_address(n, actions);
 	if (instant_reached(n->cache_due, now.boot) ||
@@ -378,6 +396,8 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, instant_min(wg_deadline(n->wg), service_deadline(n)));
 	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
 	first = instant_min(first, orgs_deadline(n));
+	first = instant_min(first, spread_deadline(n->orgs.spread));
+	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

@@ -14,6 +14,8 @@
 #include "nat/path.h"
 #include "node/forward.h"
 #include "node/node.h"
+#include "org/introduce.h"
+#include "org/spread.h"
 #include "packet/icmp.h"
 #include "packet/ip.h"
 #include "swim/swim.h"
@@ -77,8 +79,19 @@ struct node {
 
 	struct node_orgs {
 		struct statement_store *statements;
+		struct certificate_store *certificates; /* of others, and ours */
+		struct spread *spread;
+		struct introductions *introductions;
+		uint64_t *unsaved;      /* bits: statements that came over the network */
+		uint32_t unsaved_count;
+		bool told;              /* spread was told the orgs of this round */
 		struct certificate own[NODE_CERTIFICATES];
 		unsigned own_count;
+		struct ending {         /* that was told */
+			uint8_t hash[SIGNED_HASH];
+			uint8_t stage;
+		} endings[NODE_CERTIFICATES];
+		unsigned endings_at;
 		uint64_t newest;        /* unix seconds: time is not before that */
 		uint64_t now;           /* as of the last step */
 		struct instant look_at; /* when something ends */
@@ -138,7 +151,7 @@ struct node {
 
 /* demux.c - what kind of datagram it is, by its first bytes (design, section 4). */
 enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED,
-		  DEMUX_CALL };
+		  DEMUX_CALL, DEMUX_INTRODUCTION };
 enum demux_kind demux(struct bytes datagram);
 
 /* peering.c - who is admitted: one key in or out of all rooms. */
@@ -153,7 +166,7 @@ void peering_sweep(struct node *n, struct moment now);
 
 /* orgs.c - who comes in and goes by what orgs say. */
 struct orgs_layout {
-	size_t statements;
+	size_t statements, certificates, spread, introductions, unsaved;
 };
 void orgs_place(struct orgs_layout *l, uint32_t members, size_t *at);
 void orgs_init(struct node *n, uint8_t *base, const struct orgs_layout *l, struct moment now);
@@ -161,6 +174,22 @@ void orgs_init(struct node *n, uint8_t *base, const struct orgs_layout *l, struc
 void orgs_begin(struct node *n);
 void orgs_event(struct node *n, const struct node_event *e, struct moment now);
 void orgs_end(struct node *n, struct moment now);
+/* A datagram of a first contact. */
+void orgs_contact(struct node *n, struct moment now, const struct endpoint *from,
+		  struct bytes datagram, struct outbox *out);
+/* Whom we ask for and what we show, anew. */
+void orgs_marks(struct node *n, struct moment now);
+/* Lets it in if anything does. */
+void orgs_admit_key(struct node *n, const struct public_key *key, struct moment now);
+/* A fresh message of a peer about what orgs said. */
+void orgs_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
+/* A path to the peer is there, or is gone; at: where. */
+void orgs_path(struct node *n, uint32_t slot, const struct endpoint *at, bool up,
+	       struct instant now);
+/* Who came in by what was learned since, and who went. */
+void orgs_facts(struct node *n, struct moment now);
+/* The next statement that is to be kept, if there is one. */
+void orgs_save(struct node *n, struct node_actions *actions);
 /* In unix seconds, as of certificate_validity. */
 uint64_t orgs_now(const struct node *n, struct moment now);
 void orgs_tick(struct node *n, struct moment now);
@@ -205,6 +234,8 @@ struct instant contest_deadline(const struct node *n);
 /* cache.c - where peers were reached last. */
 void cache_init(struct node *n);
 void cache_suggest(struct node *n, uint32_t slot, struct instant now);
+/* Where peers were reached whom nobody admits yet: perhaps an org does. */
+void cache_introduce(struct node *n, struct instant now);
 void cache_changed(struct node *n, struct instant now);
 void cache_save(struct node *n, struct instant now, struct node_actions *actions);
 

@@ -9,18 +9,43 @@
 
 #include <string.h>
 
+/* One org may take half of them. */
+static uint32_t certificates_of(uint32_t members)
+{
+	return 2 * members;
+}
+
 void orgs_place(struct orgs_layout *l, uint32_t members, size_t *at)
 {
-	(void)members;
 	l->statements = node_place(at, statement_store_size(NODE_STATEMENTS));
+	l->certificates = node_place(at, certificate_store_size(certificates_of(members)));
+	l->spread = node_place(at, spread_size(members, NODE_STATEMENTS,
+					       certificates_of(members)));
+	l->introductions = node_place(at, introduce_size());
+	l->unsaved = node_place(at, NODE_STATEMENTS / 8);
 }
 
 void orgs_init(struct node *n, uint8_t *base, const struct orgs_layout *l, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
+	struct spread_config spread = {
+		.members = n->config.members, .seed = random_u64(&n->random),
+		.self = n->config.public,
+	};
+	struct introduce_config introduce = {
+		.random = &n->random, .secret = &n->config.secret, .public = &n->config.public,
+	};
 
-	(void)now;
+	memcpy(introduce.hash_key, n->hash_key, sizeof(n->hash_key));
 	o->statements = statement_store_init(base + l->statements, NODE_STATEMENTS, n->hash_key);
+	o->certificates = certificate_store_init(base + l->certificates,
+						 certificates_of(n->config.members),
+						 n->hash_key);
+	spread.statements = o->statements;
+	spread.certificates = o->certificates;
+	o->spread = spread_init(base + l->spread, &spread, now.boot);
+	o->introductions = introduce_init(base + l->introductions, &introduce);
+	o->unsaved = (uint64_t *)(void *)(base + l->unsaved);
 	o->newest = n->config.built;
 	o->look_at = INSTANT_NEVER;
 	trust_use(n->trust, o->statements, n->config.open);
@@ -50,11 +75,21 @@ static void let_in(struct node *n, enum trust_result result, uint32_t slot, stru
 		n->orgs.no_room++;
 }
 
-static void admit_key(struct node *n, const struct public_key *key, struct moment now)
+void orgs_admit_key(struct node *n, const struct public_key *key, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
 	enum trust_result result = trust_admit_key(n->trust, key, orgs_now(n, now), &slot);
 
+	let_in(n, result, slot, now);
+}
+
+static void admit_member(struct node *n, const struct certificate *c, struct moment now)
+{
+	uint32_t slot = TRUST_NONE;
+	enum trust_result result;
+
+	tell_time(n, &c->body.org, c->body.not_before);
+	result = trust_admit_certificate(n->trust, c, orgs_now(n, now), &slot);
 	let_in(n, result, slot, now);
 }
 
@@ -64,14 +99,14 @@ static void judge_key(struct node *n, const struct public_key *key, struct momen
 	uint32_t slot = trust_find(n->trust, key);
 
 	if (slot == TRUST_NONE) {
-		admit_key(n, key, now);
+		orgs_admit_key(n, key, now);
 		return;
 	}
 	trust_judge_slot(n->trust, slot, orgs_now(n, now));
 	peering_check(n, slot, now);
 }
 
-/* Who was vouched for by orgs that are trusted since, or was denied until now. */
+/* Who is a member or vouched for, and was denied until now, or of an org that is trusted anew. */
 static void admit_all(struct node *n, struct moment now)
 {
 	uint32_t at = STATEMENT_NONE;
@@ -79,10 +114,78 @@ static void admit_all(struct node *n, struct moment now)
 	while ((at = statement_store_next(n->orgs.statements, at)) != STATEMENT_NONE) {
 		const struct statement_body *b = &statement_store_at(n->orgs.statements, at)->body;
 
-		tell_time(n, &b->issuer, b->issued);
 		if (b->kind == STATEMENT_VOUCH && trust_find(n->trust, &b->subject) == TRUST_NONE)
-			admit_key(n, &b->subject, now);
+			orgs_admit_key(n, &b->subject, now);
 	}
+	at = CERTIFICATE_NONE;
+	while ((at = certificate_store_next(n->orgs.certificates, at)) != CERTIFICATE_NONE)
+		admit_member(n, certificate_store_at(n->orgs.certificates, at), now);
+}
+
+static void fact(struct node *n, const struct spread_fact *f, bool save, struct moment now)
+{
+	struct node_orgs *o = &n->orgs;
+
+	if (f->kind == SPREAD_FACT_CERTIFICATE) {
+		admit_member(n, certificate_store_at(o->certificates, f->slot), now);
+		return;
+	}
+
+	struct statement_body b = statement_store_at(o->statements, f->slot)->body;
+	uint64_t bit = UINT64_C(1) << f->slot % 64;
+
+	tell_time(n, &b.issuer, b.issued);
+	if (save && !(o->unsaved[f->slot / 64] & bit)) {
+		o->unsaved[f->slot / 64] |= bit;
+		o->unsaved_count++;
+	}
+	judge_key(n, &b.subject, now);
+}
+
+static void take_facts(struct node *n, bool save, struct moment now)
+{
+	struct spread_fact f;
+
+	while (spread_next_fact(n->orgs.spread, &f))
+		fact(n, &f, save, now);
+}
+
+void orgs_facts(struct node *n, struct moment now)
+{
+	take_facts(n, true, now);
+}
+
+/* Takes one off the list, which must have one. */
+static uint32_t next_unsaved(struct node_orgs *o)
+{
+	uint32_t i = 0, bit;
+
+	while (!o->unsaved[i])
+		i++;
+	bit = (uint32_t)__builtin_ctzll(o->unsaved[i]);
+	o->unsaved[i] &= o->unsaved[i] - 1;
+	o->unsaved_count--;
+	return i * 64 + bit;
+}
+
+void orgs_save(struct node *n, struct node_actions *actions)
+{
+	struct node_orgs *o = &n->orgs;
+
+	while (o->unsaved_count && !actions->save_statement) {
+		uint32_t slot = next_unsaved(o);
+
+		/* It may be gone by now. */
+		if (statement_store_next(o->statements, slot ? slot - 1 : STATEMENT_NONE) != slot)
+			continue;
+		actions->statement = *statement_store_at(o->statements, slot);
+		actions->save_statement = true;
+	}
+}
+
+void orgs_input(struct node *n, uint32_t slot, struct bytes message, struct moment now)
+{
+	spread_input(n->orgs.spread, now.boot, orgs_now(n, now), slot, message, &n->inner);
 }
 
 /* --- what the shell gives */
@@ -100,6 +203,17 @@ static bool is_there(const struct node *n, const struct statement_claim *c)
 	return there->len == c->len && !memcmp(there->wire, c->wire, c->len);
 }
 
+static void tell_orgs(struct node *n, struct moment now)
+{
+	struct public_key orgs[TRUST_ORGS];
+	uint32_t count = trust_org_count(n->trust);
+
+	for (uint32_t i = 0; i < count; i++)
+		orgs[i] = *trust_org_key(n->trust, i);
+	spread_orgs(n->orgs.spread, orgs, count, now.boot);
+	n->orgs.told = true;
+}
+
 static void take_statement(struct node *n, struct bytes wire, struct moment now)
 {
 	struct statement_claim claim;
@@ -113,8 +227,14 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 		n->bad_keys++;
 		return;
 	}
-	if (statement_store_put(n->orgs.statements, &statement, &slot) == STATEMENT_NEW)
-		judge_key(n, &statement.body.subject, now);
+	if (statement.body.kind == STATEMENT_SUCCESSOR) {
+		statement_store_put(n->orgs.statements, &statement, &slot);
+		return;
+	}
+	if (!n->orgs.told) /* what it issued counts for an org that is new in this round */
+		tell_orgs(n, now);
+	spread_statement(n->orgs.spread, &statement, now.boot);
+	take_facts(n, false, now);
 }
 
 /* Our own: of one org the last that is given. */
@@ -164,6 +284,7 @@ static void name_certificate(struct node *n, struct moment now)
 void orgs_begin(struct node *n)
 {
 	n->orgs.own_count = 0;
+	n->orgs.told = false;
 }
 
 void orgs_event(struct node *n, const struct node_event *e, struct moment now)
@@ -198,8 +319,12 @@ void orgs_end(struct node *n, struct moment now)
 		tell_time(n, &o->own[i].body.org, o->own[i].body.not_before);
 	trust_end(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
+	tell_orgs(n, now);
+	for (unsigned i = 0; i < o->own_count; i++)
+		spread_certificate(o->spread, &o->own[i], now.boot, orgs_now(n, now));
+	take_facts(n, false, now);
 	admit_all(n, now);
-	name_certificate(n, now);
+	cache_introduce(n, now.boot);
 	o->look_at = now.boot;
 }
 
@@ -213,10 +338,54 @@ static struct instant at_wall(struct moment now, uint64_t seconds)
 	return instant_add(now.boot, span_s(left < 3600 ? left : 3600));
 }
 
+/* How near the end is: the number of steps that were passed. */
+static const uint64_t steps[] = { 30 * 86400, 7 * 86400, 86400, 0 };
+#define STEPS (sizeof(steps) / sizeof(*steps))
+
+static uint8_t stage_of(uint64_t left)
+{
+	uint8_t stage = 0;
+
+	while (stage < STEPS && left <= steps[stage])
+		stage++;
+	return stage;
+}
+
+static struct ending *ending_of(struct node_orgs *o, const struct certificate *c)
+{
+	uint8_t hash[SIGNED_HASH];
+	struct ending *e;
+
+	certificate_hash(c, hash);
+	for (unsigned i = 0; i < NODE_CERTIFICATES; i++)
+		if (!memcmp(o->endings[i].hash, hash, sizeof(hash)))
+			return &o->endings[i];
+	e = &o->endings[o->endings_at++ % NODE_CERTIFICATES];
+	*e = (struct ending){ .stage = 0 };
+	memcpy(e->hash, hash, sizeof(hash));
+	return e;
+}
+
+/* Returns when there is more to tell of this certificate. */
+static uint64_t tell_ending(struct node *n, const struct certificate *c, struct moment now)
+{
+	uint64_t wall = orgs_now(n, now), ends = c->body.expires;
+	uint64_t left = ends > wall ? ends - wall : 0;
+	uint8_t stage = stage_of(left);
+	struct ending *told = ending_of(&n->orgs, c);
+	struct event e = { .at = now.boot, .kind = EV_CERTIFICATE_ENDS, .by = c->body.org,
+			   .a = (int64_t)left };
+
+	if (stage > told->stage)
+		event_emit(&n->events, &e);
+	told->stage = stage;
+	return stage < STEPS ? ends - steps[stage] : UINT64_MAX;
+}
+
 void orgs_tick(struct node *n, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
-	uint64_t expiry;
+	uint64_t next;
 
 	if (!instant_reached(o->look_at, now.boot))
 		return;
@@ -225,11 +394,14 @@ void orgs_tick(struct node *n, struct moment now)
 		peering_sweep(n, now);
 	}
 	name_certificate(n, now);
-	expiry = trust_expiry(n->trust);
-	for (unsigned i = 0; i < o->own_count; i++)
-		if (o->own[i].body.expires > orgs_now(n, now) && o->own[i].body.expires < expiry)
-			expiry = o->own[i].body.expires;
-	o->look_at = expiry == UINT64_MAX ? INSTANT_NEVER : at_wall(now, expiry);
+	orgs_marks(n, now);
+	next = trust_expiry(n->trust);
+	for (unsigned i = 0; i < o->own_count; i++) {
+		uint64_t more = tell_ending(n, &o->own[i], now);
+
+		next = more < next ? more : next;
+	}
+	o->look_at = next == UINT64_MAX ? INSTANT_NEVER : at_wall(now, next);
 }
 
 struct instant orgs_deadline(const struct node *n)

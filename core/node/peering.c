@@ -27,6 +27,7 @@ static bool enter(struct node *n, uint32_t slot, struct moment now)
 	}
 	paths_admit(n->paths, slot, now.boot);
 	swim_admit(n->swim, slot, key, now.boot);
+	spread_admit(n->orgs.spread, slot, key);
 	forward_claim(n, slot, 0, now.boot);
 	cache_suggest(n, slot, now.boot);
 	service_bind(n, slot);
@@ -40,6 +41,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	channel_remove(n->channel, slot);
 	paths_forget(n->paths, slot);
 	swim_forget(n->swim, slot, now.boot);
+	spread_forget(n->orgs.spread, slot);
 	forward_release(n, slot);
 	contest_forget(n, slot);
 	service_forget(n, slot);

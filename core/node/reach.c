@@ -70,6 +70,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	paths_heard(n->paths, opened->slot, from, now.boot);
 	if (type >= SWIM_TYPE_FIRST && type <= SWIM_TYPE_LAST)
 		input_gossip(n, opened->slot, message, now);
+	else if (type >= SPREAD_TYPE_FIRST && type <= SPREAD_TYPE_LAST)
+		orgs_input(n, opened->slot, message, now);
 	else
 		n->counters.drop_type++;
 }
@@ -176,6 +178,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
 		cache_changed(n, now.boot);
+		orgs_path(n, f->slot, &f->endpoint, true, now.boot);
 		wg_peer_info(n->wg, wg, &info);
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		if ((info.staged || n->peers[f->slot].renew) && !n->config.gossip_only)
@@ -197,6 +200,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 		 * swim holds it alive it goes on asking, so that it comes to a verdict. */
 		if (!lives(n, f->slot))
 			swim_reachable(n->swim, f->slot, false, now.boot);
+		orgs_path(n, f->slot, &f->endpoint, false, now.boot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
 		break;
 	case PATH_FACT_SEEN_AS:

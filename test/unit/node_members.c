@@ -5,6 +5,7 @@
 #include "identity/channel.h"
 #include "identity/trust.h"
 #include "nat/path.h"
+#include "org/spread.h"
 
 #include <stdio.h>
 
@@ -166,6 +167,19 @@ static size_t wg_table(uint32_t members)
 	return wg_size(&(struct wg_limits){ members, 3 * 2048, 4096 });
 }
 
+/* Room for two certificates of each member: an org may fill half of it. */
+static size_t certificates(uint32_t members)
+{
+	return certificate_store_size(2 * members) + spread_size(members, 2, 2 * members)
+	     - spread_size(members, 2, 2);
+}
+
+/* What is there of an org's peer beside that. */
+static size_t orgs(uint32_t members)
+{
+	return spread_size(members, 2, 2);
+}
+
 /* The file with single spaces for line ends. */
 static const char *text_of_file(const char *path)
 {
@@ -185,17 +199,21 @@ static const char *text_of_file(const char *path)
 /* The sentence that stands there is made here. */
 static void docs_membership_states_what_one_more_member_costs(void)
 {
-	const size_t all = each(node_table), nat = each(paths_size), wg = each(wg_table);
+	const size_t certified = each(certificates), org = each(orgs);
+	const size_t all = each(node_table) - certified;
+	const size_t nat = each(paths_size), wg = each(wg_table);
 	const size_t swim = each(swim_size), trust = each(trust_size), channel = each(channel_size);
-	char sentence[400];
+	char sentence[600];
 
 	ok(all < 4800);
 	snprintf(sentence, sizeof(sentence),
 		 "%zu bytes of a node's tables: %zu for its addresses (`core/nat`), %zu for its "
 		 "tunnel without sessions (`core/wg`), %zu for its record and state (`core/swim`), "
-		 "%zu for trust and %zu for the keys of the pair (`core/identity`), %zu for "
-		 "routes, addresses and services (`core/node`).",
-		 all, nat, wg, swim, trust, channel, all - nat - wg - swim - trust - channel);
+		 "%zu for trust and %zu for the keys of the pair (`core/identity`), %zu for what "
+		 "it shares of orgs (`core/org`), %zu for routes, addresses and services "
+		 "(`core/node`). A certificate of an org takes %zu more.",
+		 all, nat, wg, swim, trust, channel, org,
+		 all - nat - wg - swim - trust - channel - org, certified / 2);
 	if (!strstr(text_of_file("docs/membership.md"), sentence))
 		TAP_FAIL("docs/membership.md does not say: %s", sentence);
 }

@@ -130,8 +130,11 @@ static enum exit_code revoke_peer(struct store *s, const char *word, bool denies
 	struct public_key key;
 
 	denies = denies || orgs_are_trusted(s) || daemon_is_open(s->path);
-	if (is_name && !is_there(s, TRUST_FOLDER, word))
-		return nobody(s, TRUST_FOLDER, word);
+	if (is_name && !is_there(s, TRUST_FOLDER, word)) {
+		if (!denies || !daemon_finds_peer(s->path, word, &key))
+			return nobody(s, TRUST_FOLDER, word);
+		return revoke_key(s, &key, word, denies); /* let in by others, as NODE.ORG */
+	}
 	if (is_name && !key_of_name(s, TRUST_FOLDER, word, &key))
 		return remove_name(s, TRUST_FOLDER, word);
 	if (is_name)

@@ -83,44 +83,57 @@ enum exit_code refused_by_daemon(const char *interface, enum request_problem pro
 	return lost_daemon(interface, -EPROTO);
 }
 
-/* --- whoever runs here */
+/* --- whoever runs here, on whatever interface */
 
-static bool is_open_at(const char *socket, const char *directory)
+struct question {
+	const char *directory;     /* of daemons that count */
+	enum request_verb verb;
+	bool (*fits)(void *ctx, const struct answer *a); /* then no more is asked */
+	void *ctx;
+};
+
+static bool ask_at(const char *socket, const struct question *q)
 {
 	static struct control_client client;
 	static struct answer answer;
+	bool ours = false, fits = false;
 	int r = control_connect_path(&client, socket);
 
 	if (r < 0)
 		return false;
-	r = control_ask(&client, REQUEST_COUNTERS);
-	if (r == 0)
+	r = control_ask(&client, q->verb);
+	for (r = r < 0 ? r : 1; r > 0 && !fits; ) {
 		r = control_next(&client, &answer);
+		if (r < 0)
+			break;
+		if (answer.kind == ANSWER_NODE)
+			ours = !strcmp(answer.about.directory, q->directory);
+		fits = ours && q->fits(q->ctx, &answer);
+	}
 	control_close(&client);
-	return r == 1 && answer.kind == ANSWER_NODE && answer.node.open
-	       && !strcmp(answer.about.directory, directory);
+	return fits;
 }
 
-static bool is_open_in(const char *folder, const char *directory)
+static bool ask_in(const char *folder, const struct question *q)
 {
 	char path[2 * PATH_MAX];
-	bool open = false;
+	bool fits = false;
 	DIR *d = opendir(folder);
 
-	for (const struct dirent *e; d && !open && (e = readdir(d)); ) {
+	for (const struct dirent *e; d && !fits && (e = readdir(d)); ) {
 		size_t len = strlen(e->d_name);
 
 		if (len < 5 || strcmp(e->d_name + len - 5, ".sock") != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-		open = is_open_at(path, directory);
+		fits = ask_at(path, q);
 	}
 	if (d)
 		closedir(d);
-	return open;
+	return fits;
 }
 
-bool daemon_is_open(const char *directory)
+static bool ask_all(const struct question *q)
 {
 	char path[PATH_MAX];
 
@@ -128,8 +141,44 @@ bool daemon_is_open(const char *directory)
 		if (!runtime_path(path, sizeof(path), place, "any", "sock"))
 			continue;
 		*strrchr(path, '/') = '\0';
-		if (is_open_in(path, directory))
+		if (ask_in(path, q))
 			return true;
 	}
 	return false;
+}
+
+static bool is_open(void *ctx, const struct answer *a)
+{
+	(void)ctx;
+	return a->kind == ANSWER_NODE && a->node.open;
+}
+
+bool daemon_is_open(const char *directory)
+{
+	return ask_all(&(struct question){ directory, REQUEST_COUNTERS, is_open, NULL });
+}
+
+struct called {
+	const char *name;
+	struct public_key key;
+};
+
+static bool is_called(void *ctx, const struct answer *a)
+{
+	struct called *c = ctx;
+
+	if (a->kind != ANSWER_PEER || strcmp(a->peer.name, c->name) != 0)
+		return false;
+	c->key = a->peer.key;
+	return true;
+}
+
+bool daemon_finds_peer(const char *directory, const char *name, struct public_key *key)
+{
+	struct called c = { .name = name };
+
+	if (!ask_all(&(struct question){ directory, REQUEST_STATUS, is_called, &c }))
+		return false;
+	*key = c.key;
+	return true;
 }

@@ -4,6 +4,7 @@
  * authorized_keys, orgs in trusted_orgs. A key is no slip of the pen; it may be that of a member of
  * an org, who is in no file.
  */
+#include "cli/daemon.h"
 #include "cli/service.h"
 
 #include "base/text.h"
@@ -94,6 +95,10 @@ enum exit_code find_peer(struct store *s, const char *word, struct peer *out)
 		if (each_trusted(s, TRUST_FOLDER, find_name,
 				 &(struct by_name){ .peer = out, .name = word }) < 0)
 			return fail(EXIT_FAILED, "%s", s->error);
+		if (!out->trusted && daemon_finds_peer(s->path, word, &key)) {
+			set_key(out, &key); /* a member of an org, as status calls it */
+			out->by_key = true;
+		}
 	} else if (parse_key(word, &key)) {
 		set_key(out, &key);
 		out->by_key = true;

@@ -60,6 +60,11 @@ mg A service allow --org acme tcp 80 >/dev/null
 ok "HTTP for the members of an org" within 2 in_force "deny 1"
 ok "is open to them" open4 B 80
 ok "and nothing else is" not open4 B 443
+mg A service allow --peer node-B.acme tcp 443 >/dev/null
+ok "rules take the name that status shows" within 2 in_force "deny 2"
+ok "for the one, by its key" open4 B 443
+ok "and for no other" not open4 C 443
+ok "explain, too" eval 'mg A service explain node-B.acme tcp 443 | grep -q "peer/$(key_hex B).policy"'
 mg A service reset >/dev/null
 ok "no rules any more" within 2 in_force "allow 0"
 
@@ -116,7 +121,7 @@ up C
 ok "without a seed, too: it asks where it met members before" within 15 all_meet A B C
 
 # --- here alone
-mg A revoke node-B.acme >/dev/null 2>&1 || mg A revoke "$(key_of B)" >/dev/null
+ok "revoke takes the name that status shows" mg A revoke node-B.acme
 ok "revoke of a member denies it here, within a second" within 1 gone_from A node-B.acme
 ok "and nowhere else" knows C node-B.acme
 mg A trust "$work/B.d/identity.pub" --name bob >/dev/null

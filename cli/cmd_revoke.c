@@ -127,13 +127,14 @@ static enum exit_code revoke_peer(struct store *s, const char *word, bool denies
 {
 	bool is_name = name_valid(word, strlen(word));
 	char name[MAX_NAME + 1];
+	struct daemon_peer member;
 	struct public_key key;
 
 	denies = denies || orgs_are_trusted(s) || daemon_is_open(s->path);
 	if (is_name && !is_there(s, TRUST_FOLDER, word)) {
-		if (!denies || !daemon_finds_peer(s->path, word, &key))
+		if (!denies || !daemon_finds_peer(s->path, word, &member))
 			return nobody(s, TRUST_FOLDER, word);
-		return revoke_key(s, &key, word, denies); /* let in by others, as NODE.ORG */
+		return revoke_key(s, &member.key, word, denies); /* let in by others, as NODE.ORG */
 	}
 	if (is_name && !key_of_name(s, TRUST_FOLDER, word, &key))
 		return remove_name(s, TRUST_FOLDER, word);

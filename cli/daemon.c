@@ -160,25 +160,25 @@ bool daemon_is_open(const char *directory)
 
 struct called {
 	const char *name;
-	struct public_key key;
+	struct daemon_peer *peer;
 };
 
 static bool is_called(void *ctx, const struct answer *a)
 {
 	struct called *c = ctx;
 
-	if (a->kind != ANSWER_PEER || strcmp(a->peer.name, c->name) != 0)
+	if (a->kind != ANSWER_PEER
+	    || (c->name ? strcmp(a->peer.name, c->name) != 0
+			: memcmp(&a->peer.key, &c->peer->key, sizeof(a->peer.key)) != 0))
 		return false;
-	c->key = a->peer.key;
+	c->peer->key = a->peer.key;
+	memcpy(c->peer->org, a->peer.org, sizeof(c->peer->org));
 	return true;
 }
 
-bool daemon_finds_peer(const char *directory, const char *name, struct public_key *key)
+bool daemon_finds_peer(const char *directory, const char *name, struct daemon_peer *peer)
 {
-	struct called c = { .name = name };
+	struct called c = { .name = name, .peer = peer };
 
-	if (!ask_all(&(struct question){ directory, REQUEST_STATUS, is_called, &c }))
-		return false;
-	*key = c.key;
-	return true;
+	return ask_all(&(struct question){ directory, REQUEST_STATUS, is_called, &c });
 }

@@ -14,8 +14,13 @@ enum exit_code refused_by_daemon(const char *interface, enum request_problem pro
 /* True if a daemon of this host that serves this configuration directory, on whatever interface,
  * was started with --open. */
 bool daemon_is_open(const char *directory);
-/* The key that such a daemon's status calls by this name, of an org's member NODE.ORG. False: no
- * daemon runs, or none knows it. */
-bool daemon_finds_peer(const char *directory, const char *name, struct public_key *key);
+/* Whom such a daemon's status calls by this name, of an org's member NODE.ORG; name NULL: who has
+ * this key. Sets the key and the org, which is empty for no member. False: no daemon runs, or none
+ * knows it. */
+struct daemon_peer {
+	struct public_key key;
+	char org[MAX_NAME + 1];
+};
+bool daemon_finds_peer(const char *directory, const char *name, struct daemon_peer *peer);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef CLI_SERVICE_H
 #define CLI_SERVICE_H
 
+#include "cli/daemon.h"
 #include "cli/keys.h"
 #include "control/report.h"
 #include "linux/services_pending.h"
@@ -20,6 +21,10 @@ struct peer {
 };
 /* Prints the line of an error: EXIT_USAGE for what can be no peer. Who is not trusted is none. */
 enum exit_code find_peer(struct store *s, const char *word, struct peer *out);
+/* Whose rules hold for the peer, too: the org of --org, or the one of which a running daemon says
+ * it is a member, which is kept in *known; or NULL. */
+const char *org_asked(struct store *s, const struct arguments *a, const struct peer *p,
+		      struct daemon_peer *known);
 /* One whose file was read and is good. */
 void peer_of_trusted(const struct trusted *t, struct peer *out);
 /* EXIT_FAILED after a line that names the nearest name. */

@@ -1,6 +1,6 @@
 /* service_explain.c - service explain and service who: what the rules mean, asked of the room that
- * judges packets, without a daemon. Whose members an org has is in no file here: certificates are
- * shown when peers meet. So a peer is taken as a member where --org says so. */
+ * judges packets. Whose members an org has is in no file here: certificates are shown when peers
+ * meet. So a running daemon is asked of which org a peer is, or --org says so. */
 #include "cli/config_orgs.h"
 #include "cli/format.h"
 #include "cli/service_json.h"
@@ -130,7 +130,8 @@ static enum exit_code explain(struct store *s, const struct judge *j, const stru
 			      const char *called, const struct arguments *a,
 			      const struct question *q)
 {
-	const char *org = option_text(a, "org", NULL);
+	struct daemon_peer known;
+	const char *org = org_asked(s, a, p, &known);
 	char name[NAME_MAX + 1] = "";
 	struct policy_verdict v;
 	bool out = p->has_key && find_twin(s, DENIED_FOLDER, &p->key, name) == 0 && name[0];

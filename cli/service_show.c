@@ -210,7 +210,8 @@ static enum exit_code effective_json(struct store *s, const struct services *sv,
 static enum exit_code show(struct store *s, const struct services *sv, const struct peer *p,
 			   const char *called, const struct arguments *a)
 {
-	const char *org = option_text(a, "org", NULL);
+	struct daemon_peer known;
+	const char *org = called ? org_asked(s, a, p, &known) : NULL;
 	struct screen screen = screen_of(stdout);
 
 	if (has_option(a, "json"))

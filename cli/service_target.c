@@ -4,7 +4,6 @@
  * authorized_keys, orgs in trusted_orgs. A key is no slip of the pen; it may be that of a member of
  * an org, who is in no file.
  */
-#include "cli/daemon.h"
 #include "cli/service.h"
 
 #include "base/text.h"
@@ -87,6 +86,7 @@ static int find_name(void *ctx, const struct trusted *t)
 
 enum exit_code find_peer(struct store *s, const char *word, struct peer *out)
 {
+	struct daemon_peer member;
 	struct public_key key;
 
 	*out = (struct peer){ 0 };
@@ -95,8 +95,8 @@ enum exit_code find_peer(struct store *s, const char *word, struct peer *out)
 		if (each_trusted(s, TRUST_FOLDER, find_name,
 				 &(struct by_name){ .peer = out, .name = word }) < 0)
 			return fail(EXIT_FAILED, "%s", s->error);
-		if (!out->trusted && daemon_finds_peer(s->path, word, &key)) {
-			set_key(out, &key); /* a member of an org, as status calls it */
+		if (!out->trusted && daemon_finds_peer(s->path, word, &member)) {
+			set_key(out, &member.key); /* a member of an org, as status calls it */
 			out->by_key = true;
 		}
 	} else if (parse_key(word, &key)) {
@@ -108,6 +108,17 @@ enum exit_code find_peer(struct store *s, const char *word, struct peer *out)
 	if (out->has_key && each_trusted(s, TRUST_FOLDER, find_alias, out) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	return EXIT_DONE;
+}
+
+const char *org_asked(struct store *s, const struct arguments *a, const struct peer *p,
+		      struct daemon_peer *known)
+{
+	const char *org = option_text(a, "org", NULL);
+
+	*known = (struct daemon_peer){ .key = p->key };
+	if (!org && p->has_key && daemon_finds_peer(s->path, NULL, known) && known->org[0])
+		org = known->org;
+	return org;
 }
 
 static bool is_there(struct store *s, const char *folder, const char *name)

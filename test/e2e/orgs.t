@@ -64,7 +64,10 @@ mg A service allow --peer node-B.acme tcp 443 >/dev/null
 ok "rules take the name that status shows" within 2 in_force "deny 2"
 ok "for the one, by its key" open4 B 443
 ok "and for no other" not open4 C 443
-ok "explain, too" eval 'mg A service explain node-B.acme tcp 443 | grep -q "peer/$(key_hex B).policy"'
+ok "explain knows of which org the peer is" \
+	eval 'mg A service explain node-C.acme tcp 80 | grep -q "allow.* by services/org/acme.policy"'
+ok "show, too" eval 'mg A service show node-C.acme | grep -q "org/acme.policy"'
+ok "and both whose rules come first" eval 'mg A service explain node-B.acme tcp 443 | grep -q "peer/$(key_hex B).policy"'
 mg A service reset >/dev/null
 ok "no rules any more" within 2 in_force "allow 0"
 

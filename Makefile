@@ -182,6 +182,12 @@ $(B)/bench/filter: bench/filter.c $(CORE)
 	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
 bench-filter: $(B)/bench/filter
 	@$<
+# And in a daemon (root, perf, nft): the share of its CPU.
+$(B)/bench/flows: bench/flows.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -pie $(HARD_LD) -o $@ $<
+bench-filter-share: all $(B)/bench/flows
+	@bench/filter_share
 
 # --- gates
 # What the core may ask of libc: memory it was handed, text, and nothing else.
@@ -276,12 +282,13 @@ help:
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
+	@echo 'make bench-filter-share   the same as a share of a daemon that receives (root, perf)'
 	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
 	@echo 'make tsan           make check under the thread sanitizer'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long bench-gossip bench-filter pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long bench-gossip bench-filter bench-filter-share pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

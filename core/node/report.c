@@ -5,10 +5,11 @@
 
 static void counter(struct report_node *r, const char *name, uint64_t value)
 {
-	if (r->counter_count < sizeof(r->counters) / sizeof(*r->counters)) {
-		r->counters[r->counter_count].name = name;
-		r->counters[r->counter_count++].value = value;
-	}
+	unsigned i = r->counter_count++;
+
+	BUG_ON(i >= sizeof(r->counters) / sizeof(*r->counters));
+	r->counters[i].name = name;
+	r->counters[i].value = value;
 }
 
 static void table(struct report_node *r, const char *name, uint64_t bytes, uint64_t entries,
@@ -118,6 +119,32 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "swim_drop_rate", s->drop_rate);
 }
 
+static void org_counts(const struct node *n, struct report_node *r)
+{
+	const struct introduce_counters *i = introduce_counters(n->orgs.introductions);
+	const struct spread_counters *s = spread_counters(n->orgs.spread);
+
+	counter(r, "org_hellos_sent", i->hellos_sent);
+	counter(r, "org_hellos_received", i->hellos_received);
+	counter(r, "org_introductions_received", i->introductions_received);
+	counter(r, "org_accepts_received", i->accepts_received);
+	counter(r, "org_contact_malformed", i->drop_malformed);
+	counter(r, "org_contact_no_match", i->drop_no_match);
+	counter(r, "org_contact_rate", i->drop_rate);
+	counter(r, "org_contact_cookie", i->drop_cookie);
+	counter(r, "org_contact_replayed", i->drop_replayed);
+	counter(r, "org_contact_forged", i->drop_forged);
+	counter(r, "org_contact_papers", i->drop_papers);
+	counter(r, "org_words_received", s->objects_received);
+	counter(r, "org_words_new", s->objects_new);
+	counter(r, "org_bad_sig", s->org_bad_sig);
+	counter(r, "org_drop_malformed", s->drop_malformed);
+	counter(r, "org_drop_not_trusted", s->drop_not_trusted);
+	counter(r, "org_drop_rate", s->drop_rate);
+	counter(r, "org_drop_full", s->drop_full);
+	counter(r, "org_no_room", n->orgs.no_room);
+}
+
 void node_report(const struct node *n, struct report_node *r)
 {
 	struct endpoint seeds[MAX_SEEDS];
@@ -149,6 +176,7 @@ void node_report(const struct node *n, struct report_node *r)
 	orgs_report(n, r);
 	tables(n, r);
 	counts(n, r);
+	org_counts(n, r);
 	wg_counts(n, r);
 }
 

@@ -1,4 +1,4 @@
-/* Attacks 07, 11, 23: who speaks the language of members and is none, and members who speak of
+/* Attacks 07, 11, 23, 37: who speaks the language of members and is none, and members who speak of
  * such.
  *
  * 07 and 23 end at the look-up of the tag: what is sealed with a key that is not admitted has a tag
@@ -136,9 +136,106 @@ static void attack_11_an_insider_that_tells_of_strangers_is_told_of_once(void)
 	ok(passes(0, 1, false, 300));
 }
 
+/* 1 tells 0 that `about` leaves: with a signature of its own, or an old one of `about`. */
+static void insider_says_it_leaves(unsigned about, bool own_signature)
+{
+	const struct node *n = machines[1].node;
+	uint8_t memory[CHANNEL_PAYLOAD_MAX], out[MAX_DATAGRAM], *key;
+	struct writer w = wr_of(memory, sizeof(memory));
+	struct record real, leaving;
+	struct record_body body;
+	struct swim_info info;
+	size_t len;
+
+	swim_info(n->swim, trust_find(n->trust, &machines[about].public), &info);
+	ok(info.record != NULL);
+	record_unkeep(info.record, &real);
+	body = real.body;
+	body.key = machines[1].public;
+	body.sequence++;
+	body.flags |= RECORD_LEAVING;
+	ok(record_sign(&body, &machines[1].secret, &leaving));
+	key = memmem(leaving.wire, leaving.len, &machines[1].public, 32);
+	ok(key != NULL);
+	memcpy(key, &machines[about].public, 32);
+	if (!own_signature)
+		memcpy(leaving.wire + leaving.len - 64, real.wire + real.len - 64, 64);
+	wire_put_header(&w, &(struct wire_header){ .type = WIRE_ITEMS });
+	wr_u8(&w, 1);
+	wire_put_record(&w, bytes_of(leaving.wire, leaving.len));
+	len = channel_seal(n->channel, 0, channel_peer_epoch(n->channel, 0),
+			   bytes_of(memory, wr_len(&w)), out);
+	event(&machines[0], &(struct node_event){ .kind = NODE_DATAGRAM, .from = machines[1].at,
+						  .data = bytes_of(out, len) });
+}
+
+static void hear(const uint8_t *data, size_t len)
+{
+	event(&machines[0], &(struct node_event){ .kind = NODE_DATAGRAM, .from = machines[2].at,
+						  .data = bytes_of(data, len) });
+}
+
+static uint8_t goodbye[MAX_DATAGRAM];
+static size_t goodbye_len;
+
+static void keep_goodbye(struct machine *m, const struct out *o)
+{
+	if (m == &machines[2] && o->kind == OUT_DATAGRAM &&
+	    endpoint_equal(&o->to, &machines[0].at) && o->len <= sizeof(goodbye)) {
+		memcpy(goodbye, o->data, o->len);
+		goodbye_len = o->len;
+	}
+}
+
+static bool lost_goodbyes(const struct machine *m, const struct out *o)
+{
+	(void)o;
+	return m == &machines[2];
+}
+
+/* A forged leave, and a real one that was withheld and comes when the node has come back. */
+static void attack_37_nobody_can_say_that_another_leaves(void)
+{
+	world(false);
+	for (unsigned i = 0; i < 3; i++) {
+		switch_on(&machines[i]);
+		trust(&machines[i], 7u & ~(1u << i));
+		if (i)
+			seed(&machines[i], &machines[0].at);
+	}
+	run_ms(5000);
+	ok(passes(0, 2, false, 500));
+	const struct swim_counters *c = swim_counters(machines[0].node->swim);
+	uint64_t forged = c->drop_signature;
+
+	for (unsigned i = 0; i < 50; i++)
+		insider_says_it_leaves(2, i & 1);
+	eq_int(c->drop_signature - forged, 50);
+	eq_int(c->alive, 2);
+	ok(passes(0, 2, false, 500) && passes(2, 0, false, 500));
+
+	on_out = keep_goodbye;
+	cut = lost_goodbyes;
+	event(&machines[2], &(struct node_event){ .kind = NODE_STOP });
+	on_out = NULL;
+	cut = NULL;
+	ok(goodbye_len > 0);
+	switch_off(&machines[2]);
+	switch_on(&machines[2]);
+	trust(&machines[2], 3);
+	seed(&machines[2], &machines[0].at);
+	run_ms(5000);
+	ok(passes(0, 2, false, 500));
+	for (unsigned i = 0; i < 5; i++)
+		hear(goodbye, goodbye_len);
+	eq_int(c->alive, 2);
+	ok(passes(0, 2, false, 500) && passes(2, 0, false, 500));
+}
+
 static void attack_07_200000_pings_of_4000_strange_keys_leave_no_trace(void) { flood(WIRE_PING); }
 static void attack_23_nor_do_200000_acks(void) { flood(WIRE_ACK); }
 
 TAP_TESTS(T(attack_07_200000_pings_of_4000_strange_keys_leave_no_trace),
 	  T(attack_23_nor_do_200000_acks),
+	  T(attack_37_nobody_can_say_that_another_leaves),
 	  T(attack_11_an_insider_that_tells_of_strangers_is_told_of_once))

@@ -84,6 +84,7 @@ struct node {
 		struct introductions *introductions;
 		uint64_t *unsaved;      /* bits: statements that came over the network */
 		uint32_t unsaved_count;
+		bool in_round;          /* the trust store is being given */
 		bool told;              /* spread was told the orgs of this round */
 		struct certificate own[NODE_CERTIFICATES];
 		unsigned own_count;

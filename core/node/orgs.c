@@ -91,6 +91,8 @@ static void admit_member(struct node *n, const struct certificate *c, struct mom
 	tell_time(n, &c->body.org, c->body.not_before);
 	result = trust_admit_certificate(n->trust, c, orgs_now(n, now), &slot);
 	let_in(n, result, slot, now);
+	if (!n->orgs.in_round) /* it may be the first to end */
+		n->orgs.look_at = now.boot;
 }
 
 /* Something was said about this key. */
@@ -285,6 +287,8 @@ void orgs_begin(struct node *n)
 {
 	n->orgs.own_count = 0;
 	n->orgs.told = false;
+	n->orgs.in_round = true;
+	n->orgs.look_at = INSTANT_NEVER; /* of half a round nothing can be told */
 }
 
 void orgs_event(struct node *n, const struct node_event *e, struct moment now)
@@ -315,6 +319,7 @@ void orgs_end(struct node *n, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
 
+	o->in_round = false;
 	for (unsigned i = 0; i < o->own_count; i++)
 		tell_time(n, &o->own[i].body.org, o->own[i].body.not_before);
 	trust_end(n->trust, orgs_now(n, now));

@@ -10,7 +10,7 @@
 
 #define VERIFY_EACH_MS 5u     /* 200 a second for each sender */
 #define VERIFY_BURST 512u
-#define FORGED_COSTS 16u
+#define FORGED_COSTS_MS 80u   /* besides */
 
 struct bytes hold_wire(const struct spread *s, const struct ref *ref)
 {
@@ -254,7 +254,7 @@ static bool forged(struct spread *s, uint32_t from)
 {
 	struct peer *p = &s->peers[from];
 
-	p->verify_full = instant_add(p->verify_full, span_ms(FORGED_COSTS * VERIFY_EACH_MS));
+	p->verify_full = instant_add(p->verify_full, span_ms(FORGED_COSTS_MS));
 	s->counters.org_bad_sig++;
 	return false;
 }

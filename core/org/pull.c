@@ -18,6 +18,7 @@
 
 #define SETTLE_S 2u
 #define WAIT_MS 500u          /* for an answer; doubled */
+#define FETCH_MS 1000u        /* for the first object */
 #define STALLED_MS 1000u
 #define LEAST_MS 300u         /* that a comparison has, whatever comes */
 #define MOST_S 5u             /* that even one that brings something has, then */
@@ -230,7 +231,7 @@ void pull_have(struct spread *s, uint32_t from, const struct spread_message *m)
 	if (instant_before(s->pull_ok, s->now))
 		s->pull_ok = s->now;
 	s->pull_ok = instant_add(s->pull_ok, span_ms((uint64_t)p->wanted * EACH_MS));
-	p->at = instant_add(s->now, span_ms(2 * WAIT_MS));
+	p->at = instant_add(s->now, span_ms(FETCH_MS));
 }
 
 bool pull_came(struct spread *s, uint32_t from, unsigned org, bool taken)
@@ -303,7 +304,7 @@ void pull_buckets(struct spread *s, uint32_t from, const struct spread_message *
 		return;
 	index_buckets(s, org, ours);
 	for (unsigned i = 0; i < SPREAD_BUCKETS; i++) {
-		uint64_t its = load_be64(m->list.data + 8 * i);
+		uint64_t its = load_be64(m->list.data + 8 * (size_t)i);
 
 		digest += its;
 		differing |= (uint64_t)(its != ours[i]) << i;

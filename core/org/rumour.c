@@ -146,7 +146,7 @@ static uint64_t orgs_in_queue(const struct spread *s)
 
 static void burst(struct spread *s)
 {
-	uint32_t told[BURST], n = 0;
+	uint32_t told[BURST] = { NONE }, n = 0;
 	uint64_t orgs = orgs_in_queue(s);
 
 	for (unsigned tries = 0; tries < TRIES && n < BURST; tries++) {

@@ -430,8 +430,8 @@ const struct command command_org_join = {
 	.text = "Checks that the certificate is for this node, that the org signed it and that\n"
 		"it is valid now, says when it ends, and keeps it as org/ORG.cert, ORG the org's\n"
 		"key in hex. One of the same org that is there is replaced. Also takes what\n"
-		"org-vouch and org-revoke wrote with --out. A running daemon does not let\n"
-		"anybody in by them yet.",
+		"org-vouch and org-revoke wrote with --out. A running daemon uses it\n"
+		"within a second.",
 	.example = "meshguard org-join bob.cert",
 	.run = run_org_join,
 };

@@ -291,8 +291,10 @@ enum exit_code service_who(struct store *s, const struct arguments *a, const cha
 	if (code == EXIT_DONE)
 		code = read_keys(s, &c.denied, DENIED_FOLDER);
 	if (code == EXIT_DONE) {
-		table_add(&c.table, PLAIN, "WHO");
-		table_add(&c.table, PLAIN, "BY");
+		if (!c.for_programs) {
+			table_add(&c.table, PLAIN, "WHO");
+			table_add(&c.table, PLAIN, "BY");
+		}
 		ask_peers(&c);
 		ask_orgs(&c);
 		if (c.for_programs)

@@ -3,10 +3,15 @@
 . "$(dirname "$0")/mesh.sh"
 
 node A node-1 node-2
-trust_each_other A node-1 node-2
-# An org of which neither is a member.
-MESHGUARD_CONFIG_DIR=$work/eosrio.d "$MESHGUARD" org-keygen >/dev/null
-mg A trust --org "$work/eosrio.d/org/org.pub" --name eosrio >/dev/null
+trust_each_other A node-1
+# node-2 and A are members of the org eosrio, and know each other by that alone.
+org() { MESHGUARD_CONFIG_DIR=$work/eosrio.d "$MESHGUARD" "$@"; }
+org org-keygen >/dev/null
+for n in A node-2; do
+	org org-sign "$work/$n.d/identity.pub" --name $n --out "$work/$n.cert" >/dev/null
+	mg $n trust --org "$work/eosrio.d/org/org.pub" --name eosrio >/dev/null
+	mg $n org-join "$work/$n.cert" >/dev/null
+done
 lan wire
 plug A wire eth0 10.0.0.1/24
 plug node-1 wire eth0 10.0.0.2/24
@@ -14,7 +19,8 @@ plug node-2 wire eth0 10.0.0.3/24
 up A
 up node-1 --seed 10.0.0.1:51821
 up node-2 --seed 10.0.0.1:51821
-wait_for 10 "the mesh comes up" all_meet A node-1 node-2
+wait_for 20 "the mesh comes up" all_meet A node-1
+wait_for 20 "the member of the org is in" all_meet A node-2
 (exec nsenter -t "${holder[A]}" -m -n -- python3 "$root/test/e2e/traffic.py" serve \
 	22 80 443 5432 8080) >"$work/serve" 2>"$work/serve.log" &
 wait_for 5 "servers on A" grep -q ready "$work/serve"
@@ -62,15 +68,22 @@ meshguard service allow --org eosrio tcp 80
 ok "rules of a peer and of an org" within 2 in_force "deny 2"
 ok "Postgres is open for node-1" opens node-1 5432
 ok "and for nobody else" closed node-2 5432
-ok "HTTP is closed for who is no member of eosrio" closed node-1 80
-ok "so is all else" closed node-1 22
-ok "for both" closed node-2 22
+ok "HTTP is open for a member of eosrio" opens node-2 80
+ok "and for nobody else" closed node-1 80
+ok "all else is closed" closed node-1 22
+ok "for the member, too" closed node-2 22
+# Who lets the member in, if it has its SSH there, is the rule of its org.
+over() { SSH_CONNECTION="$(mesh4 node-2) 50000 $a4 80" mg A service "$@"; }
+ok "a member is not to cut itself off" exits 1 over reset --org eosrio
+ok "by what is said" said "tcp 80 from $(mesh4 node-2): services/default: deny"
+ok "others' rules are not its own" exits 0 over deny --peer node-1 tcp 80
+meshguard service delete --peer node-1 2
 
 # --- A port, a range, all
 meshguard service allow tcp 8000-9000
 ok "a range" within 2 in_force "deny 3"
 ok "is open for everybody" opens node-1 8080
-ok "really" opens node-2 8080
+ok "for the member, too" opens node-2 8080
 
 # --- List all policies; show the effective policy for a peer
 ok "list shows all of them" exits 0 mg A service list

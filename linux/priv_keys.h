@@ -16,6 +16,7 @@ struct key_entry {
 	struct dh_public twin;
 	char name[MAX_NAME + 1];
 	struct store_stamp stamp;
+	bool ended;                  /* linux/priv_former.h */
 };
 
 struct key_folder {

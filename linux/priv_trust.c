@@ -1,5 +1,7 @@
 #include "linux/priv_trust.h"
 
+#include "linux/loop.h"
+#include "linux/priv_former.h"
 #include "linux/priv_inside.h"
 
 #include <errno.h>
@@ -31,6 +33,7 @@ void trust_feed_open(struct trust_feed *f, struct store *store, const struct pub
 		.denials = { .folder = DENIED_FOLDER, .most = TRUST_DENIALS },
 		.orgs = { .folder = ORGS_FOLDER, .most = TRUST_ORGS },
 	};
+	f->ends = INSTANT_NEVER;
 	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "trust", now);
 	f->watch.is_ours = is_ours;
 	f->watch.ctx = f;
@@ -181,7 +184,8 @@ static bool is_same(const struct trust_feed *f)
 	const struct own_certificates *a = &f->certificates, *b = &f->certificates_before;
 
 	return f->now.unreadable == f->before.unreadable && f->now.closed == f->before.closed
-	       && f->now.unusable == f->before.unusable && key_folder_is_same(&f->keys)
+	       && f->now.unusable == f->before.unusable && f->now.ended == f->before.ended
+	       && key_folder_is_same(&f->keys)
 	       && key_folder_is_same(&f->denials) && key_folder_is_same(&f->orgs)
 	       && statement_folder_is_same(&f->statements) && a->count == b->count
 	       && !memcmp(a->list, b->list, a->count * sizeof(*a->list));
@@ -196,6 +200,8 @@ static void judge(struct trust_feed *f, struct instant now)
 	if (f->statements.lost)
 		close_for_lost(f, STATEMENT_FOLDER);
 	f->now.unusable = f->unusable.count;
+	f->now.ended = former_mark(&f->keys, &f->statements,
+				   (struct moment){ now, clock_now().wall }, &f->ends);
 	tell = f->again || !f->told || !is_same(f);
 	key_folder_settle(&f->keys);
 	key_folder_settle(&f->denials);
@@ -212,7 +218,7 @@ static void judge(struct trust_feed *f, struct instant now)
 
 struct instant trust_feed_deadline(const struct trust_feed *f)
 {
-	return f->phase == TRUST_IDLE ? watch_deadline(&f->watch)
+	return f->phase == TRUST_IDLE ? instant_min(watch_deadline(&f->watch), f->ends)
 	     : f->phase == TRUST_READING ? INSTANT_ZERO : INSTANT_NEVER;
 }
 
@@ -220,6 +226,10 @@ void trust_feed_tick(struct trust_feed *f, struct instant now)
 {
 	int error;
 
+	if (f->phase == TRUST_IDLE && instant_reached(f->ends, now)) {
+		f->ends = INSTANT_NEVER;
+		watch_reload(&f->watch, now);
+	}
 	if (f->phase == TRUST_IDLE && watch_due(&f->watch, now, &error))
 		read_all(f, error);
 	if (f->phase != TRUST_READING)
@@ -310,6 +320,13 @@ static bool has_more(const struct trust_feed *f)
 	}
 }
 
+static void skip_ended(struct trust_feed *f)
+{
+	while (f->phase == TRUST_AT_KEYS && f->next < f->keys.count
+	       && f->keys.entries[f->next].ended)
+		f->next++;
+}
+
 void trust_feed_sent(struct trust_feed *f)
 {
 	if (f->phase == TRUST_AT_END) {
@@ -320,10 +337,12 @@ void trust_feed_sent(struct trust_feed *f)
 	if (f->phase == TRUST_AT_STATEMENTS)
 		statement_folder_sent(&f->statements);
 	f->next++;
+	skip_ended(f);
 	if (f->phase != TRUST_AT_BEGIN && has_more(f))
 		return;
 	do {
 		f->phase++;
 		f->next = 0;
+		skip_ended(f);
 	} while (!has_more(f));
 }

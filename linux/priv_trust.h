@@ -6,7 +6,8 @@
  * state is on its way is read when that is through.
  *
  * Where not all can be read that keeps others out (denials, revocations), the node is told so, and
- * of no org: nobody comes in because of a file that is missing.
+ * of no org: nobody comes in because of a file that is missing. A trusted key whose successor is
+ * trusted, too, is not told once their overlap is over (linux/priv_former.h).
  */
 #ifndef LINUX_PRIV_TRUST_H
 #define LINUX_PRIV_TRUST_H
@@ -45,7 +46,9 @@ struct trust_feed {
 		bool unreadable;    /* there are no keys to be read: nobody is trusted */
 		bool closed;        /* orgs and --open let nobody in */
 		uint32_t unusable;
+		uint32_t ended;     /* keys */
 	} now, before;
+	struct instant ends;        /* when more keys may have ended */
 	struct key_folder keys, denials, orgs;
 	struct statement_folder statements;
 	struct own_certificates certificates, certificates_before;

@@ -5,6 +5,7 @@
 
 #include "crypto/curve.h"
 #include "identity/keyfile.h"
+#include "linux/loop.h"
 #include "linux/priv_trust.h"
 
 #include <errno.h>
@@ -228,6 +229,66 @@ static void all_is_told_in_order(void)
 	eq_mem(&h.certificate.body.node, &keys[OWN], 32);
 	eq_int(h.unusable, 0);
 	eq_int(said("meshguard"), 0);
+	finish();
+}
+
+static void put_successor(unsigned old, unsigned new, uint64_t until)
+{
+	struct statement_body b = { .kind = STATEMENT_SUCCESSOR, .issuer = keys[old],
+				    .subject = keys[new], .number = until, .until = until };
+	struct statement s;
+
+	ok(statement_sign(&b, &secrets[old], &secrets[new], &s));
+	eq_int(store_statement_write(&store, &s), 0);
+}
+
+static void a_former_key_is_told_until_its_overlap_is_over(void)
+{
+	const uint64_t wall = clock_now().wall.s;
+
+	fresh();
+	put_key("authorized_keys/bob.old.pub", BOB);
+	put_key("authorized_keys/copy.pub", BOB);
+	put_key("authorized_keys/bob.pub", EVE);
+	put_successor(BOB, EVE, wall + 600);
+	eq_str(hear().letters, "bskkke");
+	/* It is time again when that ends, not only when a file changes. */
+	ok(instant_reached(feed.ends, instant_add(now, span_s(600))));
+	ok(!instant_reached(feed.ends, instant_add(now, span_s(590))));
+	put_successor(BOB, EVE, wall + 90000);
+	eq_str(hear_change().letters, "bskkke");
+	ok(instant_reached(feed.ends, instant_add(now, span_s(3600)))); /* the clock may be set */
+	put_successor(BOB, EVE, wall - 1);
+	eq_str(hear_change().letters, "bske");
+	eq_int(feed.now.unusable, 0);
+	ok(feed.ends.ns == INSTANT_NEVER.ns);
+	finish();
+}
+
+static void the_end_comes_without_a_change_of_files(void)
+{
+	fresh();
+	put_key("authorized_keys/bob.old.pub", BOB);
+	put_key("authorized_keys/bob.pub", EVE);
+	put_successor(BOB, EVE, 1);
+	eq_str(hear().letters, "bske");
+	/* As if the clock had been behind when that was told. */
+	feed.now.ended = 0;
+	feed.ends = instant_add(now, span_s(5));
+	later(5);
+	eq_str(hear().letters, "");
+	later(1);
+	eq_str(hear().letters, "bske");
+	finish();
+}
+
+static void who_is_not_trusted_ends_no_key(void)
+{
+	fresh();
+	put_key("authorized_keys/bob.pub", BOB);
+	put_key("authorized_keys/mallory.pub", OTHER);
+	put_successor(BOB, EVE, 1);
+	eq_str(hear().letters, "bskke");
 	finish();
 }
 
@@ -654,6 +715,9 @@ int main(int argc, char **argv)
 	static const struct tap_test tests[] = {
 		T(all_is_told_in_order),
 		T(each_kind_is_followed_live),
+		T(a_former_key_is_told_until_its_overlap_is_over),
+		T(the_end_comes_without_a_change_of_files),
+		T(who_is_not_trusted_ends_no_key),
 		T(what_is_as_it_was_told_is_told_on_demand_alone),
 		T(what_is_unusable_is_counted_and_said_once),
 		T(many_unusable_files_are_not_all_named),

@@ -1,6 +1,7 @@
 /* cmd_identity.c - keygen and export. */
 #include "cli/command.h"
 #include "cli/keys.h"
+#include "cli/rotation.h"
 
 #include "identity/address.h"
 #include "identity/keyfile.h"
@@ -66,6 +67,26 @@ static enum exit_code nothing_there(const struct store *s, bool org)
 		    org ? "org" : "identity", s->path, org ? "org-keygen" : "keygen");
 }
 
+/* The key that a rotation announces. */
+static enum exit_code export_next(struct store *s)
+{
+	char text[KEYFILE_PUBLIC + 1];
+	struct rotation r;
+	enum exit_code code = rotation_read(s, &r);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (r.pending) {
+		public_key_format(&r.next, text);
+		fputs(text, stdout);
+	} else {
+		code = fail(EXIT_FAILED, "no rotation is pending; begin one with: meshguard "
+			    "rotate");
+	}
+	rotation_close(&r);
+	return code;
+}
+
 static enum exit_code run_export(const struct arguments *a)
 {
 	bool org = has_option(a, "org");
@@ -75,11 +96,19 @@ static enum exit_code run_export(const struct arguments *a)
 	struct store s;
 	int r;
 
+	if (org && has_option(a, "next"))
+		return fail(EXIT_USAGE, "--org and --next do not go together");
 	if (!start_crypto())
 		return EXIT_FAILED;
 	r = open_store(&s);
 	if (r < 0)
 		return r == -ENOENT ? nothing_there(&s, org) : EXIT_FAILED;
+	if (has_option(a, "next")) {
+		enum exit_code code = export_next(&s);
+
+		store_close(&s);
+		return code;
+	}
 	read_pair(&s, files, &id, NULL);
 	store_close(&s);
 	switch (id.state) {
@@ -105,6 +134,7 @@ const struct command command_export = {
 	.options = (const struct option_spec[]){
 		{ .name = "org", .kind = OPTION_FLAG,
 		  .help = "the key of the org that was made here with org-keygen" },
+		{ .name = "next", .kind = OPTION_FLAG, .help = "the key that rotate announces" },
 		{ 0 } },
 	.text = "Prints the public key as one line, for others to trust. It is checked against\n"
 		"the secret key first.",

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/daemon.h"
 #include "cli/keys.h"
+#include "cli/successor.h"
 
 #include "base/text.h"
 #include "identity/address.h"
@@ -14,21 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static enum exit_code nobody(struct store *s, const char *folder, const char *word)
-{
-	const char *who = !strcmp(folder, ORGS_FOLDER) ? "no org" : "nobody";
-	char best[NAME_MAX + 1];
-
-	if (nearest_trusted(s, folder, word, best) < 0)
-		return fail(EXIT_FAILED, "%s", s->error);
-	if (*best)
-		return fail(EXIT_FAILED, "%s is trusted by the name %.80s; did you mean %s?", who,
-			    word, best);
-	return fail(EXIT_FAILED,
-		    "%s is trusted by the name %.80s; meshguard config show lists the names", who,
-		    word);
-}
 
 /* --- denials */
 
@@ -76,6 +62,33 @@ static enum exit_code deny(struct store *s, const struct public_key *key, const 
 
 /* --- revoking */
 
+struct revoking {
+	struct store *store;
+	bool denies;
+	enum exit_code code;
+};
+
+static int revoke_former(void *ctx, const struct public_key *former, const char *name)
+{
+	struct revoking *r = ctx;
+
+	if (r->denies)
+		r->code = deny(r->store, former, name);
+	if (r->code == EXIT_DONE && remove_key(r->store, TRUST_FOLDER, former, "revoked") < 0)
+		r->code = fail(EXIT_FAILED, "%s", r->store->error);
+	return r->code != EXIT_DONE;
+}
+
+/* Who had this key is out, under the key before it, too. */
+static enum exit_code revoke_formers(struct store *s, const struct public_key *key, bool denies)
+{
+	struct revoking revoking = { .store = s, .denies = denies };
+
+	if (each_former(s, key, revoke_former, &revoking) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	return revoking.code;
+}
+
 static enum exit_code revoke_key(struct store *s, const struct public_key *key, const char *name,
 				 bool denies)
 {
@@ -89,7 +102,7 @@ static enum exit_code revoke_key(struct store *s, const struct public_key *key, 
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (r == 0 && !denies)
 		return fail(EXIT_FAILED, "this key is not trusted here");
-	return EXIT_DONE;
+	return revoke_formers(s, key, denies);
 }
 
 static enum exit_code remove_name(struct store *s, const char *folder, const char *name)
@@ -101,18 +114,6 @@ static enum exit_code remove_name(struct store *s, const char *folder, const cha
 		return fail(EXIT_FAILED, "%s", s->error);
 	printf("revoked %s\n", name);
 	return EXIT_DONE;
-}
-
-/* The key in FOLDER/NAME.pub. False: that file holds none. */
-static bool key_of_name(struct store *s, const char *folder, const char *name,
-			struct public_key *key)
-{
-	char file[TRUST_FILE], text[MAX_KEY_TEXT];
-	ssize_t n;
-
-	trust_file(file, folder, name);
-	n = store_read(s, file, text, sizeof(text), 0);
-	return n > 0 && public_key_parse(text, (size_t)n, key) == KEY_OK;
 }
 
 static bool is_there(struct store *s, const char *folder, const char *name)
@@ -133,10 +134,10 @@ static enum exit_code revoke_peer(struct store *s, const char *word, bool denies
 	denies = denies || orgs_are_trusted(s) || daemon_is_open(s->path);
 	if (is_name && !is_there(s, TRUST_FOLDER, word)) {
 		if (!denies || !daemon_finds_peer(s->path, word, &member))
-			return nobody(s, TRUST_FOLDER, word);
+			return nobody_trusted(s, TRUST_FOLDER, word);
 		return revoke_key(s, &member.key, word, denies); /* let in by others, as NODE.ORG */
 	}
-	if (is_name && !key_of_name(s, TRUST_FOLDER, word, &key))
+	if (is_name && !trusted_key(s, TRUST_FOLDER, word, &key))
 		return remove_name(s, TRUST_FOLDER, word);
 	if (is_name)
 		return revoke_key(s, &key, word, denies);
@@ -153,8 +154,8 @@ static enum exit_code revoke_org(struct store *s, const char *word)
 	int r;
 
 	if (is_name && !is_there(s, ORGS_FOLDER, word))
-		return nobody(s, ORGS_FOLDER, word);
-	if (is_name && !key_of_name(s, ORGS_FOLDER, word, &key))
+		return nobody_trusted(s, ORGS_FOLDER, word);
+	if (is_name && !trusted_key(s, ORGS_FOLDER, word, &key))
 		return remove_name(s, ORGS_FOLDER, word);
 	if (!is_name && public_key_parse(word, strlen(word), &key) != KEY_OK)
 		return fail(EXIT_USAGE, "\"%.80s\": neither a name nor a public key", word);

@@ -2,6 +2,7 @@
  * trusted_orgs/NAME.pub does. */
 #include "cli/command.h"
 #include "cli/keys.h"
+#include "cli/successor.h"
 #include "cli/words.h"
 
 #include "identity/address.h"
@@ -156,14 +157,22 @@ static enum exit_code lift_denial(struct store *s, const struct public_key *key)
 static enum exit_code run_trust(const struct arguments *a)
 {
 	const char *given = option_text(a, "name", NULL);
+	const char *successor = option_text(a, "successor", NULL);
 	bool org = has_option(a, "org");
 	char name[MAX_NAME + 1];
 	struct public_key key;
 	enum exit_code code;
 	struct store s;
 
+	if (successor && (given || org))
+		return fail(EXIT_USAGE, "--successor goes with neither --name nor --org");
+	if (!successor && !a->word_count)
+		return fail(EXIT_USAGE, "trust: something is missing; usage: meshguard trust "
+			    "KEY|FILE|- or --successor NAME");
 	if (!start_crypto())
 		return EXIT_FAILED;
+	if (successor)
+		return trust_successor(successor, a->word_count ? a->words[0] : NULL);
 	if (given && !name_valid(given, strlen(given)))
 		return fail(EXIT_USAGE, "--name %.80s: " NAME_RULE, given);
 	code = key_of_word(a->words[0], &key);
@@ -188,18 +197,22 @@ const struct command command_trust = {
 	.name = "trust",
 	.summary = "let the owner of a public key, or an org, in",
 	.words = "KEY|FILE|-",
-	.min_words = 1,
+	.min_words = 0,
 	.max_words = 1,
 	.options = (const struct option_spec[]){
 		{ .name = "name", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "what to call it here (default: made from the key)" },
 		{ .name = "org", .kind = OPTION_FLAG,
 		  .help = "it is an org's key: let in whom that org signed" },
+		{ .name = "successor", .kind = OPTION_TEXT, .value = "NAME",
+		  .help = "accept the new key that NAME announced" },
 		{ 0 } },
 	.text = "Adds a public key, given in base64, as a file that holds it, or on standard\n"
 		"input (-), to authorized_keys/NAME.pub, or with --org to trusted_orgs/NAME.pub.\n"
 		"A running daemon knows within a second. Two machines connect when both trust\n"
-		"each other. Who was denied by revoke is denied no more.",
+		"each other. Who was denied by revoke is denied no more. With --successor the\n"
+		"word is not needed, or is the file of the statement that rotate made; the old\n"
+		"key stays trusted as NAME.old until the overlap ends.",
 	.example = "meshguard trust alice.pub --name alice",
 	.run = run_trust,
 };

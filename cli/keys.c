@@ -290,6 +290,31 @@ int nearest_trusted(struct store *s, const char *folder, const char *word,
 	return each_trusted(s, folder, find_nearest, &n);
 }
 
+enum exit_code nobody_trusted(struct store *s, const char *folder, const char *word)
+{
+	const char *who = !strcmp(folder, ORGS_FOLDER) ? "no org" : "nobody";
+	char best[NAME_MAX + 1];
+
+	if (nearest_trusted(s, folder, word, best) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (*best)
+		return fail(EXIT_FAILED, "%s is trusted by the name %.80s; did you mean %s?", who,
+			    word, best);
+	return fail(EXIT_FAILED,
+		    "%s is trusted by the name %.80s; meshguard config show lists the names", who,
+		    word);
+}
+
+bool trusted_key(struct store *s, const char *folder, const char *name, struct public_key *key)
+{
+	char file[TRUST_FILE], text[MAX_KEY_TEXT];
+	ssize_t n;
+
+	trust_file(file, folder, name);
+	n = store_read(s, file, text, sizeof(text), 0);
+	return n > 0 && public_key_parse(text, (size_t)n, key) == KEY_OK;
+}
+
 /* A key may lie there under several names if somebody copied the file. */
 #define MAX_HOLDERS 64u
 

@@ -64,6 +64,11 @@ int find_twin(struct store *s, const char *folder, const struct public_key *key,
  * s->error. */
 int nearest_trusted(struct store *s, const char *folder, const char *word,
 		    char name[static NAME_MAX + 1]) must_check;
+/* The key in FOLDER/NAME.pub. False: that file holds none. */
+bool trusted_key(struct store *s, const char *folder, const char *name,
+		 struct public_key *key) must_check;
+/* EXIT_FAILED after a line: nobody has that name there, but perhaps a similar one. */
+enum exit_code nobody_trusted(struct store *s, const char *folder, const char *word);
 /* Removes the key from the folder under every name that it has there, however many, and counts
  * them; with `verb` says each. Negative errno with s->error. */
 int remove_key(struct store *s, const char *folder, const struct public_key *key,

@@ -8,7 +8,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
-COMMANDS = ["keygen", "export", "trust", "revoke", "org-keygen", "org-sign", "org-join",
+COMMANDS = ["keygen", "export", "trust", "revoke", "rotate", "org-keygen", "org-sign", "org-join",
             "org-vouch", "org-revoke", "service", "up", "down", "status", "config show",
             "wireguard", "version", "help"]
 

@@ -123,7 +123,8 @@ struct spread {
 	struct instant pull_ok;   /* when what was wanted so far should have come */
 	struct instant give_full; /* objects given to all */
 
-	struct instant tell_at;   /* the first of the peers' */
+	struct instant tell_at;   /* the first of the peers', but not so soon after `told` */
+	struct instant told;
 	uint32_t tell_place;      /* in reach[], to go on from */
 	struct instant compare_at; /* ORGS to one at random */
 	struct instant fresh_until;

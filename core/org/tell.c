@@ -80,13 +80,24 @@ void tell_now(struct spread *s, uint32_t slot)
 	send_orgs(s, slot, 0, 0);
 }
 
+/* The next of those due, but not so soon after the last. */
+static void wake_at(struct spread *s, struct instant at)
+{
+	struct instant earliest = instant_add(s->told, span_ms(TICK_MS));
+
+	s->tell_at = instant_min(s->tell_at, instant_before(at, earliest) ? earliest : at);
+}
+
+static void tell_after(struct spread *s, uint32_t slot, uint64_t ms)
+{
+	s->peers[slot].tell_at = instant_add(s->now, span_ms(ms));
+	wake_at(s, s->peers[slot].tell_at);
+}
+
 void tell_later(struct spread *s, uint32_t slot)
 {
-	struct peer *p = &s->peers[slot];
-
-	p->tries = 0;
-	p->tell_at = instant_add(s->now, span_ms(rng_below(&s->rng, TELL_WITHIN_MS)));
-	s->tell_at = instant_min(s->tell_at, p->tell_at);
+	s->peers[slot].tries = 0;
+	tell_after(s, slot, rng_below(&s->rng, TELL_WITHIN_MS));
 }
 
 void tell_ask(struct spread *s, uint32_t slot)
@@ -97,12 +108,10 @@ void tell_ask(struct spread *s, uint32_t slot)
 
 void tell_again(struct spread *s, uint32_t slot)
 {
-	struct peer *p = &s->peers[slot];
+	const struct peer *p = &s->peers[slot];
 
-	if (!p->place || p->tries >= TELL_TRIES)
-		return;
-	p->tell_at = instant_add(s->now, span_ms(500 + rng_below(&s->rng, 1000)));
-	s->tell_at = instant_min(s->tell_at, p->tell_at);
+	if (p->place && p->tries < TELL_TRIES)
+		tell_after(s, slot, 500 + rng_below(&s->rng, 1000));
 }
 
 static void tell(struct spread *s, uint32_t slot)
@@ -117,27 +126,27 @@ static void tell(struct spread *s, uint32_t slot)
 void tell_tick(struct spread *s)
 {
 	struct instant next = INSTANT_NEVER;
-	unsigned left = TELL_AT_ONCE;
+	unsigned sent = 0;
 	uint32_t i = 0;
 
 	if (!instant_reached(s->tell_at, s->now))
 		return;
-	for (; i < s->reached; i++) {
+	for (; i < s->reached && sent < TELL_AT_ONCE; i++) {
 		uint32_t slot = s->reach[(s->tell_place + i) % s->reached];
-		struct peer *p = &s->peers[slot];
+		const struct peer *p = &s->peers[slot];
 
 		if (instant_reached(p->tell_at, s->now)) {
-			if (!left--) {
-				next = instant_add(s->now, span_ms(TICK_MS));
-				break;
-			}
 			tell(s, slot);
+			sent++;
 		}
 		next = instant_min(next, p->tell_at);
 	}
-	if (s->reached)
-		s->tell_place = (s->tell_place + i) % s->reached;
-	s->tell_at = next;
+	if (i < s->reached)
+		next = s->now; /* others may be due already */
+	s->tell_place = s->reached ? (s->tell_place + i) % s->reached : 0;
+	s->told = sent ? s->now : s->told;
+	s->tell_at = INSTANT_NEVER;
+	wake_at(s, next);
 }
 
 /* What of the list are orgs of ours; a bit each, and what its sender holds of them. */

@@ -302,6 +302,23 @@ static void nobody_to_talk_with_costs_nothing(void)
 	ok(wire_bytes > 0 && wire_bytes <= 8 * (HEADERS + 19));
 }
 
+static void a_hundred_peers_are_told_one_after_the_other(void)
+{
+	world(101, 16, 16, 19);
+	trust(0, ONLY(X));
+	for (uint32_t i = 1; i < 101; i++)
+		link_nodes(0, i, true);
+	for (unsigned i = 1; i <= 12; i++) {
+		uint64_t before = counters(0)->messages_sent;
+
+		run_ms(200);
+		ok(counters(0)->messages_sent - before <= 8);
+	}
+	run_ms(1000);
+	for (uint32_t i = 1; i < 101; i++)
+		eq_int(counters(i)->messages_sent, 1); /* its answer */
+}
+
 static void lost_orgs_are_told_again(void)
 {
 	struct statement s = say(STATEMENT_REVOCATION, X, 0, 1);
@@ -680,6 +697,7 @@ int main(int argc, char **argv)
 		T(another_order_of_the_orgs_changes_nothing),
 		T(equal_sets_exchange_nothing_but_orgs),
 		T(nobody_to_talk_with_costs_nothing),
+		T(a_hundred_peers_are_told_one_after_the_other),
 		T(lost_orgs_are_told_again),
 		T(more_than_the_queue_holds_arrives_and_revocations_lead),
 		T(two_halves_become_one_at_10_percent_loss),

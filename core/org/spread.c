@@ -197,6 +197,14 @@ static bool take_orgs(struct spread *s, const struct public_key *orgs, unsigned 
 	return changed;
 }
 
+static bool are_in_force(const struct spread *s, const struct public_key *orgs, unsigned count)
+{
+	for (unsigned i = 0; i < count && i < s->org_count; i++)
+		if (org_find(s, &orgs[i]) != i)
+			return false;
+	return count == s->org_count;
+}
+
 void spread_orgs(struct spread *s, const struct public_key *orgs, unsigned count,
 		 struct instant now)
 {
@@ -204,6 +212,9 @@ void spread_orgs(struct spread *s, const struct public_key *orgs, unsigned count
 	bool changed;
 
 	BUG_ON(count > TRUST_ORGS);
+	if (s->counted && are_in_force(s, orgs, count))
+		return;
+	s->counted = true;
 	s->now = now;
 	s->out = NULL;
 	changed = take_orgs(s, orgs, count, number);

@@ -112,6 +112,7 @@ struct spread {
 
 	struct ref *refs;         /* rising by org, hash */
 	uint32_t held;
+	bool counted;             /* what the stores held at first */
 	uint64_t next_expiry;     /* of a certificate held: wall; UINT64_MAX: none */
 
 	struct rumour rumours[RUMOURS];

@@ -623,6 +623,11 @@ static void what_was_kept_counts_from_the_first_orgs_on(void)
 	run_ms(1000);
 	eq_int(held(1), 2);
 	ok(spread_next_fact(nodes[1].spread, &f));
+
+	world(1, 8, 8, 15);
+	certificate_store_put(nodes[0].certificates, &c, &slot);
+	trust(0, 0);
+	eq_int(held(0), 0);
 }
 
 /* --- everything at once */

@@ -156,7 +156,7 @@ enum exit_code service_explain(struct store *s, const struct arguments *a,
 {
 	const char *org = option_text(a, "org", NULL);
 	struct judge j = { 0 };
-	struct question q;
+	struct question q = { 0 };
 	struct target t;
 	struct peer p;
 	enum exit_code code = read_question(words + 1, count - 1, &q);
@@ -276,7 +276,7 @@ enum exit_code service_who(struct store *s, const struct arguments *a, const cha
 			   unsigned count)
 {
 	struct judge j = { 0 };
-	struct question q;
+	struct question q = { 0 };
 	struct census c = { .judge = &j, .question = &q, .table = { .columns = 2 },
 			    .for_programs = has_option(a, "json"),
 			    .found = { json_array(), json_array() } };

@@ -65,13 +65,12 @@ json_t *pending_json(struct store *s)
 {
 	const struct moment now = clock_now();
 	struct services_pending p;
-	uint64_t left;
+	json_int_t left;
 
 	if (services_pending_read(s, &p) <= 0)
 		return json_null();
-	left = span_in_s(services_pending_left(&p, now));
-	return json_pack("{s:I, s:I}", "left_s", (json_int_t)left, "until",
-			 (json_int_t)(now.wall.s + left));
+	left = (json_int_t)span_in_s(services_pending_left(&p, now));
+	return json_pack("{s:I, s:I}", "left_s", left, "until", (json_int_t)now.wall.s + left);
 }
 
 enum exit_code print_service_json(json_t *object)

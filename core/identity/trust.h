@@ -62,6 +62,9 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
  * ed25519_to_dh_public, 70 us); NULL: it is found here, and only then TRUST_INVALID can be. */
 enum trust_result trust_add(struct trust *t, const struct public_key *key,
 			    const struct dh_public *twin, const char *name, uint32_t *slot);
+/* That org signed something at that moment, in unix seconds: for what it says of others it is not
+ * earlier now, whatever the clock says. Nothing, if it is not trusted. */
+void trust_org_time(struct trust *t, const struct public_key *org, uint64_t seconds);
 /* Forgets orgs and denials that were not given again, and judges every slot (trust_judge). A store
  * of keys alone does not need it. */
 void trust_end(struct trust *t, uint64_t now);

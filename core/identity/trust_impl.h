@@ -32,6 +32,7 @@ struct denial {
 struct trusted_org {
 	struct public_key key;
 	uint64_t hash;
+	uint64_t newest;           /* it was not earlier than that when it signed something */
 	uint64_t round;
 	char name[MAX_NAME + 1];
 };

@@ -122,6 +122,14 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
 	return result;
 }
 
+void trust_org_time(struct trust *t, const struct public_key *key, uint64_t seconds)
+{
+	uint32_t org = trust_find_org(t, key);
+
+	if (org != TRUST_NONE && seconds > t->orgs[org].newest)
+		t->orgs[org].newest = seconds;
+}
+
 static void forget_orgs(struct trust *t)
 {
 	uint32_t kept = 0;
@@ -171,6 +179,8 @@ static bool membership_is_good(const struct trust *t, const struct public_key *k
 {
 	uint32_t org = m->expires ? org_of(t, m) : TRUST_NONE;
 
+	if (org != TRUST_NONE && t->orgs[org].newest > now)
+		now = t->orgs[org].newest;
 	return org != TRUST_NONE && m->not_before <= now && now < m->expires
 	    && !has_said(t, STATEMENT_REVOCATION, &t->orgs[org].key, key);
 }

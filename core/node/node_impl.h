@@ -93,7 +93,7 @@ struct node {
 			uint8_t stage;
 		} endings[NODE_CERTIFICATES];
 		unsigned endings_at;
-		uint64_t newest;        /* unix seconds: time is not before that */
+		uint64_t newest;        /* unix seconds: it is not earlier than that */
 		uint64_t now;           /* as of the last step */
 		struct instant look_at; /* when something ends */
 		uint64_t no_room;       /* keys that would be let in */

@@ -2,9 +2,10 @@
  *
  * Statements and certificates are verified here or in the rooms below, and kept whatever they say;
  * who is in by them is judged in core/identity/trust. A word about one key is a question about that
- * key alone, a new round of the trust store is one about all. Time counts by the wall clock, or by
- * the newest moment at which something was signed that we verified, where that is later: so a
- * machine that starts in 1970 joins too. */
+ * key alone, a new round of the trust store is one about all. Time counts by the wall clock, or
+ * where that is later by the newest moment at which our own certificates were signed, and for what
+ * an org says by the newest at which it signed anything: so a machine that starts in 1970 joins too,
+ * and no org can end what another one said. */
 #include "node/node_impl.h"
 
 #include <string.h>
@@ -56,13 +57,6 @@ uint64_t orgs_now(const struct node *n, struct moment now)
 	return now.wall.s > n->orgs.newest ? now.wall.s : n->orgs.newest;
 }
 
-/* Only what a trusted org signed tells the time. */
-static void tell_time(struct node *n, const struct public_key *org, uint64_t issued)
-{
-	if (trust_find_org(n->trust, org) != TRUST_NONE && issued > n->orgs.newest)
-		n->orgs.newest = issued;
-}
-
 /* --- who comes in */
 
 static void let_in(struct node *n, enum trust_result result, uint32_t slot, struct moment now)
@@ -83,12 +77,22 @@ void orgs_admit_key(struct node *n, const struct public_key *key, struct moment 
 	let_in(n, result, slot, now);
 }
 
+/* Where the clock is behind, others of its certificates may be over by that. */
+static void org_said(struct node *n, const struct public_key *org, uint64_t at, struct moment now)
+{
+	trust_org_time(n->trust, org, at);
+	if (at <= orgs_now(n, now) || n->orgs.in_round)
+		return;
+	trust_judge(n->trust, orgs_now(n, now));
+	peering_sweep(n, now);
+}
+
 static void admit_member(struct node *n, const struct certificate *c, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
 	enum trust_result result;
 
-	tell_time(n, &c->body.org, c->body.not_before);
+	org_said(n, &c->body.org, c->body.not_before, now);
 	result = trust_admit_certificate(n->trust, c, orgs_now(n, now), &slot);
 	let_in(n, result, slot, now);
 	if (!n->orgs.in_round) /* it may be the first to end */
@@ -136,7 +140,7 @@ static void fact(struct node *n, const struct spread_fact *f, bool save, struct 
 	struct statement_body b = statement_store_at(o->statements, f->slot)->body;
 	uint64_t bit = UINT64_C(1) << f->slot % 64;
 
-	tell_time(n, &b.issuer, b.issued);
+	org_said(n, &b.issuer, b.issued, now);
 	if (save && !(o->unsaved[f->slot / 64] & bit)) {
 		o->unsaved[f->slot / 64] |= bit;
 		o->unsaved_count++;
@@ -320,8 +324,13 @@ void orgs_end(struct node *n, struct moment now)
 	struct node_orgs *o = &n->orgs;
 
 	o->in_round = false;
-	for (unsigned i = 0; i < o->own_count; i++)
-		tell_time(n, &o->own[i].body.org, o->own[i].body.not_before);
+	for (unsigned i = 0; i < o->own_count; i++) {
+		const struct certificate_body *b = &o->own[i].body;
+
+		trust_org_time(n->trust, &b->org, b->not_before);
+		if (b->not_before > o->newest)
+			o->newest = b->not_before;
+	}
 	trust_end(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
 	tell_orgs(n, now);

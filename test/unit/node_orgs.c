@@ -207,6 +207,33 @@ static void a_clock_of_1970_joins_and_a_clock_of_2100_is_out(void)
 	ok(!knows(2, 0) && !knows(2, 1)); /* for it, all is over */
 }
 
+/* BETA, which is trusted too, says something in 2100: that ends what BETA said, and no more. */
+static void no_org_can_end_the_certificates_of_another(void)
+{
+	struct statement_body b = { .kind = STATEMENT_VOUCH, .number = 1 };
+	struct statement s;
+
+	orgs_world();
+	for (unsigned i = 0; i < 3; i++) {
+		member(i, i < 2 ? ACME : BETA, now.wall.s + 90 * DAY);
+		disks[i].trusted = 1u << ACME | 1u << BETA;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		start(i);
+	run_ms(5000);
+	ok(knows(0, 1) && knows(0, 2) && knows(1, 2));
+	b.issuer = orgs[BETA];
+	b.subject = machines[3].public;
+	b.issued = now.wall.s + 80ull * 365 * DAY;
+	ok(statement_sign(&b, &org_secrets[BETA], NULL, &s));
+	disks[2].said[disks[2].said_count++] = s;
+	read_disk(2);
+	run_ms(10000);
+	ok(knows(0, 3)); /* it was heard */
+	ok(knows(0, 1) && knows(1, 0) && passes(0, 1, false, 500));
+	ok(!knows(0, 2) && !knows(1, 2));
+}
+
 static void what_others_signed_lets_nobody_in(void)
 {
 	orgs_world();
@@ -273,6 +300,7 @@ TAP_TESTS(T(members_that_never_heard_of_each_other_meet_by_one_seed),
 	  T(a_member_of_an_org_that_is_trusted_no_more_goes), T(a_certificate_ends_at_its_hour),
 	  T(a_certificate_that_ends_in_the_middle_of_a_round_ends_it_alone),
 	  T(a_clock_of_1970_joins_and_a_clock_of_2100_is_out),
+	  T(no_org_can_end_the_certificates_of_another),
 	  T(what_others_signed_lets_nobody_in), T(open_nodes_meet_by_a_seed),
 	  T(a_member_that_starts_without_a_seed_finds_its_mesh),
 	  T(mixed_admission_works_both_ways))

@@ -4,7 +4,7 @@
  * who is in by them is judged in core/identity/trust. A word about one key is a question about that
  * key alone, a new round of the trust store is one about all. Time counts by the wall clock, or
  * where that is later by the newest moment at which our own certificates were signed, and for what
- * an org says by the newest at which it signed anything: so a machine that starts in 1970 joins too,
+ * an org says by the newest at which it signed anything: so a machine of 1970 joins too,
  * and no org can end what another one said. */
 #include "node/node_impl.h"
 

@@ -240,25 +240,33 @@ static void tell_left_out(struct mesh *m)
 	m->left_out = report.left_out;
 }
 
+static void tell_ending(const struct event *e)
+{
+	const unsigned long long left = (unsigned long long)e->a;
+	char org[MAX_NAME + 1];
+
+	org_name_default(&e->by, org);
+	if (!left)
+		fprintf(stderr, "meshguard: this node's certificate of the org %s has ended; a new "
+			"one comes from: meshguard org-sign\n", org);
+	else
+		fprintf(stderr, "meshguard: this node's certificate of the org %s ends in %llu %s; "
+			"a new one comes from: meshguard org-sign\n", org,
+			left >= 129600 ? (left + 43200) / 86400
+				       : left >= 5400 ? (left + 1800) / 3600 : (left + 59) / 60,
+			left >= 129600 ? "days" : left >= 5400 ? "hours" : "minutes");
+}
+
 /* Who does not look at status shall know in time. */
 static void tell_endings(struct mesh *m)
 {
 	const struct event_ring *ring = node_events(m->node);
-	const struct event *e;
-	char org[MAX_NAME + 1];
 
 	for (; m->events_seen < ring->count; m->events_seen++) {
-		e = event_get(ring, m->events_seen + 1);
-		if (!e || e->kind != EV_CERTIFICATE_ENDS)
-			continue;
-		org_name_default(&e->by, org);
-		if (e->a)
-			fprintf(stderr, "meshguard: this node's certificate of the org %s ends in "
-				"%lld days; a new one comes from: meshguard org-sign\n", org,
-				(long long)(e->a + 43200) / 86400);
-		else
-			fprintf(stderr, "meshguard: this node's certificate of the org %s has "
-				"ended; a new one comes from: meshguard org-sign\n", org);
+		const struct event *e = event_get(ring, m->events_seen + 1);
+
+		if (e && e->kind == EV_CERTIFICATE_ENDS)
+			tell_ending(e);
 	}
 }
 

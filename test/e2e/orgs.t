@@ -123,6 +123,14 @@ killed C
 up C
 ok "without a seed, too: it asks where it met members before" within 15 all_meet A B C
 
+# --- the end
+orgs org-sign "$work/C.d/identity.pub" --name node-C --expires 20m --out "$work/C.short" >/dev/null
+mg C org-join "$work/C.short" >/dev/null
+ok "a daemon warns before its certificate ends" within 3 \
+	grep -q "certificate of the org .* ends in [12][0-9] minutes" "$work/C.log"
+ok "so does status" within 2 eval 'mg C status | grep -q "this node.s certificate ends in [12][0-9]m"'
+ok "and that of others" within 5 eval 'mg A status | grep -q "node-C.acme: its certificate ends in [12][0-9]m"'
+
 # --- here alone
 ok "revoke takes the name that status shows" mg A revoke node-B.acme
 ok "revoke of a member denies it here, within a second" within 1 gone_from A node-B.acme

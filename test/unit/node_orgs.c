@@ -173,6 +173,47 @@ static void a_certificate_ends_at_its_hour(void)
 	ok(passes(1, 0, false, 1000));
 }
 
+static unsigned warnings(int64_t *left)
+{
+	const struct event_ring *ring = node_events(machines[0].node);
+	unsigned count = 0;
+
+	for (uint64_t i = 1; i <= ring->count; i++) {
+		const struct event *e = event_get(ring, i);
+
+		if (!e || e->kind != EV_CERTIFICATE_ENDS)
+			continue;
+		ok(!memcmp(&e->by, &orgs[ACME], sizeof(e->by)));
+		*left = e->a;
+		count++;
+	}
+	return count;
+}
+
+static void the_end_of_ones_own_certificate_is_told_30_and_7_and_1_days_before(void)
+{
+	static const unsigned days[] = { 30, 7, 1, 0 };
+	uint64_t ends;
+	int64_t left = -1;
+
+	orgs_world();
+	ends = now.wall.s + 31 * DAY;
+	member(0, ACME, ends);
+	start(0);
+	run_ms(1000);
+	eq_int(warnings(&left), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		run_until(instant_add(now.boot, span_s(ends - days[i] * DAY - now.wall.s - 3)));
+		eq_int(warnings(&left), i);
+		run_ms(4000);
+		eq_int(warnings(&left), i + 1);
+		ok(left <= days[i] * (int64_t)DAY && left > days[i] * (int64_t)DAY - 4);
+		read_disk(0); /* which is no news */
+		run_ms(1000);
+		eq_int(warnings(&left), i + 1);
+	}
+}
+
 /* While the store is being given, nobody goes who was not given yet. */
 static void a_certificate_that_ends_in_the_middle_of_a_round_ends_it_alone(void)
 {
@@ -298,6 +339,7 @@ TAP_TESTS(T(members_that_never_heard_of_each_other_meet_by_one_seed),
 	  T(a_denial_counts_more_and_can_be_lifted), T(a_guest_is_let_in_by_a_vouch),
 	  T(who_does_not_trust_the_org_hears_nothing_of_it),
 	  T(a_member_of_an_org_that_is_trusted_no_more_goes), T(a_certificate_ends_at_its_hour),
+	  T(the_end_of_ones_own_certificate_is_told_30_and_7_and_1_days_before),
 	  T(a_certificate_that_ends_in_the_middle_of_a_round_ends_it_alone),
 	  T(a_clock_of_1970_joins_and_a_clock_of_2100_is_out),
 	  T(no_org_can_end_the_certificates_of_another),

@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include "base/text.h"
+#include "identity/address.h"
 
 #include <string.h>
 
@@ -242,6 +243,36 @@ static void print_endings(const struct report *r, const struct screen *s)
 	}
 }
 
+/* Who has stolen a key can announce one, too: this is for people to judge. */
+static void print_successors(const struct report *r, const struct screen *s)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+		char line[2 * sizeof(p->name) + 2 * IP_TEXT + 240], key[BASE64_LEN(32) + 1];
+		char ipv4[IP_TEXT] = "no IPv4", ipv6[IP_TEXT];
+		struct ip ip;
+
+		if (!p->has_successor)
+			continue;
+		base64_encode(p->successor.b, sizeof(p->successor.b), key, sizeof(key));
+		if (r->node.prefix.ip.family != FAMILY_NONE) {
+			mesh_ipv4(&p->successor, 0, &r->node.prefix, &ip);
+			ip_format(&ip, ipv4);
+		}
+		mesh_ipv6(&p->successor, &ip);
+		ip_format(&ip, ipv6);
+		if (p->successor_disputed)
+			snprintf(line, sizeof(line), "\n%s: announced two different new keys, so "
+				 "neither counts\n  its key may be stolen\n", p->name);
+		else
+			snprintf(line, sizeof(line), "\n%s: announces a new key %s\n"
+				 "  its addresses will be %s, %s\n"
+				 "  accept it with: meshguard trust --successor %s\n",
+				 p->name, key, ipv4, ipv6, p->name);
+		put(s, p->successor_disputed ? RED : YELLOW, line);
+	}
+}
+
 /* Two records of one sequence: nobody but two holders of the key can sign them. */
 static void print_conflicts(const struct report *r, const struct screen *s)
 {
@@ -263,5 +294,6 @@ void print_report(const struct report *r, const struct screen *s)
 	print_silent(r, s);
 	print_notes(r, s);
 	print_endings(r, s);
+	print_successors(r, s);
 	print_conflicts(r, s);
 }

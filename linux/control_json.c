@@ -298,6 +298,13 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_u64(&o, "rx_bytes", p->rx_bytes);
 	add_u64(&o, "tx_bytes", p->tx_bytes);
 	add_u64(&o, "sequence", p->sequence);
+	if (p->has_successor)
+		add_key(&o, "successor", p->successor.b);
+	else
+		add(&o, "successor", json_null());
+	add_bool(&o, "successor_disputed", p->successor_disputed);
+	add(&o, "successor_until_s", p->has_successor
+	    ? json_integer((json_int_t)(p->successor_until & INT64_MAX)) : json_null());
 	add(&o, "conflict", p->conflict ? json_integer((json_int_t)(p->conflict & INT64_MAX))
 	    : json_null());
 	return done(&o);

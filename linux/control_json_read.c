@@ -350,6 +350,12 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	p->tx_bytes = get_u64(r, "tx_bytes", INT64_MAX);
 	p->sequence = get_u64(r, "sequence", INT64_MAX);
 	p->conflict = get_u64_or_null(r, "conflict");
+	p->has_successor = is_there(r, "successor") && !is_null(r, "successor");
+	if (p->has_successor) {
+		get_key(r, "successor", p->successor.b);
+		p->successor_disputed = get_bool(r, "successor_disputed");
+		p->successor_until = get_u64_or_null(r, "successor_until_s");
+	}
 	return !r->failed;
 }
 

@@ -110,6 +110,10 @@ struct report_peer {
 	struct instant last_heard;
 	uint64_t rx_bytes, tx_bytes;
 	uint64_t sequence;
+	bool has_successor;            /* it announced another key, which was not accepted */
+	bool successor_disputed;       /* two different ones, of which the next is one */
+	struct public_key successor;
+	uint64_t successor_until;      /* unix seconds at which the old one ends */
 	uint64_t conflict;             /* the last sequence with two records; 0: none */
 };
 

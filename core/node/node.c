@@ -120,6 +120,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	wg_set_routes(n->wg, n->forwarding.current->routes);
 	service_init(n, base, &l.services, now.boot);
 	orgs_init(n, base, &l.orgs, now);
+	successor_init(n);
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
 	records_init(n, now);
@@ -377,6 +378,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		tick(n, now, out);
 		service_tick(n, now.boot);
 		orgs_tick(n, now);
+		successor_tick(n, now.boot, out);
 	}
 	reach_facts(n, now, out);
 	orgs_facts(n, now);
@@ -395,7 +397,7 @@ struct instant node_deadline(const struct node *n)
 
 	first = instant_min(first, instant_min(wg_deadline(n->wg), service_deadline(n)));
 	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
-	first = instant_min(first, orgs_deadline(n));
+	first = instant_min(first, instant_min(orgs_deadline(n), successor_deadline(n)));
 	first = instant_min(first, spread_deadline(n->orgs.spread));
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));

@@ -37,7 +37,9 @@ struct node_peer {
 	bool claimed;               /* a record of its own claims address_index */
 	uint16_t burnt;             /* by index: that address of its is contested */
 	uint16_t strangers;         /* times that it told of keys that we do not admit */
+	uint8_t tells;              /* times that it is still to be told of our successor */
 	uint64_t epoch;             /* of its process, as last adopted */
+	struct instant heard_full;  /* bucket: what it tells of its own */
 };
 
 /* An IPv4 address that two keys met on. */
@@ -99,6 +101,15 @@ struct node {
 		uint64_t no_room;       /* keys that would be let in */
 	} orgs;
 
+	struct rotation {           /* of our own key */
+		struct statement own;
+		bool given;             /* in this round of the trust store */
+		bool announced;         /* `own`, to all peers that are reached */
+		bool more;              /* one round over all peers is not the last */
+		struct instant due;
+		uint32_t at;            /* the slot that was looked at last */
+	} rotation;
+
 	/* our own record */
 	struct record_body self;
 	struct record record;
@@ -143,7 +154,7 @@ struct node {
 	struct node_counters {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
-		uint64_t drop_replayed;
+		uint64_t drop_replayed, drop_successor;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;
@@ -178,6 +189,10 @@ void orgs_end(struct node *n, struct moment now);
 /* A datagram of a first contact. */
 void orgs_contact(struct node *n, struct moment now, const struct endpoint *from,
 		  struct bytes datagram, struct outbox *out);
+/* Where these very bytes are; STATEMENT_NONE: nowhere. */
+uint32_t orgs_has(const struct node *n, const struct statement_claim *c);
+/* It came over the network, and is to be kept on disk. */
+void orgs_keep(struct node *n, uint32_t statement);
 /* Whom we ask for and what we show, anew. */
 void orgs_marks(struct node *n, struct moment now);
 /* Lets it in if anything does. */
@@ -198,6 +213,21 @@ void orgs_report(const struct node *n, struct report_node *r);
 /* Its name, why it is in, and for how long. */
 void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r);
 struct instant orgs_deadline(const struct node *n);
+
+/* successor.c - the key that is to follow ours, and those of others. */
+#define SUCCESSOR_TYPE 0x38u /* first byte of the message; the statement is the rest */
+void successor_init(struct node *n);
+/* A round of the trust store: before, each successor that it has, and after all keys. */
+void successor_begin(struct node *n);
+void successor_given(struct node *n, const struct statement *s);
+void successor_end(struct node *n, struct instant now);
+void successor_path_up(struct node *n, uint32_t slot, struct instant now);
+/* out: where the messages go in the end, which must have room for them. */
+void successor_tick(struct node *n, struct instant now, const struct outbox *out);
+struct instant successor_deadline(const struct node *n);
+/* A fresh message of a peer about its own key. */
+void successor_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
+void successor_report(const struct node *n, uint32_t slot, struct report_peer *r);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,

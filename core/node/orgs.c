@@ -128,6 +128,15 @@ static void admit_all(struct node *n, struct moment now)
 		admit_member(n, certificate_store_at(n->orgs.certificates, at), now);
 }
 
+void orgs_keep(struct node *n, uint32_t statement)
+{
+	struct node_orgs *o = &n->orgs;
+	uint64_t bit = UINT64_C(1) << statement % 64;
+
+	o->unsaved_count += !(o->unsaved[statement / 64] & bit);
+	o->unsaved[statement / 64] |= bit;
+}
+
 static void fact(struct node *n, const struct spread_fact *f, bool save, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
@@ -138,13 +147,10 @@ static void fact(struct node *n, const struct spread_fact *f, bool save, struct 
 	}
 
 	struct statement_body b = statement_store_at(o->statements, f->slot)->body;
-	uint64_t bit = UINT64_C(1) << f->slot % 64;
 
 	org_said(n, &b.issuer, b.issued, now);
-	if (save && !(o->unsaved[f->slot / 64] & bit)) {
-		o->unsaved[f->slot / 64] |= bit;
-		o->unsaved_count++;
-	}
+	if (save)
+		orgs_keep(n, f->slot);
 	judge_key(n, &b.subject, now);
 }
 
@@ -197,16 +203,17 @@ void orgs_input(struct node *n, uint32_t slot, struct bytes message, struct mome
 /* --- what the shell gives */
 
 /* These very bytes were verified: most are, whenever the trust store is given anew. */
-static bool is_there(const struct node *n, const struct statement_claim *c)
+uint32_t orgs_has(const struct node *n, const struct statement_claim *c)
 {
 	const struct statement *there;
 	uint32_t slot = statement_store_find(n->orgs.statements, c->body.kind, &c->body.issuer,
 					     &c->body.subject);
 
 	if (slot == STATEMENT_NONE)
-		return false;
+		return STATEMENT_NONE;
 	there = statement_store_at(n->orgs.statements, slot);
-	return there->len == c->len && !memcmp(there->wire, c->wire, c->len);
+	return there->len == c->len && !memcmp(there->wire, c->wire, c->len) ? slot
+									     : STATEMENT_NONE;
 }
 
 static void tell_orgs(struct node *n, struct moment now)
@@ -224,10 +231,12 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 {
 	struct statement_claim claim;
 	struct statement statement;
-	uint32_t slot;
 	bool decoded = statement_decode(wire, &claim);
+	uint32_t slot = decoded ? orgs_has(n, &claim) : STATEMENT_NONE;
 
-	if (decoded && is_there(n, &claim))
+	if (slot != STATEMENT_NONE && claim.body.kind == STATEMENT_SUCCESSOR)
+		successor_given(n, statement_store_at(n->orgs.statements, slot));
+	if (slot != STATEMENT_NONE)
 		return;
 	if (!decoded || !statement_verify(&claim, &statement)) {
 		n->bad_keys++;
@@ -235,6 +244,7 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 	}
 	if (statement.body.kind == STATEMENT_SUCCESSOR) {
 		statement_store_put(n->orgs.statements, &statement, &slot);
+		successor_given(n, &statement);
 		return;
 	}
 	if (!n->orgs.told) /* what it issued counts for an org that is new in this round */
@@ -293,6 +303,7 @@ void orgs_begin(struct node *n)
 	n->orgs.told = false;
 	n->orgs.in_round = true;
 	n->orgs.look_at = INSTANT_NEVER; /* of half a round nothing can be told */
+	successor_begin(n);
 }
 
 void orgs_event(struct node *n, const struct node_event *e, struct moment now)
@@ -338,6 +349,7 @@ void orgs_end(struct node *n, struct moment now)
 		spread_certificate(o->spread, &o->own[i], now.boot, orgs_now(n, now));
 	take_facts(n, false, now);
 	admit_all(n, now);
+	successor_end(n, now.boot);
 	cache_introduce(n, now.boot);
 	o->look_at = now.boot;
 }

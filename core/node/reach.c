@@ -72,6 +72,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		input_gossip(n, opened->slot, message, now);
 	else if (type >= SPREAD_TYPE_FIRST && type <= SPREAD_TYPE_LAST)
 		orgs_input(n, opened->slot, message, now);
+	else if (type == SUCCESSOR_TYPE)
+		successor_input(n, opened->slot, message, now);
 	else
 		n->counters.drop_type++;
 }
@@ -188,6 +190,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 			/* It may have missed what we have, and we what it has. */
 			swim_reachable(n->swim, f->slot, false, now.boot);
 			swim_reachable(n->swim, f->slot, true, now.boot);
+			successor_path_up(n, f->slot, now.boot);
 		}
 		wipe(&info.preshared, sizeof(info.preshared));
 		if (f->kind == PATH_FACT_UP)

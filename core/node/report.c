@@ -89,6 +89,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "drop_control_replayed", c->drop_replayed);
 	counter(r, "drop_control_stale", c->drop_stale);
 	counter(r, "drop_control_type", c->drop_type);
+	counter(r, "drop_successor", c->drop_successor);
 	counter(r, "drop_no_path", c->drop_no_path);
 	counter(r, "drop_packet_malformed", c->drop_packet);
 	counter(r, "drop_packet_no_route", c->drop_no_route);
@@ -235,6 +236,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	r->key = *trust_key(n->trust, slot);
 	r->wireguard_key = *trust_dh(n->trust, slot);
 	orgs_report_peer(n, slot, r);
+	successor_report(n, slot, r);
 	r->ipv4 = n->peers[slot].ipv4;
 	mesh_ipv6(&r->key, &r->ipv6);
 	swim_info(n->swim, slot, &member);

@@ -21,7 +21,7 @@
 
 /* First payload byte of these messages. */
 #define SPREAD_TYPE_FIRST 0x30u
-#define SPREAD_TYPE_LAST 0x3Fu
+#define SPREAD_TYPE_LAST 0x37u
 
 struct spread;
 

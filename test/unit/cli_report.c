@@ -149,6 +149,33 @@ static void a_key_at_two_places_is_said_in_red(void)
 		  "\033[31m\nalice: conflict: "));
 }
 
+static void a_new_key_is_shown_with_its_addresses_and_how_to_accept_it(void)
+{
+	static const struct public_key next = { .b = {
+		0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64,
+		0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68,
+		0xf7, 0x07, 0x51, 0x1a } };
+	struct report_peer p[5];
+	const char *page;
+
+	fill(p);
+	p[0].has_successor = true;
+	p[0].successor = next;
+
+	struct report r = report_of(p, 5);
+
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(strstr(page, "\nalice: announces a new key "
+			"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+			"  its addresses will be 10.99.108.49, fd99:6d67::6c31:412:68f4:7160\n"
+			"  accept it with: meshguard trust --successor alice\n"));
+	p[0].successor_disputed = true;
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(!strstr(page, "accept"));
+	ok(strstr(page, "\nalice: announced two different new keys, so neither counts\n"
+			"  its key may be stolen\n"));
+}
+
 static void orgs_and_what_ends_soon_are_said(void)
 {
 	struct report_peer p[5];
@@ -239,5 +266,6 @@ TAP_TESTS(T(service_rules_are_told_where_there_are_any),
 	  T(a_node_that_trusts_nobody_says_what_to_do),
 	  T(a_page_for_every_kind_of_peer),
 	  T(orgs_and_what_ends_soon_are_said),
+	  T(a_new_key_is_shown_with_its_addresses_and_how_to_accept_it),
 	  T(lines_stay_within_80_columns), T(an_unreadable_store_is_said_in_red),
 	  T(a_node_without_an_ipv4_address_says_so), T(a_key_at_two_places_is_said_in_red))

@@ -162,10 +162,12 @@ static struct report_peer sample_peer(void)
 		.rx_bytes = 123456789012,
 		.tx_bytes = 5,
 		.sequence = 17, .conflict = 16,
+		.has_successor = true, .successor_disputed = true, .successor_until = 1800000000,
 	};
 
 	memset(p.key.b, 1, sizeof(p.key.b));
 	memset(p.wireguard_key.b, 2, sizeof(p.wireguard_key.b));
+	memset(p.successor.b, 3, sizeof(p.successor.b));
 	ok(ip_parse("fd99:6d67::2", 12, &p.ipv6));
 	ok(endpoint_parse("[fe80::1%3]:51821", 17, 0, &p.endpoint));
 	return p;
@@ -198,6 +200,9 @@ static void a_peer_survives_the_way(void)
 	eq_int(a.peer.rx_bytes, 123456789012);
 	eq_int(a.peer.sequence, 17);
 	eq_int(a.peer.conflict, 16);
+	ok(a.peer.has_successor && a.peer.successor_disputed);
+	eq_mem(&a.peer.successor, &p.successor, 32);
+	eq_int(a.peer.successor_until, 1800000000);
 }
 
 static void what_is_unknown_stays_unknown(void)
@@ -210,6 +215,7 @@ static void what_is_unknown_stays_unknown(void)
 	ok(!a.peer.path_up && !a.peer.session && !a.peer.rtt_us);
 	ok(!a.peer.last_handshake.s && !instant_is_set(a.peer.last_handshake_at));
 	ok(!instant_is_set(a.peer.last_heard));
+	ok(!a.peer.has_successor && !a.peer.successor_disputed && !a.peer.successor_until);
 }
 
 static void ends_and_errors_survive_the_way(void)

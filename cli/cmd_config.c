@@ -3,7 +3,7 @@
  * A daemon that runs is the truth about the settings of `up`; without one they are what `up` would
  * take by itself. The keys are read from the directory either way. */
 #include "cli/command.h"
-#include "cli/config_orgs.h"
+#include "cli/config_rotations.h"
 
 #include "base/text.h"
 #include "identity/address.h"
@@ -37,6 +37,7 @@ struct config {
 	struct identity identity;
 	struct key_list trusted;
 	struct config_orgs orgs;
+	struct config_rotations rotations;
 };
 
 static struct setting *add_setting(struct config *c, const char *name, const char *source)
@@ -258,6 +259,7 @@ static void print_text(const struct config *c)
 	}
 	print_difference(c, &s);
 	print_trusted(c, &s);
+	config_rotations_print(&c->rotations, &s);
 	config_orgs_print(&c->orgs, &s);
 }
 
@@ -343,6 +345,7 @@ static enum exit_code print_json(const struct config *c)
 	bad |= json_object_set_new(root, "identity", identity_json(c));
 	bad |= json_object_set_new(root, "trusted", trusted);
 	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->trusted.unreadable));
+	bad |= json_object_set_new(root, "rotations", config_rotations_json(&c->rotations));
 	bad |= config_orgs_json(&c->orgs, root, unusable);
 	bad |= json_object_set_new(root, "unusable", unusable);
 	if (bad == 0)
@@ -372,6 +375,8 @@ static enum exit_code run(const struct arguments *a)
 	key_list_read(&c.trusted, &c.store, TRUST_FOLDER);
 	config_orgs_read(&c.orgs, &c.store);
 	refuse_twins(&c);
+	config_rotations_read(&c.rotations, &c.store, c.identity.state == IDENTITY_GOOD
+			      ? &c.identity.key : NULL, &c.trusted);
 	if (has_option(a, "json"))
 		code = print_json(&c);
 	else
@@ -379,6 +384,7 @@ static enum exit_code run(const struct arguments *a)
 	store_close(&c.store);
 	key_list_free(&c.trusted);
 	config_orgs_free(&c.orgs);
+	config_rotations_free(&c.rotations);
 	return code;
 }
 

@@ -2,7 +2,9 @@
 """rotate: a new key is announced, taken back, and put in the place of the old one; no step that is
 cut short loses a key."""
 import base64
+import json
 import os
+import subprocess
 import sys
 import time
 
@@ -325,6 +327,52 @@ def a_kill_between_both_files_is_made_good():
         p.w.write((b64(p.old) + "\n").encode(), "authorized_keys", "alice.old.pub")
         p.w.want(DONE, "trust", "--successor", "alice")
         eq(p.trusted(), {"alice": new, "alice.old": p.old})
+
+
+@test
+def config_show_lists_what_was_announced():
+    def shown(w):
+        page = json.loads(w.want(DONE, "config", "show", "--json").out)
+        return [(r["name"], r["key"], r["successor"], r["state"]) for r in page["rotations"]]
+
+    with Peers() as p:
+        eq(shown(p.w), [])
+        path, new = p.rotate("--overlap", "2099-03-01")
+        eq(shown(p.alice), [(None, b64(p.old), b64(new), "pending")])
+        p.alice.want(DONE, "config", "show", says="this machine pending " + b64(new))
+        p.carry(path)
+        eq(shown(p.w), [("alice", b64(p.old), b64(new), "pending")])
+        p.w.want(DONE, "config", "show", says=b64(new) + " 2099-03-01 00:00 UTC")
+        p.w.want(DONE, "trust", "--successor", "alice")
+        eq(shown(p.w), [("alice.old", b64(p.old), b64(new), "accepted")])
+        # Alice herself is announced twice, as if by a thief.
+        os.remove(p.alice.path("next.key"))
+        os.rename(path, path + "x")
+        second, two = p.rotate()
+        p.carry(second)
+        eq(sorted(r[3] for r in shown(p.w)), ["disputed", "disputed"])
+
+
+@test
+def a_kill_at_any_moment_loses_no_key():
+    def secrets(w):
+        return {w.read(n)[:88] for n in w.names() if n.endswith(".key")}
+
+    for step in range(40):
+        with World() as w:
+            w.want(DONE, "keygen")
+            old = w.read("identity.key")[:88]
+            for words in (["rotate"], ["rotate", "--finish"]):
+                before = secrets(w)
+                child = subprocess.Popen([PROGRAM, *words], env=w.env, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL)
+                time.sleep(step * 0.0004)
+                child.kill()
+                child.wait()
+                ok(before <= secrets(w), "step %d of %s" % (step, words))
+                w.want(DONE, "export")
+                w.run(*words)  # what is left, or a refusal
+            ok(old in secrets(w) and w.read("identity.key")[:88] != old, "step %d" % step)
 
 
 @test

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "identity/address.h"
 #include "identity/keyfile.h"
+#include "linux/store_successor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,7 +111,8 @@ static enum exit_code remove_name(struct store *s, const char *folder, const cha
 	char file[TRUST_FILE];
 
 	trust_file(file, folder, name);
-	if (store_remove(s, file) < 0)
+	if (store_remove(s, file) < 0
+	    || (!strcmp(folder, TRUST_FOLDER) && store_unfollow(s, name) < 0))
 		return fail(EXIT_FAILED, "%s", s->error);
 	printf("revoked %s\n", name);
 	return EXIT_DONE;

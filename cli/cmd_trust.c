@@ -7,6 +7,7 @@
 
 #include "identity/address.h"
 #include "identity/keyfile.h"
+#include "linux/store_successor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -154,18 +155,28 @@ static enum exit_code lift_denial(struct store *s, const struct public_key *key)
 	return EXIT_DONE;
 }
 
+static enum exit_code follow_key(struct store *s, const char *name, const struct public_key *key)
+{
+	if (store_follow(s, name, key) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	printf("%s is followed: a running daemon accepts the key that it announces next\n", name);
+	return EXIT_DONE;
+}
+
 static enum exit_code run_trust(const struct arguments *a)
 {
 	const char *given = option_text(a, "name", NULL);
 	const char *successor = option_text(a, "successor", NULL);
-	bool org = has_option(a, "org");
+	bool org = has_option(a, "org"), follow = has_option(a, "follow");
 	char name[MAX_NAME + 1];
 	struct public_key key;
 	enum exit_code code;
 	struct store s;
 
-	if (successor && (given || org))
-		return fail(EXIT_USAGE, "--successor goes with neither --name nor --org");
+	if (successor && (given || org || follow))
+		return fail(EXIT_USAGE, "--successor goes with none of --name, --org, --follow");
+	if (org && follow)
+		return fail(EXIT_USAGE, "--org and --follow do not go together");
 	if (!successor && !a->word_count)
 		return fail(EXIT_USAGE, "trust: something is missing; usage: meshguard trust "
 			    "KEY|FILE|- or --successor NAME");
@@ -189,6 +200,8 @@ static enum exit_code run_trust(const struct arguments *a)
 	code = judge_and_add(&s, &key, name, org);
 	if (code == EXIT_DONE && !org)
 		code = lift_denial(&s, &key);
+	if (code == EXIT_DONE && follow)
+		code = follow_key(&s, name, &key);
 	store_close(&s);
 	return code;
 }
@@ -206,6 +219,8 @@ const struct command command_trust = {
 		  .help = "it is an org's key: let in whom that org signed" },
 		{ .name = "successor", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "accept the new key that NAME announced" },
+		{ .name = "follow", .kind = OPTION_FLAG,
+		  .help = "accept its new keys unasked, a thief's, too" },
 		{ 0 } },
 	.text = "Adds a public key, given in base64, as a file that holds it, or on standard\n"
 		"input (-), to authorized_keys/NAME.pub, or with --org to trusted_orgs/NAME.pub.\n"

@@ -1,5 +1,5 @@
-/* config_rotations.h - what `config show` says about keys that announced another one: this machine's
- * own, and those of trusted peers. */
+/* config_rotations.h - what `config show` says about keys that announced another one: this
+ * machine's own, and those of trusted peers. */
 #ifndef CLI_CONFIG_ROTATIONS_H
 #define CLI_CONFIG_ROTATIONS_H
 

@@ -4,6 +4,7 @@
 #include "identity/address.h"
 #include "identity/keyfile.h"
 #include "linux/loop.h"
+#include "linux/store_successor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -343,8 +344,13 @@ int remove_key(struct store *s, const char *folder, const struct public_key *key
 		h = (struct holders){ .key = key };
 		r = each_trusted(s, folder, add_holder, &h);
 		for (unsigned i = 0; i < h.count && r == 0; i++) {
+			int unfollowed = strcmp(folder, TRUST_FOLDER)
+				       ? 0 : store_unfollow(s, h.names[i]);
+
 			trust_file(file, folder, h.names[i]);
 			r = store_remove(s, file);
+			if (r == 0)
+				r = unfollowed;
 			if (r == 0 && verb)
 				printf("%s %s\n", verb, h.names[i]);
 			removed += r == 0;

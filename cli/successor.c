@@ -1,24 +1,16 @@
-/* successor.c - trust --successor.
- *
- * The order of the writes: the rules of both keys, the old key under its new name, the new key
- * under the old one. Whatever is cut off in between, no key has another's rights, and the same
- * command does the rest.
- */
+/* successor.c - trust --successor: what was announced, and who says no to it. */
 #include "cli/successor.h"
 
-#include "base/text.h"
 #include "cli/rotation.h"
 #include "cli/words.h"
 #include "identity/address.h"
 #include "identity/keyfile.h"
-#include "linux/services.h"
 #include "linux/store_orgs.h"
+#include "linux/store_successor.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define ENDING ".old"
 
 struct change {
 	const char *name;
@@ -118,86 +110,6 @@ static enum exit_code refuse(struct store *s, const struct change *c)
 
 /* --- what is written */
 
-/* True if the name is free for the old key: nobody's, its own, or that of a key before it. */
-static bool is_free(struct store *s, const struct change *c, const char *name)
-{
-	char file[TRUST_FILE];
-	struct statement st;
-	struct public_key key;
-
-	trust_file(file, TRUST_FOLDER, name);
-	if (!store_exists(s, file))
-		return true;
-	return trusted_key(s, TRUST_FOLDER, name, &key)
-	       && (!memcmp(&key, &c->old, sizeof(key))
-		   || store_statement_read(s, STATEMENT_SUCCESSOR, &key, &c->old, &st) == 1);
-}
-
-static bool name_old(struct store *s, struct change *c)
-{
-	size_t len = strlen(c->name);
-	char digits[17];
-
-	if (len + sizeof(ENDING) - 1 <= MAX_NAME) {
-		snprintf(c->old_name, sizeof(c->old_name), "%s" ENDING, c->name);
-		if (is_free(s, c, c->old_name))
-			return true;
-	}
-	hex_encode(c->old.b, 8, digits, sizeof(digits));
-	snprintf(c->old_name, sizeof(c->old_name), "%s" ENDING, digits);
-	return is_free(s, c, c->old_name);
-}
-
-/* Rules that are kept for `from` hold for `to`, too. Returns -ENOENT where there are none. */
-static int copy_rules(struct store *services, const char *from, const char *to)
-{
-	static char text[POLICY_MAX_TEXT];
-	char source[SERVICES_FILE], target[SERVICES_FILE];
-	ssize_t n;
-
-	services_file(source, POLICY_FROM_PEER, from);
-	services_file(target, POLICY_FROM_PEER, to);
-	n = store_read(services, source, text, sizeof(text), 0);
-	return n < 0 ? (int)n : store_write(services, target, text, (size_t)n, STORE_REPLACE);
-}
-
-static void hex_of(const struct public_key *key, char out[static POLICY_NAME + 1])
-{
-	hex_encode(key->b, sizeof(key->b), out, POLICY_NAME + 1);
-}
-
-/* The old key keeps its rules, and the new one gets the same, by key or by name. */
-static enum exit_code carry_rules(struct store *s, const struct change *c)
-{
-	char old[POLICY_NAME + 1], new[POLICY_NAME + 1];
-	struct store services;
-	int r;
-
-	hex_of(&c->old, old);
-	hex_of(&c->new, new);
-	r = store_enter(s, SERVICES_FOLDER, false, &services);
-	if (r == -ENOENT)
-		return EXIT_DONE;
-	if (r < 0)
-		return fail(EXIT_FAILED, "%s", s->error);
-	r = copy_rules(&services, old, new);
-	if (r == -ENOENT)
-		r = copy_rules(&services, c->name, old);
-	if (r < 0 && r != -ENOENT)
-		fail(EXIT_FAILED, "%s", services.error);
-	store_close(&services);
-	return r < 0 && r != -ENOENT ? EXIT_FAILED : EXIT_DONE;
-}
-
-static int put_key(struct store *s, const char *name, const struct public_key *key)
-{
-	char text[KEYFILE_PUBLIC + 1], file[TRUST_FILE];
-
-	trust_file(file, TRUST_FOLDER, name);
-	public_key_format(key, text);
-	return store_write(s, file, text, KEYFILE_PUBLIC, STORE_REPLACE);
-}
-
 static void say(const struct change *c)
 {
 	char old[KEYFILE_PUBLIC + 1], new[KEYFILE_PUBLIC + 1], when[WHEN_TEXT];
@@ -218,6 +130,7 @@ static enum exit_code accept(struct store *s, struct change *c, const char *file
 {
 	enum exit_code code = EXIT_DONE;
 	char trust[TRUST_FILE];
+	int r;
 
 	trust_file(trust, TRUST_FOLDER, c->name);
 	if (!store_exists(s, trust))
@@ -230,15 +143,11 @@ static enum exit_code accept(struct store *s, struct change *c, const char *file
 		code = choose(s, c);
 	if (code == EXIT_DONE)
 		code = refuse(s, c);
-	if (code == EXIT_DONE && !name_old(s, c))
-		code = fail(EXIT_REFUSED, "the name %s is taken by another key; meshguard revoke "
-			    "%s first", c->old_name, c->old_name);
-	if (code == EXIT_DONE)
-		code = carry_rules(s, c);
 	if (code != EXIT_DONE)
 		return code;
-	if (put_key(s, c->old_name, &c->old) < 0 || put_key(s, c->name, &c->new) < 0)
-		return fail(EXIT_FAILED, "%s", s->error);
+	r = store_successor_accept(s, c->name, &c->old, &c->new, c->old_name);
+	if (r < 0)
+		return fail(r == -EEXIST ? EXIT_REFUSED : EXIT_FAILED, "%s", s->error);
 	say(c);
 	return EXIT_DONE;
 }
@@ -271,9 +180,9 @@ struct former {
 
 static bool is_old_name(const char *name)
 {
-	size_t len = strlen(name), ending = sizeof(ENDING) - 1;
+	size_t len = strlen(name), ending = sizeof(OLD_NAME_ENDING) - 1;
 
-	return len > ending && !strcmp(name + len - ending, ENDING);
+	return len > ending && !strcmp(name + len - ending, OLD_NAME_ENDING);
 }
 
 static int visit_former(void *ctx, const struct statement *st)

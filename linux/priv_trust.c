@@ -1,6 +1,7 @@
 #include "linux/priv_trust.h"
 
 #include "linux/loop.h"
+#include "linux/priv_follow.h"
 #include "linux/priv_former.h"
 #include "linux/priv_inside.h"
 
@@ -191,6 +192,18 @@ static bool is_same(const struct trust_feed *f)
 	       && !memcmp(a->list, b->list, a->count * sizeof(*a->list));
 }
 
+/* Not while it is unknown who is to be kept out. */
+static void accept_followed(const struct trust_feed *f)
+{
+	const struct follow follow = {
+		.store = f->store, .own = &f->own, .keys = &f->keys, .denials = &f->denials,
+		.orgs = &f->orgs, .statements = &f->statements, .now = clock_now().wall.s,
+	};
+
+	if (!f->now.closed && !f->now.unreadable)
+		follow_accept(&follow);
+}
+
 /* All is read: is it to be told? */
 static void judge(struct trust_feed *f, struct instant now)
 {
@@ -199,6 +212,7 @@ static void judge(struct trust_feed *f, struct instant now)
 	f->watch.again |= f->statements.passing;
 	if (f->statements.lost)
 		close_for_lost(f, STATEMENT_FOLDER);
+	accept_followed(f);
 	f->now.unusable = f->unusable.count;
 	f->now.ended = former_mark(&f->keys, &f->statements,
 				   (struct moment){ now, clock_now().wall }, &f->ends);

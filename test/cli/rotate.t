@@ -217,7 +217,7 @@ class Peers:
 
     def trusted(self):
         return {n[:-4]: base64.b64decode(self.w.read("authorized_keys", n))
-                for n in self.w.names("authorized_keys")}
+                for n in self.w.names("authorized_keys") if n.endswith(".pub")}
 
 
 @test
@@ -327,6 +327,21 @@ def a_kill_between_both_files_is_made_good():
         p.w.write((b64(p.old) + "\n").encode(), "authorized_keys", "alice.old.pub")
         p.w.want(DONE, "trust", "--successor", "alice")
         eq(p.trusted(), {"alice": new, "alice.old": p.old})
+
+
+@test
+def following_is_a_file_beside_the_key():
+    with Peers() as p:
+        p.w.want(USAGE, "trust", "--successor", "alice", "--follow", says="--follow")
+        p.w.want(USAGE, "trust", b64(KEYS[0]), "--org", "--follow", says="--follow")
+        p.w.want(DONE, "trust", b64(p.old), "--name", "alice", "--follow", says="is followed")
+        eq(p.w.read("authorized_keys", "alice.follow"), (b64(p.old) + "\n").encode())
+        path, new = p.rotate()
+        p.carry(path)
+        p.w.want(DONE, "trust", "--successor", "alice")
+        eq(p.w.read("authorized_keys", "alice.follow"), (b64(new) + "\n").encode())
+        p.w.want(DONE, "revoke", "alice")
+        eq(p.w.names("authorized_keys"), [])
 
 
 @test

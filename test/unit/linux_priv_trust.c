@@ -282,6 +282,58 @@ static void the_end_comes_without_a_change_of_files(void)
 	finish();
 }
 
+static bool holds_key(const char *file, unsigned key)
+{
+	char text[KEYFILE_PUBLIC + 1], there[KEYFILE_PUBLIC + 1] = "";
+
+	public_key_format(&keys[key], text);
+	return store_read(&store, file, there, sizeof(there), 0) > 0 && !strcmp(text, there);
+}
+
+static void a_followed_key_is_succeeded_without_asking(void)
+{
+	const uint64_t wall = clock_now().wall.s;
+
+	fresh();
+	put_key("authorized_keys/bob.pub", BOB);
+	put_successor(BOB, EVE, wall + 600);
+	eq_str(hear().letters, "bske");
+	ok(holds_key("authorized_keys/bob.pub", BOB)); /* not asked for */
+	put_key("authorized_keys/bob.follow", OTHER);
+	hear_change();
+	ok(holds_key("authorized_keys/bob.pub", BOB)); /* that is about another key */
+	put_key("authorized_keys/bob.follow", BOB);
+	hear_change();
+	eq_str(hear_change().letters, "bskke");
+	ok(holds_key("authorized_keys/bob.pub", EVE));
+	ok(holds_key("authorized_keys/bob.old.pub", BOB));
+	ok(holds_key("authorized_keys/bob.follow", EVE));
+	eq_int(said("bob is followed"), 1);
+	finish();
+}
+
+static void what_is_doubtful_is_not_followed(void)
+{
+	const uint64_t wall = clock_now().wall.s;
+
+	for (unsigned i = 0; i < 5; i++) {
+		fresh();
+		put_key("authorized_keys/bob.pub", BOB);
+		put_key("authorized_keys/bob.follow", BOB);
+		put_successor(BOB, i == 4 ? OWN : EVE, i == 0 ? wall - 1 : wall + 600);
+		if (i == 1)
+			put_successor(BOB, OTHER, wall + 600);
+		if (i == 2)
+			put_key("denied_keys/eve.pub", EVE);
+		if (i == 3)
+			put_key("trusted_orgs/eve.pub", EVE);
+		hear();
+		ok(holds_key("authorized_keys/bob.pub", BOB));
+		eq_int(said("followed"), 0);
+		finish();
+	}
+}
+
 static void who_is_not_trusted_ends_no_key(void)
 {
 	fresh();
@@ -718,6 +770,8 @@ int main(int argc, char **argv)
 		T(a_former_key_is_told_until_its_overlap_is_over),
 		T(the_end_comes_without_a_change_of_files),
 		T(who_is_not_trusted_ends_no_key),
+		T(a_followed_key_is_succeeded_without_asking),
+		T(what_is_doubtful_is_not_followed),
 		T(what_is_as_it_was_told_is_told_on_demand_alone),
 		T(what_is_unusable_is_counted_and_said_once),
 		T(many_unusable_files_are_not_all_named),

@@ -5,39 +5,41 @@
 
 #define LOOK_AGAIN_S 3600u
 
+struct sorted {
+	struct key_entry *entry;
+};
+
 static int by_key(const void *a, const void *b)
 {
-	const struct key_entry *const *x = a, *const *y = b;
+	const struct sorted *x = a, *y = b;
 
-	return memcmp(&(*x)->key, &(*y)->key, sizeof((*x)->key));
+	return memcmp(&x->entry->key, &y->entry->key, sizeof(x->entry->key));
 }
 
 /* One of the entries that hold this key, in a list sorted by key; NULL: there is none. */
-static struct key_entry **find(struct key_entry **list, uint32_t count,
-			       const struct public_key *key)
+static struct sorted *find(struct sorted *list, uint32_t count, const struct public_key *key)
 {
-	const struct key_entry wanted = { .key = *key };
-	const struct key_entry *at = &wanted;
+	struct key_entry wanted = { .key = *key };
 
-	return bsearch(&at, list, count, sizeof(*list), by_key);
+	return bsearch(&(struct sorted){ &wanted }, list, count, sizeof(*list), by_key);
 }
 
 /* A key may lie there under several names. Returns how many ended here. */
-static uint32_t end_all(struct key_entry **list, uint32_t count, struct key_entry **at)
+static uint32_t end_all(struct sorted *list, uint32_t count, struct sorted *at)
 {
-	const struct public_key key = (*at)->key;
+	const struct public_key key = at->entry->key;
 	uint32_t ended = 0;
 
-	while (at > list && !memcmp(&at[-1]->key, &key, sizeof(key)))
+	while (at > list && !memcmp(&at[-1].entry->key, &key, sizeof(key)))
 		at--;
-	for (; at < list + count && !memcmp(&(*at)->key, &key, sizeof(key)); at++) {
-		ended += !(*at)->ended;
-		(*at)->ended = true;
+	for (; at < list + count && !memcmp(&at->entry->key, &key, sizeof(key)); at++) {
+		ended += !at->entry->ended;
+		at->entry->ended = true;
 	}
 	return ended;
 }
 
-static uint32_t mark(struct key_entry **list, uint32_t count, const struct statement_folder *f,
+static uint32_t mark(struct sorted *list, uint32_t count, const struct statement_folder *f,
 		     struct moment now, struct instant *next)
 {
 	uint32_t ended = 0;
@@ -45,7 +47,7 @@ static uint32_t mark(struct key_entry **list, uint32_t count, const struct state
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct statement_entry *e = &f->entries[i];
 		struct statement_claim claim; /* verified when it was read */
-		struct key_entry **old;
+		struct sorted *old;
 
 		if (e->state != STATEMENT_GOOD
 		    || !statement_decode(bytes_of(e->wire, e->len), &claim)
@@ -69,7 +71,7 @@ static uint32_t mark(struct key_entry **list, uint32_t count, const struct state
 uint32_t former_mark(struct key_folder *keys, const struct statement_folder *statements,
 		     struct moment now, struct instant *next)
 {
-	struct key_entry **list;
+	struct sorted *list;
 	uint32_t ended;
 
 	*next = INSTANT_NEVER;
@@ -83,7 +85,7 @@ uint32_t former_mark(struct key_folder *keys, const struct statement_folder *sta
 		return 0;
 	}
 	for (uint32_t i = 0; i < keys->count; i++)
-		list[i] = &keys->entries[i];
+		list[i].entry = &keys->entries[i];
 	qsort(list, keys->count, sizeof(*list), by_key);
 	ended = mark(list, keys->count, statements, now, next);
 	free(list);

@@ -14,6 +14,7 @@
 #define TELLS 3u              /* to each, when its path is there */
 #define AGAIN span_s(2)
 #define AT_ONCE 16u           /* messages of one step */
+#define MESSAGES_BYTES ((size_t)AT_ONCE * (CHANNEL_OVERHEAD + 1 + MAX_STATEMENT))
 #define LOOKS 256u            /* peers looked at in one step */
 #define PAUSE span_ms(20)
 /* Two signatures are checked, and a file is written. */
@@ -117,7 +118,7 @@ void successor_tick(struct node *n, struct instant now, const struct outbox *out
 		return;
 	if (!r->announced)
 		r->due = INSTANT_NEVER;
-	else if (outbox_has_room(out, AT_ONCE, AT_ONCE * (CHANNEL_OVERHEAD + 1 + MAX_STATEMENT)))
+	else if (outbox_has_room(out, AT_ONCE, MESSAGES_BYTES))
 		tell_some(n, now);
 	else
 		r->due = instant_add(now, PAUSE);

@@ -46,8 +46,16 @@ ok "C, who did not accept it, does not let it in" not meets4 C B
 ok "until its owner does" mg C trust --successor B
 ok "from what its daemon kept" within 15 all_meet A B C
 
+ok "A follows C from now on" mg A trust "$work/C.d/identity.pub" --name C --follow
+ok "C announces another key" mg C rotate
+has_taken() { same "$(cat "$work/A.d/authorized_keys/C.pub")" "$(mg C export --next)"; }
+ok "which A's daemon accepts by itself" within 5 has_taken
+ok "and lets both in" within 2 eval '[ "$(json A "[.peers[].name] | sort | join(\" \")")" = "B B.old C C.old" ]'
+ok "B's does not" same "$(peer B C .successor)" "$(mg C export --next)"
+ok "they meet as before" meets A C
+
 ok "who is revoked is out under both keys" mg A revoke B
-gone_both() { [ "$(json A '[.peers[].name] | join(" ")')" = "C" ]; }
+gone_both() { [ "$(json A '[.peers[].name] | sort | join(" ")')" = "C C.old" ]; }
 ok "within a second" within 1 gone_both
 stop A B C
 done_testing

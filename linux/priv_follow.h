@@ -1,7 +1,7 @@
 /* priv_follow.h - new keys of peers whose owner said `trust --follow`: accepted without asking.
  *
- * What trust --successor refuses is refused here, too: two different keys, one that is over, or that
- * is denied, trusted under another name, an org's, or this node's own.
+ * What trust --successor refuses is refused here, too: two different keys, one that is over, or
+ * that is denied, trusted under another name, an org's, or this node's own.
  */
 #ifndef LINUX_PRIV_FOLLOW_H
 #define LINUX_PRIV_FOLLOW_H

@@ -21,7 +21,11 @@ static const char *const folders[] = {
 static bool is_ours(void *ctx, const char *file)
 {
 	const struct trust_feed *f = ctx;
+	const char *kind = statement_kind_name(STATEMENT_SUCCESSOR);
 
+	/* It may be that of a key that is followed. */
+	if (strncmp(file, kind, strlen(kind)) == 0)
+		return false;
 	return statement_folder_wrote(&f->statements, file);
 }
 

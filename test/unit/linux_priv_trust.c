@@ -612,6 +612,26 @@ static void the_node_has_statements_kept(void)
 	finish();
 }
 
+static void what_a_followed_key_announces_is_read_at_once(void)
+{
+	struct statement_body b = { .kind = STATEMENT_SUCCESSOR, .issuer = keys[BOB],
+				    .subject = keys[EVE], .number = 1,
+				    .until = clock_now().wall.s + 600 };
+	struct statement s;
+
+	fresh();
+	put_key("authorized_keys/bob.pub", BOB);
+	put_key("authorized_keys/bob.follow", BOB);
+	eq_str(hear().letters, "bke");
+	command("mkdir -p '%s'", "statements");
+	hear_change();
+	ok(statement_sign(&b, &secrets[BOB], &secrets[EVE], &s));
+	eq_int(save(&s), 0); /* by the node process */
+	hear_change();
+	ok(holds_key("authorized_keys/bob.pub", EVE));
+	finish();
+}
+
 static void what_counts_more_stays(void)
 {
 	struct statement old = statement(STATEMENT_VOUCH, ORG, BOB, 5);
@@ -780,6 +800,7 @@ int main(int argc, char **argv)
 		T(without_a_directory_nobody_comes_in),
 		T(too_many_denials_close_the_door),
 		T(the_node_has_statements_kept),
+		T(what_a_followed_key_announces_is_read_at_once),
 		T(what_counts_more_stays),
 		T(requests_must_be_sound),
 		T(the_network_cannot_fill_the_disk),

@@ -48,11 +48,27 @@ static int write_denial(struct store *s, const struct public_key *key, const cha
 	return store_write(s, file, text, KEYFILE_PUBLIC, STORE_REPLACE);
 }
 
+struct same {
+	const struct public_key *key;
+	char *name;
+};
+
+static int is_same(void *ctx, const struct trusted *t)
+{
+	struct same *w = ctx;
+
+	if (!t->good || memcmp(&t->key, w->key, sizeof(t->key)) != 0)
+		return 0;
+	memcpy(w->name, t->name, sizeof(t->name));
+	return 1;
+}
+
+/* A denial of its twin is none of the key. */
 static enum exit_code deny(struct store *s, const struct public_key *key, const char *name)
 {
-	char denied[NAME_MAX + 1];
+	char denied[NAME_MAX + 1] = "";
 
-	if (find_twin(s, DENIED_FOLDER, key, denied) < 0)
+	if (each_trusted(s, DENIED_FOLDER, is_same, &(struct same){ key, denied }) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (!denied[0] && write_denial(s, key, name) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);

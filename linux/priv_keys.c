@@ -84,6 +84,7 @@ static bool parse_entry(struct reading *r, const char *path, struct key_entry *e
 	if (problem == KEY_OK)
 		return true;
 	snprintf(why, sizeof(why), "%s/%s: %s", r->store->path, path, key_problem_text(problem));
+	r->f->lost = true; /* whose key it was nobody can tell */
 	unusable_add(r->unusable, why);
 	return false;
 }
@@ -101,6 +102,7 @@ static int visit(void *ctx, const char *file)
 	snprintf(path, sizeof(path), "%s/%s", r->f->folder, file);
 	if (!name_valid(file, name_len)) {
 		snprintf(why, sizeof(why), "%s: a name that no peer can have", path);
+		r->f->lost = true;
 		unusable_add(r->unusable, why);
 		return 0;
 	}

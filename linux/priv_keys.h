@@ -27,7 +27,8 @@ struct key_folder {
 	struct key_entry *before;    /* the state read before, until key_folder_settle */
 	uint32_t before_count;
 	int error;                   /* the folder could not be read: negative errno */
-	bool lost;                   /* some file could not be read, or there are more than most */
+	bool lost;                   /* some file holds no key that could be read, or there are
+	                                more than most */
 	bool passing;                /* what failed may be better soon, and no change tells of it */
 };
 

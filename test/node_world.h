@@ -36,7 +36,7 @@ struct machine {
 	uint8_t peers[NODE_PEERS_MAX];
 	uint32_t peers_len;
 	bool closed, open;          /* see node_config */
-	struct statement said[8];   /* what it kept on its disk */
+	struct statement said[64];   /* what it kept on its disk */
 	unsigned said_count;
 	int64_t wall_ahead_s;       /* how wrong its wall clock is */
 	unsigned sent, got_packets;
@@ -123,7 +123,7 @@ static inline void carry_out(struct machine *m)
 	}
 	if (actions.save_statement) {
 		ok(m->said_count < sizeof(m->said) / sizeof(*m->said));
-		m->said[m->said_count++ % 8] = actions.statement;
+		m->said[m->said_count++] = actions.statement;
 		actions.save_statement = false;
 	}
 }

@@ -65,6 +65,10 @@ enum trust_result trust_add(struct trust *t, const struct public_key *key,
 /* That org signed something at that moment, in unix seconds: for what it says of others it is not
  * earlier now, whatever the clock says. Nothing, if it is not trusted. */
 void trust_org_time(struct trust *t, const struct public_key *org, uint64_t seconds);
+/* So many seconds passed since, for all orgs: their time goes on where a clock stands still. */
+void trust_pass(struct trust *t, uint64_t seconds);
+/* The latest of all orgs' times and now. */
+uint64_t trust_newest(const struct trust *t, uint64_t now);
 /* Forgets orgs and denials that were not given again, and judges every slot (trust_judge). A store
  * of keys alone does not need it. */
 void trust_end(struct trust *t, uint64_t now);
@@ -115,6 +119,8 @@ enum admission trust_admission(const struct trust *t, uint32_t slot);
  * where the trust store admits the key; in the order in which they came. Returns how many. */
 unsigned trust_orgs_of(const struct trust *t, uint32_t slot,
 		       uint32_t out[static TRUST_MEMBERSHIPS]);
+/* The org in whose certificate the label of this slot stands; TRUST_NONE: in none. */
+uint32_t trust_label_org(const struct trust *t, uint32_t slot);
 /* When the last of those certificates ends, in unix seconds; 0: there is none. */
 uint64_t trust_member_until(const struct trust *t, uint32_t slot);
 

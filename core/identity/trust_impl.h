@@ -20,6 +20,7 @@ struct peer {
 	uint64_t round;            /* it was given in last; 0: never */
 	enum admission why;
 	bool named;                /* its name is in the map */
+	uint8_t label_of;          /* 1 + the membership that its label comes from; 0: none */
 	char name[MAX_NAME + 1];
 	struct membership memberships[TRUST_MEMBERSHIPS];
 };

@@ -130,6 +130,20 @@ void trust_org_time(struct trust *t, const struct public_key *key, uint64_t seco
 		t->orgs[org].newest = seconds;
 }
 
+void trust_pass(struct trust *t, uint64_t seconds)
+{
+	for (uint32_t i = 0; i < t->org_count; i++)
+		if (t->orgs[i].newest <= UINT64_MAX - seconds)
+			t->orgs[i].newest += seconds;
+}
+
+uint64_t trust_newest(const struct trust *t, uint64_t now)
+{
+	for (uint32_t i = 0; i < t->org_count; i++)
+		now = t->orgs[i].newest > now ? t->orgs[i].newest : now;
+	return now;
+}
+
 static void forget_orgs(struct trust *t)
 {
 	uint32_t kept = 0;
@@ -219,6 +233,15 @@ static bool is_authorized(const struct trust *t, const struct peer *p)
 	return p->round && (p->round == t->round || (t->in_round && p->round == t->round - 1));
 }
 
+static void unlabel(struct trust *t, uint32_t slot)
+{
+	char label[MAX_NAME + 1];
+
+	name_default(&t->peers[slot].key, label);
+	trust_label(t, slot, label);
+	t->peers[slot].label_of = 0;
+}
+
 void trust_judge_slot(struct trust *t, uint32_t slot, uint64_t now)
 {
 	struct peer *p = &t->peers[slot];
@@ -236,6 +259,8 @@ void trust_judge_slot(struct trust *t, uint32_t slot, uint64_t now)
 	trust_set_why(t, slot, judge(t, &p->key, is_authorized(t, p), is_member));
 	if (p->why != ADMIT_AUTHORIZED) /* it is found by that name no more */
 		trust_label(t, slot, p->name);
+	if (p->why == ADMIT_ORG && p->label_of && !p->memberships[p->label_of - 1].good)
+		unlabel(t, slot); /* what an org called it is no name by another one */
 }
 
 void trust_judge(struct trust *t, uint64_t now)
@@ -296,23 +321,29 @@ static struct membership *place_of(const struct trust *t, struct peer *p,
 
 		if (old->expires && old->org == m->org)
 			return old;
-		if (!old->expires && (!free || free->expires))
-			free = old;
-		else if (!free && !membership_is_good(t, &p->key, old, now))
+		if ((!old->expires && (!free || free->expires))
+		    || (!free && !membership_is_good(t, &p->key, old, now)))
 			free = old;
 	}
 	return free;
 }
 
-/* True if it is kept. */
+/* True if it is kept, and its name is what the peer is to be called by: that is the name that one
+ * org gives, as long as it gives one. */
 static bool keep(const struct trust *t, struct peer *p, const struct membership *m, uint64_t now)
 {
 	struct membership *place = place_of(t, p, m, now);
+	uint8_t number;
 
 	if (!place || (membership_is_good(t, &p->key, place, now)
 		       && place->not_before > m->not_before))
 		return false;
 	*place = *m;
+	number = (uint8_t)(place - p->memberships + 1);
+	if (p->label_of && p->label_of != number
+	    && membership_is_good(t, &p->key, &p->memberships[p->label_of - 1], now))
+		return false;
+	p->label_of = number;
 	return true;
 }
 
@@ -374,6 +405,14 @@ unsigned trust_orgs_of(const struct trust *t, uint32_t slot, uint32_t out[static
 			out[count++] = org;
 	}
 	return count;
+}
+
+uint32_t trust_label_org(const struct trust *t, uint32_t slot)
+{
+	const struct peer *p = &t->peers[slot];
+
+	BUG_ON(!pool_used(&t->pool, slot));
+	return p->label_of ? org_of(t, &p->memberships[p->label_of - 1]) : TRUST_NONE;
 }
 
 uint64_t trust_member_until(const struct trust *t, uint32_t slot)

@@ -95,7 +95,7 @@ struct node {
 			uint8_t stage;
 		} endings[NODE_CERTIFICATES];
 		unsigned endings_at;
-		uint64_t newest;        /* unix seconds: it is not earlier than that */
+		struct instant passed;  /* so far trust was told that time passes */
 		uint64_t now;           /* as of the last step */
 		struct instant look_at; /* when something ends */
 		uint64_t no_room;       /* keys that would be let in */
@@ -175,6 +175,12 @@ bool peering_admit(struct node *n, uint32_t slot, struct moment now);
 /* Dismisses it, or all, as far as trust does not let it in any more. */
 void peering_check(struct node *n, uint32_t slot, struct moment now);
 void peering_sweep(struct node *n, struct moment now);
+/* Who has that X25519 key goes, unless the trust store lets it in; with `unmet` unless it has
+ * proved its key. True if there was one. */
+bool peering_evict_twin(struct node *n, const struct dh_public *dh, bool unmet, struct moment now);
+/* One goes who has no path: let in because we are open, or let in by an org and never met. False:
+ * there is none. */
+bool peering_make_room(struct node *n, struct moment now);
 
 /* orgs.c - who comes in and goes by what orgs say. */
 struct orgs_layout {
@@ -197,6 +203,7 @@ void orgs_keep(struct node *n, uint32_t statement);
 void orgs_marks(struct node *n, struct moment now);
 /* Lets it in if anything does. */
 void orgs_admit_key(struct node *n, const struct public_key *key, struct moment now);
+void orgs_admit_member(struct node *n, const struct certificate *c, struct moment now);
 /* A fresh message of a peer about what orgs said. */
 void orgs_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
 /* A path to the peer is there, or is gone; at: where. */
@@ -208,6 +215,7 @@ void orgs_facts(struct node *n, struct moment now);
 void orgs_save(struct node *n, struct node_actions *actions);
 /* In unix seconds, as of certificate_validity. */
 uint64_t orgs_now(const struct node *n, struct moment now);
+bool orgs_own_is_good(const struct node *n, const struct certificate *c, struct moment now);
 void orgs_tick(struct node *n, struct moment now);
 void orgs_report(const struct node *n, struct report_node *r);
 /* Its name, why it is in, and for how long. */

@@ -3,9 +3,9 @@
  * Statements and certificates are verified here or in the rooms below, and kept whatever they say;
  * who is in by them is judged in core/identity/trust. A word about one key is a question about that
  * key alone, a new round of the trust store is one about all. Time counts by the wall clock, or
- * where that is later by the newest moment at which our own certificates were signed, and for what
- * an org says by the newest at which it signed anything: so a machine of 1970 joins too,
- * and no org can end what another one said. */
+ * where that is later from when this program was made, and for what an org says by the newest
+ * moment at which it signed anything: so a machine of 1970 joins too, and no org can end what
+ * another one said. */
 #include "node/node_impl.h"
 
 #include <string.h>
@@ -47,14 +47,24 @@ void orgs_init(struct node *n, uint8_t *base, const struct orgs_layout *l, struc
 	o->spread = spread_init(base + l->spread, &spread, now.boot);
 	o->introductions = introduce_init(base + l->introductions, &introduce);
 	o->unsaved = (uint64_t *)(void *)(base + l->unsaved);
-	o->newest = n->config.built;
+	o->passed = now.boot;
 	o->look_at = INSTANT_NEVER;
 	trust_use(n->trust, o->statements, n->config.open);
 }
 
 uint64_t orgs_now(const struct node *n, struct moment now)
 {
-	return now.wall.s > n->orgs.newest ? now.wall.s : n->orgs.newest;
+	uint64_t least = n->config.built + span_in_s(instant_since(now.boot, n->started));
+
+	return now.wall.s > least ? now.wall.s : least;
+}
+
+bool orgs_own_is_good(const struct node *n, const struct certificate *c, struct moment now)
+{
+	uint64_t at = orgs_now(n, now);
+
+	return certificate_validity(c, at > c->body.not_before ? at : c->body.not_before).state
+	    == VALIDITY_GOOD;
 }
 
 /* --- who comes in */
@@ -87,7 +97,7 @@ static void org_said(struct node *n, const struct public_key *org, uint64_t at, 
 	peering_sweep(n, now);
 }
 
-static void admit_member(struct node *n, const struct certificate *c, struct moment now)
+void orgs_admit_member(struct node *n, const struct certificate *c, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
 	enum trust_result result;
@@ -125,7 +135,7 @@ static void admit_all(struct node *n, struct moment now)
 	}
 	at = CERTIFICATE_NONE;
 	while ((at = certificate_store_next(n->orgs.certificates, at)) != CERTIFICATE_NONE)
-		admit_member(n, certificate_store_at(n->orgs.certificates, at), now);
+		orgs_admit_member(n, certificate_store_at(n->orgs.certificates, at), now);
 }
 
 void orgs_keep(struct node *n, uint32_t statement)
@@ -142,7 +152,7 @@ static void fact(struct node *n, const struct spread_fact *f, bool save, struct 
 	struct node_orgs *o = &n->orgs;
 
 	if (f->kind == SPREAD_FACT_CERTIFICATE) {
-		admit_member(n, certificate_store_at(o->certificates, f->slot), now);
+		orgs_admit_member(n, certificate_store_at(o->certificates, f->slot), now);
 		return;
 	}
 
@@ -287,7 +297,7 @@ static void name_certificate(struct node *n, struct moment now)
 	for (unsigned i = 0; i < o->own_count; i++) {
 		const struct certificate *c = &o->own[i];
 
-		if (certificate_validity(c, orgs_now(n, now)).state == VALIDITY_GOOD &&
+		if (orgs_own_is_good(n, c, now) &&
 		    (!best || c->body.expires > best->body.expires))
 			best = c;
 	}
@@ -335,13 +345,8 @@ void orgs_end(struct node *n, struct moment now)
 	struct node_orgs *o = &n->orgs;
 
 	o->in_round = false;
-	for (unsigned i = 0; i < o->own_count; i++) {
-		const struct certificate_body *b = &o->own[i].body;
-
-		trust_org_time(n->trust, &b->org, b->not_before);
-		if (b->not_before > o->newest)
-			o->newest = b->not_before;
-	}
+	for (unsigned i = 0; i < o->own_count; i++)
+		trust_org_time(n->trust, &o->own[i].body.org, o->own[i].body.not_before);
 	trust_end(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
 	tell_orgs(n, now);
@@ -411,11 +416,14 @@ static uint64_t tell_ending(struct node *n, const struct certificate *c, struct 
 void orgs_tick(struct node *n, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
-	uint64_t next;
+	uint64_t next, passed;
 
 	if (!instant_reached(o->look_at, now.boot))
 		return;
-	if (trust_expiry(n->trust) <= orgs_now(n, now)) {
+	passed = span_in_s(instant_since(now.boot, o->passed));
+	trust_pass(n->trust, passed);
+	o->passed = instant_add(o->passed, span_s(passed));
+	if (trust_expiry(n->trust) <= trust_newest(n->trust, orgs_now(n, now))) {
 		trust_judge(n->trust, orgs_now(n, now));
 		peering_sweep(n, now);
 	}

@@ -16,7 +16,7 @@ void orgs_marks(struct node *n, struct moment now)
 	for (uint32_t i = 0; i < trust_org_count(n->trust); i++)
 		marks[count++] = *trust_org_key(n->trust, i);
 	for (unsigned i = 0; i < o->own_count; i++) {
-		if (certificate_validity(&o->own[i], orgs_now(n, now)).state != VALIDITY_GOOD)
+		if (!orgs_own_is_good(n, &o->own[i], now))
 			continue;
 		good[papers++] = o->own[i];
 		if (trust_find_org(n->trust, &o->own[i].body.org) == TRUST_NONE)
@@ -45,6 +45,25 @@ static void take_papers(struct node *n, const struct introduced *who, struct mom
 	orgs_facts(n, now);
 }
 
+/* By what it showed, held or not, or by what is known of it. It has proved its key, so it goes
+ * before who has not. */
+static bool admit(struct node *n, const struct introduced *who, struct moment now)
+{
+	uint64_t full = n->orgs.no_room;
+
+	for (unsigned tries = 0; tries < 2; tries++) {
+		for (unsigned i = 0; i < who->certificate_count; i++)
+			orgs_admit_member(n, &who->certificates[i], now);
+		if (trust_find(n->trust, &who->key) == TRUST_NONE)
+			orgs_admit_key(n, &who->key, now);
+		if (trust_find(n->trust, &who->key) != TRUST_NONE)
+			return true;
+		if (n->orgs.no_room == full || !peering_make_room(n, now))
+			return false;
+	}
+	return false;
+}
+
 void orgs_contact(struct node *n, struct moment now, const struct endpoint *from,
 		  struct bytes datagram, struct outbox *out)
 {
@@ -54,8 +73,8 @@ void orgs_contact(struct node *n, struct moment now, const struct endpoint *from
 	if (!introduce_input(n->orgs.introductions, now.boot, from, datagram, &who, out))
 		return;
 	take_papers(n, &who, now);
-	if (trust_find(n->trust, &who.key) == TRUST_NONE)
-		orgs_admit_key(n, &who.key, now);
+	if (!admit(n, &who, now) && peering_evict_twin(n, &who.twin, true, now))
+		(void)admit(n, &who, now);
 	slot = trust_find(n->trust, &who.key);
 	if (slot != TRUST_NONE) {
 		introduce_accept(n->orgs.introductions, &who, out);

@@ -75,6 +75,8 @@ void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r
 	memcpy(r->name, name, strlen(name));
 	if (!trust_orgs_of(n->trust, slot, orgs))
 		return;
+	if (trust_label_org(n->trust, slot) != TRUST_NONE)
+		orgs[0] = trust_label_org(n->trust, slot);
 	memcpy(r->org, trust_org_name(n->trust, orgs[0]), sizeof(r->org));
 	if (why != ADMIT_ORG) /* named by its owner here, and in for ever */
 		return;

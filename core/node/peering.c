@@ -37,6 +37,11 @@ static bool enter(struct node *n, uint32_t slot, struct moment now)
 
 static void dismiss(struct node *n, uint32_t slot, struct moment now)
 {
+	struct endpoint at;
+
+	/* Forgetting a path tells nobody that it is lost. */
+	if (paths_best(n->paths, slot, &at))
+		introduce_target_lost(n->orgs.introductions, &at, now.boot);
 	wg_peer_remove(n->wg, n->peers[slot].wg);
 	channel_remove(n->channel, slot);
 	paths_forget(n->paths, slot);
@@ -82,6 +87,45 @@ void peering_check(struct node *n, uint32_t slot, struct moment now)
 	}
 }
 
+static bool is_guest(const struct node *n, uint32_t slot)
+{
+	enum admission why = trust_admission(n->trust, slot);
+
+	return why == ADMIT_ORG || why == ADMIT_VOUCHED || why == ADMIT_OPEN;
+}
+
+bool peering_evict_twin(struct node *n, const struct dh_public *dh, bool unmet, struct moment now)
+{
+	uint32_t slot = trust_find_dh(n->trust, dh);
+
+	if (slot == TRUST_NONE || !is_guest(n, slot) ||
+	    (unmet && channel_peer_epoch(n->channel, slot)))
+		return false;
+	revoke(n, slot, now);
+	return true;
+}
+
+bool peering_make_room(struct node *n, struct moment now)
+{
+	uint32_t slot = TRUST_NONE, victim = TRUST_NONE;
+	struct endpoint at;
+
+	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE) {
+		bool open = trust_admission(n->trust, slot) == ADMIT_OPEN;
+
+		if (!is_guest(n, slot) || paths_best(n->paths, slot, &at))
+			continue;
+		if (open || (!channel_peer_epoch(n->channel, slot) && victim == TRUST_NONE))
+			victim = slot;
+		if (open)
+			break;
+	}
+	if (victim == TRUST_NONE)
+		return false;
+	revoke(n, victim, now);
+	return true;
+}
+
 void peering_sweep(struct node *n, struct moment now)
 {
 	uint32_t slot = TRUST_NONE;
@@ -94,8 +138,15 @@ void peering_key(struct node *n, const struct node_event *given, struct moment n
 {
 	uint32_t slot = TRUST_NONE;
 	struct event e = { .at = now.boot, .subject = given->key };
+	enum trust_result result = trust_add(n->trust, &given->key, given->twin, given->name,
+					     &slot);
+	struct dh_public dh;
 
-	switch (trust_add(n->trust, &given->key, given->twin, given->name, &slot)) {
+	/* Nobody can keep out who is trusted here by having its twin let in. */
+	if (result == TRUST_TWIN && ed25519_to_dh_public(&dh, &given->key) &&
+	    peering_evict_twin(n, &dh, false, now))
+		result = trust_add(n->trust, &given->key, given->twin, given->name, &slot);
+	switch (result) {
 	case TRUST_NEW:
 		n->bad_keys += !peering_admit(n, slot, now);
 		break;

@@ -180,8 +180,10 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
 		cache_changed(n, now.boot);
-		orgs_path(n, f->slot, &f->endpoint, true, now.boot);
 		wg_peer_info(n->wg, wg, &info);
+		if (f->kind == PATH_FACT_CHANGED && endpoint_is_set(&info.endpoint))
+			orgs_path(n, f->slot, &info.endpoint, false, now.boot);
+		orgs_path(n, f->slot, &f->endpoint, true, now.boot);
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		if ((info.staged || n->peers[f->slot].renew) && !n->config.gossip_only)
 			wg_peer_handshake(n->wg, wg, now, out);

@@ -117,19 +117,28 @@ static bool is_revoked(const struct spread *s, const struct public_key *org,
 	       != STATEMENT_NONE;
 }
 
+/* Of so much room, what one of the orgs may take: one such part is left when all took theirs, so
+ * that they keep nobody out who comes later. */
+static uint32_t share_of(const struct spread *s, uint32_t room)
+{
+	return (room + s->org_count) / (s->org_count + 1);
+}
+
 static enum spread_put judge_certificate(const struct spread *s, unsigned org,
 					 const struct certificate_body *b)
 {
 	uint32_t at;
 	const struct certificate_body *there;
 
-	if (s->wall < b->not_before || s->wall >= b->expires)
+	/* One that has not begun says that our clock is behind. */
+	if (s->wall >= b->expires)
 		return SPREAD_NOT_VALID;
 	if (is_revoked(s, &b->org, &b->node))
 		return SPREAD_REVOKED;
 	at = certificate_store_find(s->certificates, &b->org, &b->node);
 	if (at == CERTIFICATE_NONE)
-		return s->orgs[org].certificates < (certificate_store_cap(s->certificates) + 1) / 2
+		return s->orgs[org].certificates <
+		       share_of(s, certificate_store_cap(s->certificates))
 		       ? SPREAD_NEW : SPREAD_FULL;
 	there = &certificate_store_at(s->certificates, at)->body;
 	return b->not_before < there->not_before
@@ -137,7 +146,7 @@ static enum spread_put judge_certificate(const struct spread *s, unsigned org,
 	       ? SPREAD_OLDER : SPREAD_NEW;
 }
 
-/* An org takes at most half of the room for revocations, and half of that for all else. */
+/* Of the room for all else, which is half of that for revocations, the same share. */
 static enum spread_put judge_statement(const struct spread *s, unsigned org,
 				       const struct statement_body *b)
 {
@@ -154,8 +163,8 @@ static enum spread_put judge_statement(const struct spread *s, unsigned org,
 		return b->number < statement_store_at(s->statements, at)->body.number
 		       ? SPREAD_OLDER : SPREAD_NEW;
 	if (b->kind == STATEMENT_REVOCATION)
-		return o->revocations < (cap + 1) / 2 ? SPREAD_NEW : SPREAD_FULL;
-	return o->others < (cap + 3) / 4 ? SPREAD_NEW : SPREAD_FULL;
+		return o->revocations < share_of(s, cap) ? SPREAD_NEW : SPREAD_FULL;
+	return o->others < share_of(s, (cap + 1) / 2) ? SPREAD_NEW : SPREAD_FULL;
 }
 
 /* --- in */

@@ -60,7 +60,7 @@ enum spread_put {
 	SPREAD_FULL,         /* no room: the store is full, or this org's share of it */
 	SPREAD_NOT_TRUSTED,  /* its org is not */
 	SPREAD_REVOKED,      /* its org has revoked the key that it is about */
-	SPREAD_NOT_VALID,    /* over, or not begun; or a statement that is not spread */
+	SPREAD_NOT_VALID,    /* over; or a statement that is not spread */
 };
 
 /* What this node knows by itself: its own certificate, files, papers of an introduction. wall: unix

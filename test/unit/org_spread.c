@@ -428,7 +428,7 @@ static void four_orgs_are_caught_up_with_at_once(void)
 {
 	uint64_t comparisons;
 
-	world(2, 8, 1200, 17);
+	world(2, 8, 1250, 17);
 	all_trust(ONLY(ORGS) - 1);
 	for (unsigned i = 0; i < 1000; i++) {
 		struct certificate c = certify(i % ORGS, i);
@@ -474,16 +474,14 @@ static void little_is_found_among_much(void)
 
 static void certificates_that_are_over_go_everywhere(void)
 {
-	struct certificate c, ahead;
+	struct certificate c;
 
 	world(3, 16, 16, 11);
 	all_trust(ONLY(X));
 	link_all();
 	run_ms(5000);
 	c = certify_for(X, &persons[0].pk, WALL, wall_now() + 60);
-	ahead = certify_for(X, &persons[1].pk, wall_now() + 1000, wall_now() + 9000);
 	eq_int(give_certificate(0, &c), SPREAD_NEW);
-	eq_int(give_certificate(0, &ahead), SPREAD_NOT_VALID);
 	run_ms(59000);
 	for (uint32_t i = 0; i < 3; i++)
 		eq_int(held(i), 1);
@@ -554,12 +552,13 @@ static void one_org_leaves_room_for_another(void)
 			if (i >= 30)
 				revocations[org] += give_statement(0, &r) == SPREAD_NEW;
 		}
-	eq_int(vouches[X], 10);
-	eq_int(vouches[Y], 10);
-	eq_int(certificates[X], 5);
-	eq_int(certificates[Y], 5);
-	eq_int(revocations[X], 20);
-	eq_int(revocations[X] + revocations[Y] + 20, 40);
+	/* A third each, so that both together leave one. */
+	eq_int(vouches[X], 7);
+	eq_int(vouches[Y], 7);
+	eq_int(certificates[X], 4);
+	eq_int(certificates[Y], 4);
+	eq_int(revocations[X], 14);
+	eq_int(revocations[Y], 12); /* what is left of 40 */
 }
 
 /* --- facts, and what was kept */

@@ -136,8 +136,8 @@ static enum exit_code read_expires(const struct arguments *a, uint64_t now, uint
 	char when[WHEN_TEXT];
 
 	if (!parse_when(text, now, expires))
-		return fail(EXIT_USAGE, "--expires %.80s: it must be like 90d, 12h, 2027-01-31 "
-			    "(its beginning in UTC), or unix seconds", text);
+		return fail(EXIT_USAGE, "--expires %.80s: it must be like 90d, 12h, 30m, "
+			    "2027-01-31 (its beginning in UTC), or unix seconds", text);
 	format_when(*expires, when);
 	if (*expires <= now)
 		return fail(EXIT_USAGE, "--expires %.80s: %s is over", text, when);
@@ -319,6 +319,27 @@ static enum exit_code judge_revocation(struct store *s, const struct certificate
 		 : EXIT_DONE;
 }
 
+static int is_newer(void *ctx, const struct certificate *there)
+{
+	const struct certificate *c = ctx;
+
+	return there && !memcmp(&there->body.org, &c->body.org, sizeof(c->body.org))
+	    && !memcmp(&there->body.node, &c->body.node, sizeof(c->body.node))
+	    && there->body.not_before > c->body.not_before;
+}
+
+/* Others who saw the newer one keep to that. */
+static enum exit_code refuse_older(struct store *s, const struct certificate *c)
+{
+	struct certificate copy = *c;
+	int r = store_each_certificate(s, is_newer, &copy);
+
+	if (r < 0 && r != -ENOENT)
+		return fail(EXIT_FAILED, "%s", s->error);
+	return r > 0 ? fail(EXIT_REFUSED, "a newer certificate of this org is here already")
+		     : EXIT_DONE;
+}
+
 static enum exit_code join(struct store *s, const struct certificate *c)
 {
 	const struct certificate_body *b = &c->body;
@@ -330,6 +351,9 @@ static enum exit_code join(struct store *s, const struct certificate *c)
 		code = judge_time(c);
 	if (code == EXIT_DONE)
 		code = judge_revocation(s, b);
+	if (code != EXIT_DONE)
+		return code;
+	code = refuse_older(s, c);
 	if (code != EXIT_DONE)
 		return code;
 	if (find_twin(s, ORGS_FOLDER, &b->org, org) < 0 || store_certificate_write(s, c) < 0)

@@ -240,12 +240,17 @@ static void tell_left_out(struct mesh *m)
 	m->left_out = report.left_out;
 }
 
-static void tell_ending(const struct event *e)
+static void tell_ending(const struct mesh *m, const struct event *e)
 {
 	const unsigned long long left = (unsigned long long)e->a;
+	struct report_node report;
 	char org[MAX_NAME + 1];
 
 	org_name_default(&e->by, org);
+	node_report(m->node, &report);
+	for (unsigned i = 0; i < report.org_count; i++)
+		if (!memcmp(&report.orgs[i].key, &e->by, sizeof(e->by)))
+			memcpy(org, report.orgs[i].name, sizeof(org));
 	if (!left)
 		fprintf(stderr, "meshguard: this node's certificate of the org %s has ended; a new "
 			"one comes from: meshguard org-sign\n", org);
@@ -266,7 +271,7 @@ static void tell_endings(struct mesh *m)
 		const struct event *e = event_get(ring, m->events_seen + 1);
 
 		if (e && e->kind == EV_CERTIFICATE_ENDS)
-			tell_ending(e);
+			tell_ending(m, e);
 	}
 }
 

@@ -127,7 +127,8 @@ ok "without a seed, too: it asks where it met members before" within 15 all_meet
 orgs org-sign "$work/C.d/identity.pub" --name node-C --expires 20m --out "$work/C.short" >/dev/null
 mg C org-join "$work/C.short" >/dev/null
 ok "a daemon warns before its certificate ends" within 3 \
-	grep -q "certificate of the org .* ends in [12][0-9] minutes" "$work/C.log"
+	grep -q "certificate of the org acme ends in [12][0-9] minutes" "$work/C.log"
+ok "an older certificate takes no newer one's place" exits 4 mg C org-join "$work/C.cert"
 ok "so does status" within 2 eval 'mg C status | grep -q "this node.s certificate ends in [12][0-9]m"'
 ok "and that of others" within 5 eval 'mg A status | grep -q "node-C.acme: its certificate ends in [12][0-9]m"'
 

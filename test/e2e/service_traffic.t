@@ -61,8 +61,10 @@ whole() {
 	local udp sent echoed tcp bytes back
 	read -r udp sent echoed tcp bytes back < <(grep udp "$work/$1")
 	note "$1: ${sent:-0} datagrams, ${bytes:-0} bytes of a stream"
-	[ "$udp $tcp" = "udp tcp" ] && [ "$sent" -ge 1000 ] && [ "$sent" = "$echoed" ] && [ "$bytes" = "$back" ] ||
-		{ cat "$work/$1" "$work/$1.log"; return 1; }
+	if [ "$udp $tcp" != "udp tcp" ] || [ "$sent" -lt 1000 ] || [ "$sent" != "$echoed" ] || [ "$bytes" != "$back" ]; then
+		cat "$work/$1" "$work/$1.log"
+		return 1
+	fi
 }
 ok "nothing of what B opened was lost, IPv4" whole in4
 ok "IPv6" whole in6

@@ -15,7 +15,7 @@ static struct secret_key org_secrets[2];
 
 /* What lies on a machine's disk. */
 struct disk {
-	unsigned keys;                   /* trusted machines, a bit each */
+	unsigned keys;                   /* trusted machines, a bit each of the first 32 */
 	unsigned denied;
 	unsigned trusted;                /* orgs */
 	struct certificate own[2];
@@ -63,7 +63,7 @@ static inline void read_disk(unsigned i)
 	const struct disk *d = &disks[i];
 
 	event(m, &(struct node_event){ .kind = NODE_TRUST_BEGIN });
-	for (unsigned k = 0; k < NODES; k++)
+	for (unsigned k = 0; k < NODES && k < 32; k++)
 		if (d->denied & 1u << k)
 			event(m, &(struct node_event){ .kind = NODE_TRUST_DENY,
 						       .key = machines[k].public });
@@ -77,7 +77,7 @@ static inline void read_disk(unsigned i)
 	for (unsigned k = 0; k < d->own_count; k++)
 		event(m, &(struct node_event){ .kind = NODE_TRUST_CERTIFICATE,
 			.data = bytes_of(d->own[k].wire, d->own[k].len) });
-	for (unsigned k = 0; k < NODES; k++) {
+	for (unsigned k = 0; k < NODES && k < 32; k++) {
 		char name[8] = { 'n', (char)('0' + k) };
 
 		if (d->keys & 1u << k)

@@ -15,6 +15,7 @@
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
 #include "linux/udp.h"
+#include "linux/warning.h"
 #include "linux/version.h"
 #include "node/node.h"
 
@@ -52,7 +53,7 @@ struct mesh {
 	struct instant restore;     /* when to give the interface its addresses again */
 	uint32_t left_out;          /* trusted keys without room, as told on standard error */
 	uint64_t events_told;       /* on standard error */
-	uint64_t events_seen;       /* by tell_endings */
+	uint64_t events_seen;       /* by warn_endings */
 	struct saver saver;
 	struct notices notices;
 	bool stopping;
@@ -238,41 +239,6 @@ static void tell_left_out(struct mesh *m)
 			"start with a higher --max-members, or revoke keys of no use\n",
 			report.left_out, report.max_members);
 	m->left_out = report.left_out;
-}
-
-static void tell_ending(const struct mesh *m, const struct event *e)
-{
-	const unsigned long long left = (unsigned long long)e->a;
-	struct report_node report;
-	char org[MAX_NAME + 1];
-
-	org_name_default(&e->by, org);
-	node_report(m->node, &report);
-	for (unsigned i = 0; i < report.org_count; i++)
-		if (!memcmp(&report.orgs[i].key, &e->by, sizeof(e->by)))
-			memcpy(org, report.orgs[i].name, sizeof(org));
-	if (!left)
-		fprintf(stderr, "meshguard: this node's certificate of the org %s has ended; a new "
-			"one comes from: meshguard org-sign\n", org);
-	else
-		fprintf(stderr, "meshguard: this node's certificate of the org %s ends in %llu %s; "
-			"a new one comes from: meshguard org-sign\n", org,
-			left >= 129600 ? (left + 43200) / 86400
-				       : left >= 5400 ? (left + 1800) / 3600 : (left + 59) / 60,
-			left >= 129600 ? "days" : left >= 5400 ? "hours" : "minutes");
-}
-
-/* Who does not look at status shall know in time. */
-static void tell_endings(struct mesh *m)
-{
-	const struct event_ring *ring = node_events(m->node);
-
-	for (; m->events_seen < ring->count; m->events_seen++) {
-		const struct event *e = event_get(ring, m->events_seen + 1);
-
-		if (e && e->kind == EV_CERTIFICATE_ENDS)
-			tell_ending(m, e);
-	}
 }
 
 static void notice(struct mesh *m, const struct priv_message *p)
@@ -555,7 +521,7 @@ static void turn(struct mesh *m)
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
-	tell_endings(m);
+	warn_endings(m->node, &m->events_seen);
 	saver_save(&m->saver, m->now.boot);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);

@@ -63,8 +63,8 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
 enum trust_result trust_add(struct trust *t, const struct public_key *key,
 			    const struct dh_public *twin, const char *name, uint32_t *slot);
 /* That org signed something at that moment, in unix seconds: for what it says of others it is not
- * earlier now, whatever the clock says. Nothing, if it is not trusted. */
-void trust_org_time(struct trust *t, const struct public_key *org, uint64_t seconds);
+ * earlier now, whatever the clock says. False: that is no news, or it is not trusted. */
+bool trust_org_time(struct trust *t, const struct public_key *org, uint64_t seconds);
 /* So many seconds passed since, for all orgs: their time goes on where a clock stands still. */
 void trust_pass(struct trust *t, uint64_t seconds);
 /* The latest of all orgs' times and now. */

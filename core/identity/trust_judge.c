@@ -122,12 +122,14 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
 	return result;
 }
 
-void trust_org_time(struct trust *t, const struct public_key *key, uint64_t seconds)
+bool trust_org_time(struct trust *t, const struct public_key *key, uint64_t seconds)
 {
 	uint32_t org = trust_find_org(t, key);
 
-	if (org != TRUST_NONE && seconds > t->orgs[org].newest)
-		t->orgs[org].newest = seconds;
+	if (org == TRUST_NONE || seconds <= t->orgs[org].newest)
+		return false;
+	t->orgs[org].newest = seconds;
+	return true;
 }
 
 void trust_pass(struct trust *t, uint64_t seconds)

@@ -178,9 +178,9 @@ void peering_sweep(struct node *n, struct moment now);
 /* Who has that X25519 key goes, unless the trust store lets it in; with `unmet` unless it has
  * proved its key. True if there was one. */
 bool peering_evict_twin(struct node *n, const struct dh_public *dh, bool unmet, struct moment now);
-/* One goes who has no path: let in because we are open, or let in by an org and never met. False:
- * there is none. */
-bool peering_make_room(struct node *n, struct moment now);
+/* One goes who has no path: let in because we are open, or unless open_only let in by an org and
+ * never met. False: there is none. */
+bool peering_make_room(struct node *n, bool open_only, struct moment now);
 
 /* orgs.c - who comes in and goes by what orgs say. */
 struct orgs_layout {

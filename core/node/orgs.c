@@ -90,8 +90,7 @@ void orgs_admit_key(struct node *n, const struct public_key *key, struct moment 
 /* Where the clock is behind, others of its certificates may be over by that. */
 static void org_said(struct node *n, const struct public_key *org, uint64_t at, struct moment now)
 {
-	trust_org_time(n->trust, org, at);
-	if (at <= orgs_now(n, now) || n->orgs.in_round)
+	if (!trust_org_time(n->trust, org, at) || at <= orgs_now(n, now) || n->orgs.in_round)
 		return;
 	trust_judge(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
@@ -248,6 +247,9 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 		successor_given(n, statement_store_at(n->orgs.statements, slot));
 	if (slot != STATEMENT_NONE)
 		return;
+	if (decoded && claim.body.kind != STATEMENT_SUCCESSOR &&
+	    trust_find_org(n->trust, &claim.body.issuer) == TRUST_NONE)
+		return; /* nobody's word here: not worth a signature */
 	if (!decoded || !statement_verify(&claim, &statement)) {
 		n->bad_keys++;
 		return;
@@ -346,7 +348,8 @@ void orgs_end(struct node *n, struct moment now)
 
 	o->in_round = false;
 	for (unsigned i = 0; i < o->own_count; i++)
-		trust_org_time(n->trust, &o->own[i].body.org, o->own[i].body.not_before);
+		(void)trust_org_time(n->trust, &o->own[i].body.org,
+				     o->own[i].body.not_before);
 	trust_end(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
 	tell_orgs(n, now);

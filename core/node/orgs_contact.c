@@ -45,6 +45,17 @@ static void take_papers(struct node *n, const struct introduced *who, struct mom
 	orgs_facts(n, now);
 }
 
+/* Whether open alone lets it in: then it makes no org's member go. */
+static bool is_mere_guest(const struct node *n, const struct introduced *who, struct moment now)
+{
+	const uint64_t at = orgs_now(n, now);
+
+	for (unsigned i = 0; i < who->certificate_count; i++)
+		if (trust_would_admit(n->trust, &who->key, &who->certificates[i], at) == ADMIT_ORG)
+			return false;
+	return trust_would_admit(n->trust, &who->key, NULL, at) == ADMIT_OPEN;
+}
+
 /* By what it showed, held or not, or by what is known of it. It has proved its key, so it goes
  * before who has not. */
 static bool admit(struct node *n, const struct introduced *who, struct moment now)
@@ -58,7 +69,8 @@ static bool admit(struct node *n, const struct introduced *who, struct moment no
 			orgs_admit_key(n, &who->key, now);
 		if (trust_find(n->trust, &who->key) != TRUST_NONE)
 			return true;
-		if (n->orgs.no_room == full || !peering_make_room(n, now))
+		if (n->orgs.no_room == full ||
+		    !peering_make_room(n, is_mere_guest(n, who, now), now))
 			return false;
 	}
 	return false;

@@ -105,7 +105,7 @@ bool peering_evict_twin(struct node *n, const struct dh_public *dh, bool unmet, 
 	return true;
 }
 
-bool peering_make_room(struct node *n, struct moment now)
+bool peering_make_room(struct node *n, bool open_only, struct moment now)
 {
 	uint32_t slot = TRUST_NONE, victim = TRUST_NONE;
 	struct endpoint at;
@@ -115,7 +115,8 @@ bool peering_make_room(struct node *n, struct moment now)
 
 		if (!is_guest(n, slot) || paths_best(n->paths, slot, &at))
 			continue;
-		if (open || (!channel_peer_epoch(n->channel, slot) && victim == TRUST_NONE))
+		if (open || (!open_only && victim == TRUST_NONE &&
+			     !channel_peer_epoch(n->channel, slot)))
 			victim = slot;
 		if (open)
 			break;

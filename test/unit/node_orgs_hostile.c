@@ -413,7 +413,27 @@ static void a_seed_that_renews_late_is_met_again(void)
 	ok(knows(1, 0)); /* a restart helps */
 }
 
-TAP_TESTS(T(a_member_goes_when_its_certificate_ends),
+/* Whom an org lets in counts more than whom open does, met or not. */
+static void a_stranger_makes_nobody_go_whom_an_org_lets_in(void)
+{
+	static struct report_node r;
+
+	orgs_world();
+	machines[0].open = machines[1].open = true;
+	disks[0].trusted = 1u << BETA;
+	start(0);
+	phantoms(MEMBERS, STATEMENT_VOUCH, 0);
+	node_report(machines[0].node, &r);
+	eq_int(r.trusted, MEMBERS - MEMBERS / 4);
+	start(1);
+	run_ms(20000);
+	ok(!knows(0, 1));
+	node_report(machines[0].node, &r);
+	eq_int(r.trusted, MEMBERS - MEMBERS / 4);
+}
+
+TAP_TESTS(T(a_stranger_makes_nobody_go_whom_an_org_lets_in),
+	  T(a_member_goes_when_its_certificate_ends),
 	  T(also_of_a_node_that_has_one_itself),
 	  T(one_org_does_not_end_the_certificates_of_others),
 	  T(a_certificate_that_begins_later_changes_nothing_today),

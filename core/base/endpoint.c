@@ -94,7 +94,8 @@ bool ip_is_unicast(const struct ip *ip)
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->port == b->port && a->scope == b->scope && ip_equal(&a->ip, &b->ip);
+	return a->port == b->port && a->scope == b->scope && a->socket == b->socket &&
+	       ip_equal(&a->ip, &b->ip);
 }
 
 bool endpoint_is_set(const struct endpoint *e)

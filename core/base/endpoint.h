@@ -19,6 +19,8 @@ struct endpoint {
 	uint32_t scope;        /* interface index, for link-local IPv6 only, else 0 */
 	struct ip local;       /* our address that the last datagram came to; family 0: any.
 	                          Not part of the identity of an endpoint. */
+	uint16_t socket;       /* of ours that he speaks to, part of the identity: 0 the main one, else
+	                          an extra one that the node asked for. Never travels */
 	uint32_t local_ifindex; /* 0: any */
 };
 
@@ -40,7 +42,7 @@ bool ip_is_private(const struct ip *ip);   /* RFC 1918, RFC 4193, RFC 6598 */
 /* False for what can never be a unicast peer: 0/8, 224/3, ::, ff00::/8, v4-mapped. */
 bool ip_is_unicast(const struct ip *ip);
 
-/* Same address, port and scope; the local side does not count. */
+/* Same address, port, scope and socket of ours; the local address does not count. */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 bool endpoint_is_set(const struct endpoint *e);
 

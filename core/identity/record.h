@@ -16,6 +16,17 @@ enum record_flags {
 	RECORD_LEAVING = 4,
 	RECORD_SETTLED = 8,  /* has held its IPv4 address for a while among others */
 };
+/* How the NAT between a node and the others maps it, by its own word; a hint, never a proof. What is
+ * above the last one counts as unknown. */
+enum nat_kind {
+	NAT_UNKNOWN,
+	NAT_PUBLIC,     /* none: it is seen under an address of its own, or was dialled back */
+	NAT_EASY,       /* one outside port for all destinations, as far as is known: also with one
+	                   observer only. Filtering is not said */
+	NAT_HARD,       /* another outside port for each destination, by chance */
+	NAT_HARD_SEQUENTIAL, /* the same, in a row: observers saw ports at most 20 apart */
+	NAT_KINDS,
+};
 /* Bits of the flags: 1 + the address index that it left as a settled holder; 0: none. */
 #define RECORD_LEFT_SHIFT 8u
 #define RECORD_LEFT_MASK 31u
@@ -29,7 +40,7 @@ struct record_body {
 	uint64_t sequence;             /* from 1 */
 	struct prefix prefix;          /* IPv4 mesh prefix, /8 to /24 */
 	uint8_t address_index;         /* j; ADDRESS_INDEXES: IPv6-only */
-	uint8_t nat_kind;              /* 0 unknown; a later issue */
+	uint8_t nat_kind;              /* enum nat_kind; unknown values are kept */
 	uint16_t flags;                /* enum record_flags; unknown bits are kept */
 	uint8_t certificate[8];        /* hash; zero: none */
 	char name[MAX_NAME + 1];       /* a label that the node gives itself; may be empty */

@@ -130,6 +130,7 @@ struct instant records_deadline(const struct node *n)
 static bool says_the_same(const struct record_body *a, const struct record_body *b)
 {
 	bool same = b->sequence && a->flags == b->flags && a->address_index == b->address_index &&
+		    a->nat_kind == b->nat_kind &&
 		    a->candidate_count == b->candidate_count &&
 		    !memcmp(a->certificate, b->certificate, sizeof(a->certificate));
 

@@ -19,8 +19,8 @@ struct endpoint {
 	uint32_t scope;        /* interface index, for link-local IPv6 only, else 0 */
 	struct ip local;       /* our address that the last datagram came to; family 0: any.
 	                          Not part of the identity of an endpoint. */
-	uint16_t socket;       /* of ours that he speaks to, part of the identity: 0 the main one, else
-	                          an extra one that the node asked for. Never travels */
+	uint16_t socket;       /* of ours that he speaks to: 0 the main one, else one more that
+	                          the node asked for. Part of the identity; never travels */
 	uint32_t local_ifindex; /* 0: any */
 };
 

@@ -16,8 +16,8 @@ enum record_flags {
 	RECORD_LEAVING = 4,
 	RECORD_SETTLED = 8,  /* has held its IPv4 address for a while among others */
 };
-/* How the NAT between a node and the others maps it, by its own word; a hint, never a proof. What is
- * above the last one counts as unknown. */
+/* How the NAT between a node and the others maps it, by its own word; a hint, never a proof. What
+ * is above the last one counts as unknown. */
 enum nat_kind {
 	NAT_UNKNOWN,
 	NAT_PUBLIC,     /* none: it is seen under an address of its own, or was dialled back */

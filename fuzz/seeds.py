@@ -238,3 +238,30 @@ write("policy_rules", RULES)
 write("policy_filter", CROSSINGS)
 write("wg_uapi", CONFIGS)
 write("wg_input", PROGRAMS)
+
+# --- tokens: a body as it is signed, and texts
+
+HEAD = bytes(32) + b"id      " + b"secret          " + bytes([0, 0x69, 0, 0, 0]) + bytes([10, 99, 0, 16])
+V4_SEEN = bytes([1]) + bytes([2, 0, 0, 1]) + struct.pack(">H", 51821)
+V6_OPEN = bytes([12]) + bytes([0x20, 0x01, 0x0D, 0xB8] + [0] * 11 + [7]) + struct.pack(">H", 4000)
+
+write("identity_token", {
+    "smallest": bytes([2, 0, 0]) + HEAD,
+    "two-candidates": bytes([2, 0x20, 1]) + HEAD + V4_SEEN + V6_OPEN,
+    "introducer": bytes([2, 0x11, 1]) + HEAD + V4_SEEN + b"helper  " + V6_OPEN,
+    "longest": bytes([2, 0x82, 1]) + HEAD + 8 * V6_OPEN + 2 * (b"helper  " + V6_OPEN),
+    "nine-candidates": bytes([2, 0x90, 0]) + HEAD + 9 * V4_SEEN,
+    "unknown-flag": bytes([2, 0, 2]) + HEAD,
+    "unknown-kind-bit": bytes([2, 0x10, 0]) + HEAD + bytes([17]) + V4_SEEN[1:],
+    "port-0": bytes([2, 0x10, 0]) + HEAD + V4_SEEN[:5] + bytes(2),
+    "host-bits": bytes([2, 0, 0]) + HEAD[:-4] + bytes([10, 99, 1, 16]),
+    "trailing": bytes([2, 0, 0]) + HEAD + bytes(1),
+    "text": "mg://" + "A" * 176,
+    "text-wrapped": " mg://AgAA\r\nAAAA\nAAAA ",
+    "text-padded": "mg://AgAAAA==",
+    "text-too-long": "mg://" + "A" * 600,
+    "text-unicode": "mg://\u00e4\u20ac",
+    "reply": "20CAK-20000-5HKZZ-ZZZZZ",
+    "reply-letters": "2ocak 20000 ililu uuuuu",
+    "reply-ipv6": "2401A-40G1E-00000-00000-00000-00000-00000-0000",
+})

@@ -92,6 +92,26 @@ bool ip_is_unicast(const struct ip *ip)
 	return ip_bits(ip) && !IN(ip, never);
 }
 
+bool ip_is_public(const struct ip *ip)
+{
+	static const struct known special[] = {
+		{ FAMILY_IPV4, 24, { 192, 0, 0 } },
+		{ FAMILY_IPV4, 24, { 192, 0, 2 } },
+		{ FAMILY_IPV4, 24, { 192, 88, 99 } },
+		{ FAMILY_IPV4, 15, { 198, 18 } },
+		{ FAMILY_IPV4, 24, { 198, 51, 100 } },
+		{ FAMILY_IPV4, 24, { 203, 0, 113 } },
+		{ FAMILY_IPV6, 23, { 0x20, 0x01 } },             /* Teredo, ORCHID and so on */
+		{ FAMILY_IPV6, 32, { 0x20, 0x01, 0x0d, 0xb8 } }, /* documentation */
+		{ FAMILY_IPV6, 16, { 0x20, 0x02 } },             /* 6to4 */
+		{ FAMILY_IPV6, 20, { 0x3f, 0xff } },             /* documentation */
+	};
+
+	if (!ip_is_unicast(ip) || ip_is_loopback(ip) || ip_is_link_local(ip) || ip_is_private(ip))
+		return false;
+	return !IN(ip, special) && (ip->family == FAMILY_IPV4 || ip->b[0] >> 5 == 1);
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && a->scope == b->scope && a->socket == b->socket &&

@@ -41,6 +41,10 @@ bool ip_is_link_local(const struct ip *ip);
 bool ip_is_private(const struct ip *ip);   /* RFC 1918, RFC 4193, RFC 6598 */
 /* False for what can never be a unicast peer: 0/8, 224/3, ::, ff00::/8, v4-mapped. */
 bool ip_is_unicast(const struct ip *ip);
+/* What a host on the Internet can be reached at: unicast, and in no range of the IANA registries of
+ * special addresses (RFC 6890: loopback, private, shared, link-local, documentation, benchmarks and
+ * so on; of IPv6 only 2000::/3). */
+bool ip_is_public(const struct ip *ip);
 
 /* Same address, port, scope and socket of ours; the local address does not count. */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);

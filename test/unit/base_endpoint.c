@@ -350,6 +350,35 @@ static void test_kinds(void)
 	ok(!ip_is_unicast(&(struct ip){ 0 }) && !ip_is_loopback(&(struct ip){ 0 }));
 }
 
+static void test_public(void)
+{
+	static const char *const public[] = {
+		"1.1.1.1", "9.255.255.255", "100.128.0.0", "192.0.1.1", "198.17.255.255",
+		"198.20.0.0", "203.0.114.0", "223.255.255.255", "2000::1", "2001:200::1",
+		"2001:db9::1", "2003::1", "3ffe::1",
+	}, *const special[] = {
+		"0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1",
+		"192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1",
+		"198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
+		"255.255.255.255", "::", "::1", "::ffff:1.1.1.1", "64:ff9b::101:101", "100::1",
+		"2001::1", "2001:1ff::1", "2001:db8::1", "2002:101:101::1", "3fff::1", "4000::1",
+		"fc00::1", "fe80::1", "ff02::1",
+	};
+
+	for (size_t i = 0; i < COUNT(public); i++) {
+		struct ip ip = ip_from(public[i]);
+
+		if (!ip_is_public(&ip))
+			TAP_FAIL("%s is not public", public[i]);
+	}
+	for (size_t i = 0; i < COUNT(special); i++) {
+		struct ip ip = ip_from(special[i]);
+
+		if (ip_is_public(&ip))
+			TAP_FAIL("%s is public", special[i]);
+	}
+}
+
 static void test_prefix_table(void)
 {
 	static const struct {
@@ -462,5 +491,5 @@ static void test_misuse(void)
 }
 
 TAP_TESTS(T(test_ip_table), T(test_ip_against_libc), T(test_endpoint_table),
-	  T(test_endpoint_equal), T(test_kinds), T(test_prefix_table), T(test_prefix_race),
+	  T(test_endpoint_equal), T(test_kinds), T(test_public), T(test_prefix_table), T(test_prefix_race),
 	  T(test_misuse))

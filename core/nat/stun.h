@@ -1,0 +1,32 @@
+/* stun.h - STUN as far as it tells us the address that we are seen under: Binding, RFC 8489.
+ *
+ * Only the codec: nothing of what an answer says is believed here. Whose answer it is, is the
+ * business of stun_client.h.
+ */
+#ifndef NAT_STUN_H
+#define NAT_STUN_H
+
+#include "base/bug.h"
+#include "base/endpoint.h"
+
+#define STUN_PORT 3478u
+#define STUN_ID 12u          /* bytes of a transaction id (section 5) */
+#define STUN_REQUEST_LEN 28u /* with its FINGERPRINT */
+
+struct stun_answer {
+	uint8_t id[STUN_ID];
+	bool error;              /* an error response; nothing below is set */
+	struct endpoint mapped;  /* XOR-MAPPED-ADDRESS (14.2), else MAPPED-ADDRESS (14.1), as told */
+	struct endpoint other;   /* OTHER-ADDRESS (RFC 5780, 7.4); family 0: not offered */
+};
+
+/* A Binding request with that id (section 6.1) and a FINGERPRINT (14.7). */
+void stun_request(const uint8_t id[static STUN_ID], uint8_t out[static STUN_REQUEST_LEN]);
+/* A whole Binding response, success or error. False: it is none; it ends early or goes on; the
+ * FINGERPRINT is wrong or not the last attribute; an attribute is not known that must be
+ * (section 15); or a success tells no address. */
+bool stun_answer_decode(struct bytes datagram, struct stun_answer *out) must_check;
+/* Whether a message of any kind ends with a FINGERPRINT that is right. */
+bool stun_fingerprint_ok(struct bytes message) must_check;
+
+#endif

@@ -16,7 +16,7 @@
 struct stun_answer {
 	uint8_t id[STUN_ID];
 	bool error;              /* an error response; nothing below is set */
-	struct endpoint mapped;  /* XOR-MAPPED-ADDRESS (14.2), else MAPPED-ADDRESS (14.1), as told */
+	struct endpoint mapped;  /* XOR-MAPPED-ADDRESS (14.2), else MAPPED-ADDRESS (14.1) */
 	struct endpoint other;   /* OTHER-ADDRESS (RFC 5780, 7.4); family 0: not offered */
 };
 

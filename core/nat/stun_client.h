@@ -32,7 +32,7 @@ struct stun_target {
 	struct instant next;        /* NEVER: nothing to do */
 	struct instant heard;       /* the last good answer; zero: never */
 	struct endpoint mapped;     /* what it said */
-	struct endpoint other;      /* where it can answer from, too (RFC 5780); family 0: nowhere */
+	struct endpoint other;      /* it can answer from there, too (RFC 5780), or family 0 */
 	struct span rtt;            /* of a request that was not repeated; 0: unknown */
 };
 
@@ -49,7 +49,7 @@ struct stun_client {
 
 void stun_client_init(struct stun_client *c, struct random *random);
 /* The server that was named as number `name` (below STUN_SERVERS) has that address; it replaces
- * another one of that family. A new one is asked at once. False: no address of a server, or known. */
+ * another one of that family. A new one is asked at once. False: it is known, or can be none. */
 bool stun_client_add(struct stun_client *c, unsigned name, const struct endpoint *at,
 		     struct instant now);
 /* All are asked anew; transactions that are open go on. */

@@ -491,5 +491,6 @@ static void test_misuse(void)
 }
 
 TAP_TESTS(T(test_ip_table), T(test_ip_against_libc), T(test_endpoint_table),
-	  T(test_endpoint_equal), T(test_kinds), T(test_public), T(test_prefix_table), T(test_prefix_race),
+	  T(test_endpoint_equal), T(test_kinds), T(test_public), T(test_prefix_table),
+	  T(test_prefix_race),
 	  T(test_misuse))

@@ -43,7 +43,7 @@ struct token {
 	uint8_t secret[TOKEN_SECRET];
 	uint64_t expires;            /* unix seconds, below 2^40 */
 	struct prefix prefix;        /* IPv4 prefix of its maker's mesh */
-	bool closed;                 /* its maker is reached by nobody whom he did not call before */
+	bool closed;                 /* its maker is reached by nobody but whom he called */
 	uint8_t candidate_count, introducer_count;
 	struct token_candidate candidates[TOKEN_CANDIDATES];
 	struct token_introducer introducers[TOKEN_INTRODUCERS];

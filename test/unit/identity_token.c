@@ -81,7 +81,8 @@ static void its_bytes_are_those_of_the_protocol(void)
 	static const uint8_t tail[] = {
 		0x12, 0x34, 0x56, 0x78, 0x9A, 10, 99, 0, 16,
 		TOKEN_ANNOUNCED | 4, 2, 0, 0, 1, 0xCA, 0x6D,
-		TOKEN_HOST | 8, 0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0x0F, 0xA0,
+		TOKEN_HOST | 8, 0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7,
+		0x0F, 0xA0,
 	};
 	char text[TOKEN_TEXT + 1];
 	uint8_t wire[400];

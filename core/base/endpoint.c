@@ -115,7 +115,7 @@ bool ip_is_public(const struct ip *ip)
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && a->scope == b->scope && a->socket == b->socket &&
-	       ip_equal(&a->ip, &b->ip);
+	       a->channel == b->channel && ip_equal(&a->ip, &b->ip);
 }
 
 bool endpoint_is_set(const struct endpoint *e)

@@ -1,4 +1,5 @@
-/* endpoint.h - a UDP address of somebody, and the address of ours that he speaks to. */
+/* endpoint.h - a UDP address of somebody, and the address of ours that he speaks to. Behind a relay
+ * it is the relay's, and a channel. */
 #ifndef BASE_ENDPOINT_H
 #define BASE_ENDPOINT_H
 
@@ -17,6 +18,7 @@ struct endpoint {
 	struct ip ip;
 	uint16_t port;         /* host order */
 	uint32_t scope;        /* interface index, for link-local IPv6 only, else 0 */
+	uint32_t channel;      /* of the relay there, in front of each datagram; 0: direct */
 	struct ip local;       /* our address that the last datagram came to; family 0: any.
 	                          Not part of the identity of an endpoint. */
 	uint16_t socket;       /* of ours that he speaks to: 0 the main one, else one more that
@@ -46,7 +48,7 @@ bool ip_is_unicast(const struct ip *ip);
  * so on; of IPv6 only 2000::/3). */
 bool ip_is_public(const struct ip *ip);
 
-/* Same address, port, scope and socket of ours; the local address does not count. */
+/* Same address, port, scope, channel and socket of ours; the local address does not count. */
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 bool endpoint_is_set(const struct endpoint *e);
 

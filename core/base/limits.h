@@ -7,6 +7,7 @@
 #define MAX_MEMBERS 16384u        /* default; admitted keys, members, wg peers of a mesh */
 #define MOST_MEMBERS 65536u       /* that it may be set to */
 #define MAX_DATAGRAM 1232u        /* control datagrams, section 4 of the design */
+#define MAX_SEALED (MAX_DATAGRAM - 4u) /* those that may go through a relay */
 #define MAX_RECORD 400u           /* one signed node record */
 #define MAX_CERTIFICATE 512u      /* one certificate of an org */
 #define MAX_STATEMENT 220u        /* one signed statement */

@@ -1,6 +1,8 @@
 #include "base/outbox.h"
 #include "base/bug.h"
 
+#include <string.h>
+
 #define ALIGN 16u
 
 void outbox_init(struct outbox *o, struct out *items, uint32_t cap, void *arena, size_t size)
@@ -22,7 +24,7 @@ void outbox_clear(struct outbox *o)
 
 bool outbox_has_room(const struct outbox *o, uint32_t items, size_t bytes)
 {
-	size_t left = o->size - o->used, lost = (size_t)items * (ALIGN - 1);
+	size_t left = o->size - o->used, lost = (size_t)items * (ALIGN - 1 + OUTBOX_FRAME);
 
 	return items <= o->cap - o->count && lost <= left && bytes <= left - lost;
 }
@@ -46,9 +48,19 @@ struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len)
 	item = &o->items[o->count++];
 	*item = (struct out){ .kind = kind, .slot = UINT32_MAX, .len = (uint32_t)len };
 	item->data = o->arena + o->used;
-	o->used += (len + ALIGN - 1) / ALIGN * ALIGN;
+	o->used += (len + OUTBOX_FRAME + ALIGN - 1) / ALIGN * ALIGN;
 	if (o->used > o->size)
 		o->used = o->size; /* only the last item may lack its padding */
 	o->reserved = 0;
 	return item;
+}
+
+bool outbox_frame(const struct outbox *o, struct out *item, uint32_t header)
+{
+	if ((size_t)(o->arena + o->size - item->data) < item->len + OUTBOX_FRAME)
+		return false;
+	memmove(item->data + OUTBOX_FRAME, item->data, item->len);
+	store_be32(item->data, header);
+	item->len += OUTBOX_FRAME;
+	return true;
 }

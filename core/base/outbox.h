@@ -7,6 +7,7 @@
 #ifndef BASE_OUTBOX_H
 #define BASE_OUTBOX_H
 
+#include "base/bug.h"
 #include "base/endpoint.h"
 
 enum out_kind {
@@ -40,6 +41,8 @@ struct outbox {
 	uint64_t refused;    /* reservations that did not fit; such items are lost */
 };
 
+#define OUTBOX_FRAME 4u  /* bytes behind each item that are free for outbox_frame */
+
 /* What one step of any room may ask for at the most. */
 #define OUTBOX_STEP_ITEMS 160u
 #define OUTBOX_STEP_BYTES (160u * 2048u)
@@ -50,6 +53,9 @@ bool outbox_has_room(const struct outbox *o, uint32_t items, size_t bytes);
 /* len writable bytes (16-byte aligned) for the next item, or NULL (counted in refused).
  * Not taken until committed; a second reserve gives the same bytes again. */
 uint8_t *outbox_reserve(struct outbox *o, size_t len);
+/* Puts four bytes in front of the item's data, once: see OUTBOX_FRAME. The data stays where it
+ * begins. False: the memory ends there. */
+bool outbox_frame(const struct outbox *o, struct out *item, uint32_t header) must_check;
 /* Takes the len first bytes reserved last as an item; returns it, to fill in the rest
  * (zeroed: slot UINT32_MAX, kind as given). */
 struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len);

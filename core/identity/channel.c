@@ -242,7 +242,7 @@ enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 	struct cursor cur;
 	struct pair *p;
 
-	if (datagram.len < CHANNEL_OVERHEAD || datagram.len > MAX_DATAGRAM
+	if (datagram.len < CHANNEL_OVERHEAD || datagram.len > MAX_SEALED
 	    || d[0] != CHANNEL_FIRST_BYTE)
 		return CHANNEL_MALFORMED;
 	out->slot = find_tag(c, d + 1);

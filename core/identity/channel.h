@@ -29,7 +29,7 @@
 
 #define CHANNEL_FIRST_BYTE 0xE1u
 #define CHANNEL_OVERHEAD 73u
-#define CHANNEL_PAYLOAD_MAX (MAX_DATAGRAM - CHANNEL_OVERHEAD)
+#define CHANNEL_PAYLOAD_MAX (MAX_SEALED - CHANNEL_OVERHEAD)
 #define CHANNEL_CALL_BYTE 0xE6u
 #define CHANNEL_CALL_ID 8u
 #define CHANNEL_CALL_LEAST 12u /* tags, some of them made up; as long as the answer */

@@ -20,12 +20,12 @@
 #define WIRE_ACCUSATION 89u
 #define WIRE_RECORD_HEADER 1u
 /* What fits into a datagram; the count of entries also bounds an answer to them. */
-#define WIRE_ENTRIES_MAX 65u
+#define WIRE_ENTRIES_MAX 64u
 #define WIRE_ITEMS_MAX 12u
 #define WIRE_BUCKETS_COUNT 256u
 #define WIRE_BUCKET 4u
 #define WIRE_PRINT 8u
-#define WIRE_PRINTS_MAX 139u
+#define WIRE_PRINTS_MAX 138u
 #define WIRE_LIST_MAX (1u << 24) /* keys that a list may have */
 
 enum wire_type {

@@ -119,14 +119,15 @@ static bool is_under_load(struct load *l, struct instant now)
 	return instant_before(now, l->until);
 }
 
-/* The bytes that a cookie is bound to: address and port. */
-static struct bytes source_of(const struct endpoint *from, uint8_t buf[static 18])
+/* The bytes that a cookie is bound to: address, port and, behind a relay, channel. */
+static struct bytes source_of(const struct endpoint *from, uint8_t buf[static 22])
 {
 	size_t len = ip_bits(&from->ip) / 8;
 
 	memcpy(buf, from->ip.b, len);
 	store_be16(buf + len, from->port);
-	return bytes_of(buf, len + 2);
+	store_be32(buf + len + 2, from->channel);
+	return bytes_of(buf, len + (from->channel ? 6 : 2));
 }
 
 static void send_cookie(struct wg *wg, const struct endpoint *from, struct bytes source,
@@ -149,7 +150,7 @@ static void send_cookie(struct wg *wg, const struct endpoint *from, struct bytes
 static bool admit(struct wg *wg, struct moment now, const struct endpoint *from,
 		  struct bytes datagram, struct outbox *out)
 {
-	uint8_t buf[18];
+	uint8_t buf[22];
 	struct bytes source = source_of(from, buf);
 
 	if (!is_under_load(&wg->load, now.boot))
@@ -160,7 +161,7 @@ static bool admit(struct wg *wg, struct moment now, const struct endpoint *from,
 		send_cookie(wg, from, source, datagram, out);
 		return false;
 	}
-	if (!ratelimit_allow(wg->ratelimit, &from->ip, now.boot)) {
+	if (!ratelimit_allow(wg->ratelimit, &from->ip, from->channel, now.boot)) {
 		wg->counters.drop_ratelimit++;
 		return false;
 	}

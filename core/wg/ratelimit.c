@@ -48,11 +48,12 @@ struct ratelimit *ratelimit_init(void *memory, const uint8_t hash_key[16])
 	return r;
 }
 
-static uint64_t hash_of(const struct ratelimit *r, const struct ip *from)
+static uint64_t hash_of(const struct ratelimit *r, const struct ip *from, uint32_t channel)
 {
-	uint8_t source[9] = { from->family };
+	uint8_t source[13] = { from->family };
 
 	memcpy(source + 1, from->b, from->family == FAMILY_IPV4 ? 4 : 8);
+	store_be32(source + 9, channel);
 	return siphash(r->hash_key, source, sizeof(source));
 }
 
@@ -71,9 +72,10 @@ static struct bucket *find(struct ratelimit *r, uint64_t source)
 	return fullest;
 }
 
-bool ratelimit_allow(struct ratelimit *r, const struct ip *from, struct instant now)
+bool ratelimit_allow(struct ratelimit *r, const struct ip *from, uint32_t channel,
+		     struct instant now)
 {
-	struct bucket *b = find(r, hash_of(r, from));
+	struct bucket *b = find(r, hash_of(r, from, channel));
 
 	if (instant_before(b->full_at, now))
 		b->full_at = now;

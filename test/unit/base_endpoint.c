@@ -243,8 +243,10 @@ static void test_endpoint_table(void)
 	}
 	{
 		char out[ENDPOINT_TEXT];
-		struct endpoint longest = { ip_from("1111:2222:3333:4444:5555:6666:7777:8888"),
-					    65535, UINT32_MAX, { 0 }, 0, 0 };
+		struct endpoint longest = {
+			.ip = ip_from("1111:2222:3333:4444:5555:6666:7777:8888"),
+			.port = 65535, .scope = UINT32_MAX, .channel = 0x7fffffff,
+		};
 
 		endpoint_format(&(struct endpoint){ 0 }, out);
 		eq_str(out, "-");
@@ -255,7 +257,7 @@ static void test_endpoint_table(void)
 
 static void test_endpoint_equal(void)
 {
-	struct endpoint a = { ip_v4(1, 2, 3, 4), 5, 0, { 0 }, 0, 0 }, b = a;
+	struct endpoint a = { .ip = ip_v4(1, 2, 3, 4), .port = 5 }, b = a;
 
 	ok(endpoint_is_set(&a) && !endpoint_is_set(&(struct endpoint){ 0 }));
 	b.local = ip_v4(9, 9, 9, 9);
@@ -268,6 +270,9 @@ static void test_endpoint_equal(void)
 	ok(!endpoint_equal(&a, &b));
 	b = a;
 	b.socket = 1;
+	ok(!endpoint_equal(&a, &b));
+	b = a;
+	b.channel = 0x40000000;
 	ok(!endpoint_equal(&a, &b));
 	b = a;
 	b.ip.b[3]++;

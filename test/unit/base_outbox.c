@@ -24,7 +24,7 @@ static void test_commit(void)
 	q = outbox_reserve(&o, 1);
 	ok(q == arena + 32); /* the next item begins aligned */
 	ok(outbox_commit(&o, OUT_PACKET, 0)->len == 0);
-	ok(outbox_reserve(&o, 1) == q);
+	ok(outbox_reserve(&o, 1) == q + 16); /* room for a frame, even so */
 	outbox_commit(&o, OUT_DATAGRAM, 1);
 	eq_int(o.count, 3);
 	eq_int(o.refused, 0);
@@ -68,7 +68,7 @@ static void test_room_boundaries(void)
 	struct outbox o;
 
 	outbox_init(&o, items, 2, arena, 64);
-	ok(outbox_has_room(&o, 2, 34) && !outbox_has_room(&o, 2, 35) && !outbox_has_room(&o, 3, 1));
+	ok(outbox_has_room(&o, 2, 26) && !outbox_has_room(&o, 2, 27) && !outbox_has_room(&o, 3, 1));
 	ok(!outbox_has_room(&o, 1, SIZE_MAX) && !outbox_has_room(&o, UINT32_MAX, 0));
 	ok(!outbox_reserve(&o, SIZE_MAX) && !outbox_reserve(&o, 65) && o.refused == 2);
 	outbox_init(&o, items, 2, arena, 50); /* the end is not aligned */
@@ -76,6 +76,30 @@ static void test_room_boundaries(void)
 	ok(!outbox_has_room(&o, 1, 1) && !outbox_reserve(&o, 1) && outbox_has_room(&o, 0, 0));
 	outbox_init(&o, items, 2, arena + 1, 3);
 	ok(!outbox_reserve(&o, 1));
+}
+
+/* Four bytes in front, and what lies behind stays as it is; not beyond the end. */
+static void test_frame(void)
+{
+	struct out items[3];
+	struct outbox o;
+	uint8_t *p;
+
+	outbox_init(&o, items, 3, arena, 128);
+	for (uint8_t i = 0; i < 2; i++) {
+		p = outbox_reserve(&o, 16);
+		memset(p, i + 1, 16);
+		outbox_commit(&o, OUT_DATAGRAM, 16);
+	}
+	ok(outbox_frame(&o, &items[0], 0x41020304));
+	eq_int(items[0].len, 20);
+	eq_mem(items[0].data, "\x41\2\3\4\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 20);
+	eq_mem(items[1].data, "\2\2\2\2\2\2\2\2\2\2\2\2\2\2\2\2", 16);
+	ok(outbox_reserve(&o, 64));
+	outbox_commit(&o, OUT_DATAGRAM, 61);
+	ok(!outbox_frame(&o, &items[2], 1) && items[2].len == 61);
+	items[2].len = 60;
+	ok(outbox_frame(&o, &items[2], 1) && items[2].len == 64);
 }
 
 static void commit_more(void *len)
@@ -116,4 +140,5 @@ static void test_events(void)
 	eq_int(e.number, 99);
 }
 
-TAP_TESTS(T(test_commit), T(test_room), T(test_room_boundaries), T(test_misuse), T(test_events))
+TAP_TESTS(T(test_commit), T(test_room), T(test_room_boundaries), T(test_misuse), T(test_frame),
+	  T(test_events))

@@ -287,9 +287,9 @@ static void forged_cut_and_unknown_datagrams_are_told_apart(void)
 		eq_int(verdict(&t.b, &d), len < CHANNEL_OVERHEAD ? CHANNEL_MALFORMED
 								  : CHANNEL_FORGED);
 	}
-	d.len = MAX_DATAGRAM;
+	d.len = MAX_SEALED;
 	eq_int(verdict(&t.b, &d), CHANNEL_FORGED);
-	eq_int(channel_open(t.b.c, bytes_of((uint8_t[MAX_DATAGRAM + 1]){ 0xe1 }, MAX_DATAGRAM + 1),
+	eq_int(channel_open(t.b.c, bytes_of((uint8_t[MAX_SEALED + 1]){ 0xe1 }, MAX_SEALED + 1),
 			    &(struct channel_opened){ 0 }), CHANNEL_MALFORMED);
 	/* nothing of all that moved the window */
 	eq_int(verdict(&t.b, &good), CHANNEL_FRESH);
@@ -311,7 +311,7 @@ static void empty_and_full_payloads_travel(void)
 	two_start(&t);
 	b_adopts_a(&t, EPOCH_A, 1);
 	ok(CHANNEL_OVERHEAD == 73);
-	ok(CHANNEL_PAYLOAD_MAX == 1159);
+	ok(CHANNEL_PAYLOAD_MAX == 1155);
 	(void)seal(&t.a, B_OF_A, EPOCH_B, ""); /* counter 1 is used up */
 	d = seal(&t.a, B_OF_A, EPOCH_B, "");
 	eq_int(d.len, 73);
@@ -319,7 +319,7 @@ static void empty_and_full_payloads_travel(void)
 	eq_int(o.len, 0);
 	memset(payload, 0x3c, sizeof(payload));
 	d.len = channel_seal(t.a.c, B_OF_A, EPOCH_B, bytes_of(payload, sizeof(payload)), d.b);
-	eq_int(d.len, MAX_DATAGRAM);
+	eq_int(d.len, MAX_SEALED);
 	eq_int(open_at(&t.b, &d, &o), CHANNEL_FRESH);
 	eq_int(o.len, sizeof(payload));
 	eq_mem(o.payload, payload, sizeof(payload));

@@ -38,7 +38,7 @@ static void five_at_once_then_one_each_50_ms(void)
 		for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 			struct instant now = { start_s[k] * 1000000000 + steps[i].at_us * 1000 };
 
-			if (ratelimit_allow(r, &ip, now) != steps[i].allowed)
+			if (ratelimit_allow(r, &ip, 0, now) != steps[i].allowed)
 				TAP_FAIL("step %zu from second %" PRIu64 " should be %s", i,
 					 start_s[k], steps[i].allowed ? "allowed" : "refused");
 		}
@@ -53,7 +53,7 @@ static void refused_ones_cost_nothing(void)
 	unsigned allowed = 0;
 
 	for (unsigned ms = 0; ms < 10000; ms++)
-		allowed += ratelimit_allow(r, &ip, MS(ms));
+		allowed += ratelimit_allow(r, &ip, 0, MS(ms));
 	eq_int(allowed, 5 + 10000 / 50 - 1);
 	free(r);
 }
@@ -61,9 +61,9 @@ static void refused_ones_cost_nothing(void)
 static bool drained(struct ratelimit *r, struct ip ip, struct instant now)
 {
 	for (unsigned i = 0; i < RATELIMIT_BURST; i++)
-		if (!ratelimit_allow(r, &ip, now))
+		if (!ratelimit_allow(r, &ip, 0, now))
 			return false;
-	return !ratelimit_allow(r, &ip, now);
+	return !ratelimit_allow(r, &ip, 0, now);
 }
 
 static void a_source_is_an_ipv4_address_or_an_ipv6_64(void)
@@ -76,10 +76,12 @@ static void a_source_is_an_ipv4_address_or_an_ipv6_64(void)
 	struct ip near = ip_v4(0x20, 0x01, 0x0d, 0xb9);
 
 	ok(drained(r, six, MS(1)));
-	ok(!ratelimit_allow(r, &same, MS(1)));
+	ok(!ratelimit_allow(r, &same, 0, MS(1)));
 	ok(drained(r, next, MS(1)));
 	ok(drained(r, four, MS(1)));
 	ok(drained(r, near, MS(1)));
+	/* of a relay, each channel */
+	ok(ratelimit_allow(r, &near, 0x40000000, MS(1)));
 	free(r);
 }
 
@@ -98,10 +100,10 @@ static void a_flood_of_sources_resets_nobody_and_locks_out_nobody(void)
 			uint32_t a = (uint32_t)rng_u64(&rng);
 			struct ip other = ip_of(FAMILY_IPV4, &a);
 
-			refused += !ratelimit_allow(r, &other, MS(ms));
+			refused += !ratelimit_allow(r, &other, 0, MS(ms));
 		}
-		busy_allowed += ratelimit_allow(r, &busy, MS(ms));
-		busy_allowed += ratelimit_allow(r, &busy, MS(ms));
+		busy_allowed += ratelimit_allow(r, &busy, 0, MS(ms));
+		busy_allowed += ratelimit_allow(r, &busy, 0, MS(ms));
 	}
 	eq_int(busy_allowed, 5 + ms_all / 50 - 1);
 	eq_int(refused, 0);
@@ -118,7 +120,7 @@ static void a_full_table_still_takes_newcomers(void)
 		struct ip ip = ip_of(FAMILY_IPV4, &i);
 
 		for (unsigned k = 0; k < RATELIMIT_BURST; k++)
-			refused += !ratelimit_allow(r, &ip, MS(10));
+			refused += !ratelimit_allow(r, &ip, 0, MS(10));
 	}
 	eq_int(refused, 0);
 	ok(drained(r, ip_v4(203, 0, 113, 5), MS(10)));

@@ -2,6 +2,7 @@
  * that it does. Signing needs files alone, so an org's key may stay on a machine of its own. */
 #include "cli/keys.h"
 #include "cli/org.h"
+#include "cli/org_names.h"
 #include "cli/words.h"
 
 #include "base/text.h"
@@ -340,10 +341,21 @@ static enum exit_code refuse_older(struct store *s, const struct certificate *c)
 		     : EXIT_DONE;
 }
 
+/* What the org is called here, "" where it is not trusted. Negative errno with s->error. */
+static int find_org(struct store *s, const struct public_key *org, char out[static MAX_NAME + 1])
+{
+	static struct org_names names;
+	int r = org_names_read(s, &names);
+	const char *called = r < 0 ? NULL : org_called(&names, org);
+
+	snprintf(out, MAX_NAME + 1, "%s", called ? called : "");
+	return r;
+}
+
 static enum exit_code join(struct store *s, const struct certificate *c)
 {
 	const struct certificate_body *b = &c->body;
-	char until[WHEN_TEXT], span[SPAN_TEXT], org[NAME_MAX + 1];
+	char until[WHEN_TEXT], span[SPAN_TEXT], org[MAX_NAME + 1];
 	bool clock_is_wrong;
 	enum exit_code code = judge_node(s, c);
 
@@ -356,7 +368,7 @@ static enum exit_code join(struct store *s, const struct certificate *c)
 	code = refuse_older(s, c);
 	if (code != EXIT_DONE)
 		return code;
-	if (find_twin(s, ORGS_FOLDER, &b->org, org) < 0 || store_certificate_write(s, c) < 0)
+	if (find_org(s, &b->org, org) < 0 || store_certificate_write(s, c) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (!org[0]) {
 		char text[BASE64_LEN(32) + 1];
@@ -376,11 +388,11 @@ static enum exit_code take_statement(struct store *s, const struct statement *st
 {
 	const struct statement_body *b = &st->body;
 	const char *kind = statement_kind_name(b->kind);
-	char org[NAME_MAX + 1];
+	char org[MAX_NAME + 1];
 	struct statement there;
 	int r = store_statement_read(s, b->kind, &b->issuer, &b->subject, &there);
 
-	if (r < 0 || find_twin(s, ORGS_FOLDER, &b->issuer, org) < 0)
+	if (r < 0 || find_org(s, &b->issuer, org) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (r && there.body.number >= b->number) {
 		printf("this %s is known already\n", kind);
@@ -393,7 +405,9 @@ static enum exit_code take_statement(struct store *s, const struct statement *st
 		     kind);
 		org_name_default(&b->issuer, org);
 	}
-	printf("took the %s by %s\n", kind, org);
+	if (b->kind == STATEMENT_ALIAS && find_org(s, &b->issuer, org) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	printf("took the %s by %s\n", kind, org[0] ? org : b->name);
 	return EXIT_DONE;
 }
 

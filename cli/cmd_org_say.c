@@ -1,4 +1,5 @@
-/* cmd_org_say.c - org-vouch and org-revoke: what an org says about nodes, as signed statements.
+/* cmd_org_say.c - org-vouch, org-revoke and org-alias: what an org says about nodes and about
+ * itself, as signed statements.
  *
  * The statement is kept in statements/, from where a daemon spreads it. Its number is the time, or
  * one more than the highest that the org gave this subject, whichever is greater: so an org whose
@@ -8,6 +9,8 @@
 #include "cli/words.h"
 
 #include "base/text.h"
+#include "identity/address.h"
+#include "identity/org_name.h"
 #include "linux/store_orgs.h"
 
 #include <stdio.h>
@@ -35,10 +38,12 @@ static enum exit_code number_next(struct store *s, struct statement_body *b, uin
 static enum exit_code say(struct store *s, const struct org *org, struct statement_body *b,
 			  const char *out)
 {
-	enum exit_code code = refuse_org_itself(org, &b->subject);
+	enum exit_code code = EXIT_DONE;
 	struct statement st;
 	uint64_t now;
 
+	if (b->kind != STATEMENT_ALIAS)
+		code = refuse_org_itself(org, &b->subject);
 	if (code == EXIT_DONE && b->kind == STATEMENT_VOUCH)
 		code = refuse_revoked(s, org, &b->subject);
 	if (code != EXIT_DONE)
@@ -149,4 +154,58 @@ const struct command command_org_revoke = {
 		"makes a new one. Who trusts the key itself is not affected.",
 	.example = "meshguard org-revoke bob.pub --reason key-compromised",
 	.run = run_org_revoke,
+};
+
+/* Its own digits are what it is called without an alias. */
+static enum exit_code read_alias(const struct org *org, const char *word, struct statement_body *b)
+{
+	char digits[MAX_NAME + 1];
+
+	org_name_default(&org->id.key, digits);
+	if (strcmp(word, digits) != 0 && !org_alias_valid(word))
+		return fail(EXIT_USAGE, "\"%.80s\": an org's name is letters, digits, - and _, at "
+			    "most 63, and not six hex digits, but for its own: %s", word, digits);
+	b->subject = org->id.key;
+	memcpy(b->name, word, strlen(word) + 1);
+	return EXIT_DONE;
+}
+
+static enum exit_code run_org_alias(const struct arguments *a)
+{
+	struct statement_body b = { .kind = STATEMENT_ALIAS };
+	const char *out = option_text(a, "out", NULL);
+	enum exit_code code;
+	struct store s;
+	struct org org;
+
+	if (!start_crypto())
+		return EXIT_FAILED;
+	code = open_org(&s, &org);
+	if (code != EXIT_DONE)
+		return code;
+	code = read_alias(&org, a->words[0], &b);
+	if (code == EXIT_DONE)
+		code = say(&s, &org, &b, out);
+	close_org(&s, &org);
+	if (code == EXIT_DONE && out && !strcmp(out, "-"))
+		note("the org is called %s", b.name);
+	else if (code == EXIT_DONE)
+		printf("the org is called %s\n", b.name);
+	return code;
+}
+
+const struct command command_org_alias = {
+	.name = "org-alias",
+	.summary = "give the org a name, for all who trust it",
+	.words = "NAME",
+	.min_words = 1,
+	.max_words = 1,
+	.options = (const struct option_spec[]){ OUT_OPTION, { 0 } },
+	.text = "Signs, with the org's key in org/org.key, that the org is called NAME, and\n"
+		"keeps that in statements/, from where a daemon spreads it. Who trusts the org\n"
+		"without a --name of his own calls it so, and its members NODE.NAME, unless\n"
+		"another org that he trusts has that name. The last alias counts; the org's six\n"
+		"hex digits take it back.",
+	.example = "meshguard org-alias acme",
+	.run = run_org_alias,
 };

@@ -5,7 +5,7 @@
  */
 #include "cli/command.h"
 #include "cli/daemon.h"
-#include "cli/keys.h"
+#include "cli/org_names.h"
 #include "cli/successor.h"
 
 #include "base/text.h"
@@ -167,10 +167,16 @@ static enum exit_code revoke_peer(struct store *s, const char *word, bool denies
 
 static enum exit_code revoke_org(struct store *s, const char *word)
 {
+	static struct org_names names;
 	bool is_name = name_valid(word, strlen(word));
 	struct public_key key;
 	int r;
 
+	if (is_name && !is_there(s, ORGS_FOLDER, word)) {
+		if (org_names_read(s, &names) < 0)
+			return fail(EXIT_FAILED, "%s", s->error);
+		word = org_given(&names, word) ? org_given(&names, word) : word;
+	}
 	if (is_name && !is_there(s, ORGS_FOLDER, word))
 		return nobody_trusted(s, ORGS_FOLDER, word);
 	if (is_name && !trusted_key(s, ORGS_FOLDER, word, &key))

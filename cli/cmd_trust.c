@@ -1,7 +1,7 @@
 /* cmd_trust.c - trust: a key is trusted while authorized_keys/NAME.pub holds it, an org while
  * trusted_orgs/NAME.pub does. */
 #include "cli/command.h"
-#include "cli/keys.h"
+#include "cli/org_names.h"
 #include "cli/successor.h"
 #include "cli/words.h"
 
@@ -163,6 +163,23 @@ static enum exit_code follow_key(struct store *s, const char *name, const struct
 	return EXIT_DONE;
 }
 
+/* The alias that is known of it, which then is its name here whatever it says later; or its digits,
+ * until it says one. */
+static void name_org(struct store *s, const struct public_key *key, char name[static MAX_NAME + 1])
+{
+	static struct org_names names;
+	char alias[MAX_NAME + 1];
+
+	org_name_default(key, name);
+	if (org_names_read(s, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++)
+		if (!memcmp(&names.keys[i], key, sizeof(*key)))
+			memcpy(name, names.names[i].given, sizeof(names.names[i].given));
+	if (!org_called(&names, key) && org_alias_free(s, &names, key, alias))
+		memcpy(name, alias, sizeof(alias));
+}
+
 static enum exit_code run_trust(const struct arguments *a)
 {
 	const char *given = option_text(a, "name", NULL);
@@ -191,12 +208,12 @@ static enum exit_code run_trust(const struct arguments *a)
 		return code;
 	if (given)
 		memcpy(name, given, strlen(given) + 1);
-	else if (org)
-		org_name_default(&key, name);
 	else
 		name_default(&key, name);
 	if (create_store(&s) < 0)
 		return EXIT_FAILED;
+	if (org && !given)
+		name_org(&s, &key, name);
 	code = judge_and_add(&s, &key, name, org);
 	if (code == EXIT_DONE && !org)
 		code = lift_denial(&s, &key);

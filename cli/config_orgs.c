@@ -68,6 +68,8 @@ void config_orgs_read(struct config_orgs *o, struct store *s)
 	memset(o, 0, sizeof(*o));
 	read_pair(s, &org_files, &o->own, NULL);
 	key_list_read(&o->trusted, s, ORGS_FOLDER);
+	if (org_names_read(s, &o->names) < 0)
+		o->names.count = 0; /* the list above says why */
 	key_list_read(&o->denied, s, DENIED_FOLDER);
 	if (store_each_certificate(s, keep_certificate, &(struct reading){ o, s }) < 0)
 		keep_certificate(&(struct reading){ o, s }, NULL);
@@ -85,10 +87,10 @@ void config_orgs_free(struct config_orgs *o)
 static const char *org_name(const struct config_orgs *o, const struct public_key *org,
 			    char memory[static MAX_NAME + 1])
 {
-	for (size_t i = 0; i < o->trusted.count; i++)
-		if (o->trusted.keys[i].good
-		    && !memcmp(&o->trusted.keys[i].key, org, sizeof(*org)))
-			return o->trusted.keys[i].name;
+	const char *called = org_called(&o->names, org);
+
+	if (called)
+		return called;
 	org_name_default(org, memory);
 	return memory;
 }
@@ -127,10 +129,23 @@ void key_list_print_bad(const struct key_list *l, const struct screen *s)
 	}
 }
 
-static void print_keys(const struct key_list *l, const char *title, const struct screen *s)
+static const char *alias_text(const struct org_names *names, const struct trusted *t,
+			      char memory[static MAX_NAME + 16])
 {
-	struct table t = { .columns = 2 };
-	char key[BASE64_LEN(32) + 1];
+	const char *called = org_called_by_file(names, t->name);
+
+	if (!strcmp(called, t->name))
+		return "";
+	snprintf(memory, MAX_NAME + 16, "called %s", called);
+	return memory;
+}
+
+/* Orgs with what they are called: names is NULL for other keys. */
+static void print_keys(const struct key_list *l, const struct org_names *names, const char *title,
+		       const struct screen *s)
+{
+	struct table t = { .columns = names ? 3 : 2 };
+	char key[BASE64_LEN(32) + 1], called[MAX_NAME + 16];
 
 	for (size_t i = 0; i < l->count; i++) {
 		if (!l->keys[i].good)
@@ -138,6 +153,8 @@ static void print_keys(const struct key_list *l, const char *title, const struct
 		encode_key(&l->keys[i].key, key);
 		table_add(&t, BOLD, l->keys[i].name);
 		table_add(&t, PLAIN, key);
+		if (names)
+			table_add(&t, PLAIN, alias_text(names, &l->keys[i], called));
 	}
 	if (t.count || l->count || l->unreadable)
 		printf("\n%s\n", title);
@@ -195,8 +212,8 @@ void config_orgs_print(const struct config_orgs *o, const struct screen *s)
 		puts(o->own.problem);
 	}
 	print_members(o, s);
-	print_keys(&o->trusted, "trusted orgs", s);
-	print_keys(&o->denied, "denied keys", s);
+	print_keys(&o->trusted, &o->names, "trusted orgs", s);
+	print_keys(&o->denied, NULL, "denied keys", s);
 }
 
 /* --- for programs */
@@ -214,7 +231,16 @@ static json_t *problem_json(const char *name, const char *problem)
 	return json_pack("{s:o, s:o}", "name", text_json(name), "problem", text_json(problem));
 }
 
-static int keys_json(const struct key_list *l, json_t *good, json_t *unusable)
+static json_t *key_json(const struct org_names *names, const char *name, const char *key)
+{
+	if (!names)
+		return json_pack("{s:s, s:s}", "name", name, "key", key);
+	return json_pack("{s:s, s:s, s:s}", "name", name, "key", key, "called",
+			 org_called_by_file(names, name));
+}
+
+static int keys_json(const struct key_list *l, const struct org_names *names, json_t *good,
+		     json_t *unusable)
 {
 	char key[BASE64_LEN(32) + 1];
 	int bad = 0;
@@ -223,8 +249,7 @@ static int keys_json(const struct key_list *l, json_t *good, json_t *unusable)
 		const struct trusted *t = &l->keys[i];
 
 		encode_key(&t->key, key);
-		bad |= t->good ? json_array_append_new(good, json_pack("{s:s, s:s}", "name",
-								       t->name, "key", key))
+		bad |= t->good ? json_array_append_new(good, key_json(names, t->name, key))
 			       : json_array_append_new(unusable,
 						       problem_json(t->name, t->problem));
 	}
@@ -270,9 +295,9 @@ int config_orgs_json(const struct config_orgs *o, json_t *root, json_t *unusable
 	json_t *trusted = json_array(), *denied = json_array(), *members = json_array();
 	bool clock_is_wrong;
 	uint64_t now = wall_clock(&clock_is_wrong);
-	int bad = keys_json(&o->trusted, trusted, unusable);
+	int bad = keys_json(&o->trusted, &o->names, trusted, unusable);
 
-	bad |= keys_json(&o->denied, denied, unusable);
+	bad |= keys_json(&o->denied, NULL, denied, unusable);
 	for (size_t i = 0; i < o->count; i++) {
 		const struct member *m = &o->members[i];
 

@@ -3,7 +3,7 @@
 #define CLI_CONFIG_ORGS_H
 
 #include "cli/format.h"
-#include "cli/keys.h"
+#include "cli/org_names.h"
 #include "linux/store_orgs.h"
 
 #include <jansson.h>
@@ -22,6 +22,7 @@ void key_list_print_bad(const struct key_list *l, const struct screen *s);
 
 struct config_orgs {
 	struct identity own;           /* of org/org.key */
+	struct org_names names;
 	struct key_list trusted, denied;
 	struct member {
 		struct certificate certificate;

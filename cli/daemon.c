@@ -1,5 +1,6 @@
 #include "cli/daemon.h"
 
+#include "identity/address.h"
 #include "linux/priv.h"
 
 #include <dirent.h>
@@ -161,18 +162,45 @@ bool daemon_is_open(const char *directory)
 struct called {
 	const char *name;
 	struct daemon_peer *peer;
+	struct report_org orgs[REPORT_ORGS];
+	unsigned org_count;
 };
+
+/* "node.1f3a90", where people read "node.acme". */
+static bool is_digits_name(const struct called *c, const struct report_peer *p)
+{
+	const char *dot = strrchr(c->name, '.');
+	char digits[MAX_NAME + 1];
+
+	if (!dot || !p->org[0] || p->admission != REPORT_MEMBER
+	    || strncmp(p->name, c->name, (size_t)(dot + 1 - c->name)) != 0
+	    || strcmp(p->name + (dot + 1 - c->name), p->org) != 0)
+		return false;
+	for (unsigned i = 0; i < c->org_count; i++) {
+		if (strcmp(c->orgs[i].name, p->org) != 0)
+			continue;
+		org_name_default(&c->orgs[i].key, digits);
+		if (!strcmp(digits, dot + 1))
+			return true;
+	}
+	return false;
+}
 
 static bool is_called(void *ctx, const struct answer *a)
 {
 	struct called *c = ctx;
 
+	if (a->kind == ANSWER_NODE) {
+		memcpy(c->orgs, a->node.orgs, sizeof(c->orgs));
+		c->org_count = a->node.org_count;
+	}
 	if (a->kind != ANSWER_PEER
-	    || (c->name ? strcmp(a->peer.name, c->name) != 0
+	    || (c->name ? strcmp(a->peer.name, c->name) != 0 && !is_digits_name(c, &a->peer)
 			: memcmp(&a->peer.key, &c->peer->key, sizeof(a->peer.key)) != 0))
 		return false;
 	c->peer->key = a->peer.key;
-	memcpy(c->peer->org, a->peer.org, sizeof(c->peer->org));
+	c->peer->org_count = a->peer.ruled_count;
+	memcpy(c->peer->orgs, a->peer.ruled_by, sizeof(c->peer->orgs));
 	return true;
 }
 
@@ -181,4 +209,26 @@ bool daemon_finds_peer(const char *directory, const char *name, struct daemon_pe
 	struct called c = { .name = name, .peer = peer };
 
 	return ask_all(&(struct question){ directory, REQUEST_STATUS, is_called, &c });
+}
+
+struct walk {
+	void (*fn)(void *ctx, const struct report_peer *p);
+	void *ctx;
+};
+
+static bool show_peer(void *ctx, const struct answer *a)
+{
+	const struct walk *w = ctx;
+
+	if (a->kind == ANSWER_PEER)
+		w->fn(w->ctx, &a->peer);
+	return a->kind == ANSWER_DONE;
+}
+
+void daemon_each_peer(const char *directory, void (*fn)(void *ctx, const struct report_peer *p),
+		      void *ctx)
+{
+	struct walk w = { fn, ctx };
+
+	ask_all(&(struct question){ directory, REQUEST_STATUS, show_peer, &w });
 }

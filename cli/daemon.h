@@ -14,13 +14,17 @@ enum exit_code refused_by_daemon(const char *interface, enum request_problem pro
 /* True if a daemon of this host that serves this configuration directory, on whatever interface,
  * was started with --open. */
 bool daemon_is_open(const char *directory);
-/* Whom such a daemon's status calls by this name, of an org's member NODE.ORG; name NULL: who has
- * this key. Sets the key and the org, which is empty for no member. False: no daemon runs, or none
- * knows it. */
+/* Whom such a daemon's status calls by this name, of an org's member NODE.ORG, also by the six hex
+ * digits of the org where it has an alias; name NULL: who has this key. Sets the key and the orgs
+ * of which it is a member: the names of their rules. False: no daemon runs, or none knows it. */
 struct daemon_peer {
 	struct public_key key;
-	char org[MAX_NAME + 1];
+	char orgs[REPORT_MEMBERSHIPS][MAX_NAME + 1];
+	unsigned org_count;
 };
 bool daemon_finds_peer(const char *directory, const char *name, struct daemon_peer *peer);
+/* Calls fn for each peer of such a daemon; for none where none runs. */
+void daemon_each_peer(const char *directory, void (*fn)(void *ctx, const struct report_peer *p),
+		      void *ctx);
 
 #endif

@@ -21,10 +21,15 @@ struct peer {
 };
 /* Prints the line of an error: EXIT_USAGE for what can be no peer. Who is not trusted is none. */
 enum exit_code find_peer(struct store *s, const char *word, struct peer *out);
-/* Whose rules hold for the peer, too: the org of --org, or the one of which a running daemon says
- * it is a member, which is kept in *known; or NULL. */
-const char *org_asked(struct store *s, const struct arguments *a, const struct peer *p,
-		      struct daemon_peer *known);
+/* Whose rules hold for the peer, too: the org of --org, or those of which a running daemon says
+ * that it is a member. */
+struct orgs_asked {
+	char given[REPORT_MEMBERSHIPS][MAX_NAME + 1]; /* the names of their rules, in order */
+	unsigned count;
+	char called[REPORT_MEMBERSHIPS * (MAX_NAME + 3)]; /* all, for people: "acme, beta" */
+};
+void orgs_asked(struct store *s, const struct arguments *a, const struct peer *p,
+		struct orgs_asked *out);
 /* One whose file was read and is good. */
 void peer_of_trusted(const struct trusted *t, struct peer *out);
 /* EXIT_FAILED after a line that names the nearest name. */
@@ -61,10 +66,10 @@ enum exit_code judge_open(struct store *s, struct judge *j);
 /* Of j->sv as it is. */
 enum exit_code judge_compile(struct judge *j);
 void judge_close(struct judge *j);
-/* own, org: whose lists are asked before the global one; NULL: none. */
+/* own: the list that is asked first, NULL: none; then those of the orgs. */
 void judge_ask(const struct judge *j, const struct service_list *own,
-	       const struct service_list *org, enum policy_kind kind, uint16_t port,
-	       struct policy_verdict *v);
+	       const char orgs[][MAX_NAME + 1], unsigned org_count, enum policy_kind kind,
+	       uint16_t port, struct policy_verdict *v);
 /* Where it comes from: "services/global.policy:3: deny all". */
 void judge_reason(const struct judge *j, const struct policy_verdict *v,
 		  char out[static SERVICE_RULE]);
@@ -159,6 +164,7 @@ enum exit_code service_show(struct store *s, const struct arguments *a, const ch
 /* service_explain.c */
 enum exit_code service_explain(struct store *s, const struct arguments *a,
 			       const char *const *words, unsigned count);
+/* service_who.c */
 enum exit_code service_who(struct store *s, const struct arguments *a, const char *const *words,
 			   unsigned count);
 /* service_learn.c */

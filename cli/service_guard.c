@@ -18,7 +18,8 @@ struct caller {
 	struct ssh_connection ssh;
 	bool is_peer;                /* by a mesh address */
 	struct peer peer;            /* without key and name: somebody else of the mesh */
-	char org[MAX_NAME + 1];
+	unsigned org_count;
+	char orgs[REPORT_MEMBERSHIPS][MAX_NAME + 1];
 };
 
 /* --- who */
@@ -34,7 +35,8 @@ static void take_peer(struct caller *c, const struct report_peer *p)
 	c->peer.trusted = p->admission == REPORT_AUTHORIZED;
 	if (c->peer.trusted)
 		snprintf(c->peer.alias, sizeof(c->peer.alias), "%.63s", p->name);
-	snprintf(c->org, sizeof(c->org), "%s", p->org);
+	c->org_count = p->ruled_count;
+	memcpy(c->orgs, p->ruled_by, sizeof(c->orgs));
 }
 
 /* False: there is no daemon of this directory. */
@@ -126,9 +128,8 @@ static bool ask(struct judge *j, const struct caller *c, struct policy_verdict *
 {
 	if (judge_compile(j) != EXIT_DONE)
 		return false;
-	judge_ask(j, list_of_peer(&j->sv, &c->peer),
-		  c->org[0] ? services_find(&j->sv, POLICY_FROM_ORG, c->org) : NULL,
-		  POLICY_IS_TCP, c->ssh.port, v);
+	judge_ask(j, list_of_peer(&j->sv, &c->peer), c->orgs, c->org_count, POLICY_IS_TCP,
+		  c->ssh.port, v);
 	return true;
 }
 

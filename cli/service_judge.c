@@ -38,13 +38,19 @@ void judge_close(struct judge *j)
 }
 
 void judge_ask(const struct judge *j, const struct service_list *own,
-	       const struct service_list *org, enum policy_kind kind, uint16_t port,
-	       struct policy_verdict *v)
+	       const char orgs[][MAX_NAME + 1], unsigned org_count, enum policy_kind kind,
+	       uint16_t port, struct policy_verdict *v)
 {
-	uint32_t orgs[1] = { org ? (uint32_t)(org - j->sv.lists) : POLICY_NONE };
+	uint32_t lists[REPORT_MEMBERSHIPS], count = 0;
 
-	policy_judge_as(j->policy, own ? (uint32_t)(own - j->sv.lists) : POLICY_NONE, orgs,
-			org != NULL, kind, port, v);
+	for (unsigned i = 0; i < org_count && i < REPORT_MEMBERSHIPS; i++) {
+		const struct service_list *l = services_find(&j->sv, POLICY_FROM_ORG, orgs[i]);
+
+		if (l)
+			lists[count++] = (uint32_t)(l - j->sv.lists);
+	}
+	policy_judge_as(j->policy, own ? (uint32_t)(own - j->sv.lists) : POLICY_NONE, lists,
+			count, kind, port, v);
 }
 
 void judge_reason(const struct judge *j, const struct policy_verdict *v,

@@ -1,5 +1,6 @@
 /* service_show.c - service list and service show: the rules as they are written. */
 #include "cli/format.h"
+#include "cli/org_names.h"
 #include "cli/service_json.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@ static const char *default_source(const struct services *sv)
 }
 
 static const struct service_hits no_hits;
+static struct org_names org_names;
 
 static void print_default(const struct services *sv, const struct service_hits *hits,
 			  const struct screen *s)
@@ -23,6 +25,15 @@ static void print_default(const struct services *sv, const struct service_hits *
 	printf("  (%s)", default_source(sv));
 	service_hits_print(hits, "default", "", 0, "");
 	putchar('\n');
+}
+
+/* The file of an org has the name that it was given here, or its digits. */
+static const char *called(const struct service_list *l)
+{
+	const char *name = l->origin == POLICY_FROM_ORG ? org_called_by_file(&org_names, l->name)
+							: l->name;
+
+	return strcmp(name, l->name) ? name : "";
 }
 
 static void print_list(const struct services *sv, const struct service_list *l,
@@ -35,6 +46,8 @@ static void print_list(const struct services *sv, const struct service_list *l,
 	fputs(kinds[l->origin], stdout);
 	putchar(' ');
 	put(s, BOLD, l->name);
+	if (called(l)[0])
+		printf(" called %s", called(l));
 	printf("%s(" SERVICES_FOLDER "/%s)\n", l->name[0] ? " " : "", file);
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct policy_rule *r = &sv->rules[l->first + i];
@@ -116,6 +129,8 @@ enum exit_code service_list(struct store *s, const struct arguments *a, const ch
 		code = read_services(s, &sv);
 	if (code != EXIT_DONE)
 		return code;
+	if (org_names_read(s, &org_names) < 0)
+		org_names.count = 0;
 	service_hits_read(&hits, interface, s);
 	one = services_find(&sv, t.origin, t.name);
 	if (has_option(a, "json"))
@@ -157,13 +172,13 @@ static void print_in_order(const struct services *sv, const struct service_list 
 }
 
 static void print_effective(const struct services *sv, const struct peer *p, const char *called,
-			    const char *org)
+			    const struct orgs_asked *orgs)
 {
 	printf("%s%s%s: the first rule that matches counts\n", called,
-	       org ? " as a member of " : "", org ? org : "");
+	       orgs->count ? " as a member of " : "", orgs->called);
 	print_in_order(sv, list_of_peer(sv, p));
-	if (org)
-		print_in_order(sv, services_find(sv, POLICY_FROM_ORG, org));
+	for (unsigned i = 0; i < orgs->count; i++)
+		print_in_order(sv, services_find(sv, POLICY_FROM_ORG, orgs->given[i]));
 	print_in_order(sv, services_find(sv, POLICY_FROM_GLOBAL, ""));
 	printf("  default: %s (%s)\n", policy_default_name(sv->fallback), default_source(sv));
 }
@@ -187,22 +202,25 @@ static enum exit_code summary_json(struct store *s, const struct services *sv)
 }
 
 static enum exit_code effective_json(struct store *s, const struct services *sv,
-				     const struct peer *p, const char *called, const char *org)
+				     const struct peer *p, const char *called,
+				     const struct orgs_asked *orgs)
 {
-	const struct service_list *lists[] = {
-		list_of_peer(sv, p), org ? services_find(sv, POLICY_FROM_ORG, org) : NULL,
-		services_find(sv, POLICY_FROM_GLOBAL, ""),
-	};
+	const struct service_list *lists[REPORT_MEMBERSHIPS + 2] = { list_of_peer(sv, p) };
+	unsigned count = 1;
 	json_t *rules = json_array();
 
-	for (unsigned i = 0; rules && i < 3; i++) {
+	for (unsigned i = 0; i < orgs->count; i++)
+		lists[count++] = services_find(sv, POLICY_FROM_ORG, orgs->given[i]);
+	lists[count++] = services_find(sv, POLICY_FROM_GLOBAL, "");
+	for (unsigned i = 0; rules && i < count; i++) {
 		if (add_rules_json(rules, sv, lists[i], NULL))
 			continue;
 		json_decref(rules);
 		rules = NULL;
 	}
 	return print_service_json(json_pack("{s:i, s:s, s:s?, s:o, s:o, s:o}", "version",
-					    SERVICE_JSON, "peer", called, "org", org, "rules",
+					    SERVICE_JSON, "peer", called, "org",
+					    orgs->count ? orgs->called : NULL, "rules",
 					    rules, "default", default_json(sv, NULL), "pending",
 					    pending_json(s)));
 }
@@ -210,14 +228,15 @@ static enum exit_code effective_json(struct store *s, const struct services *sv,
 static enum exit_code show(struct store *s, const struct services *sv, const struct peer *p,
 			   const char *called, const struct arguments *a)
 {
-	struct daemon_peer known;
-	const char *org = called ? org_asked(s, a, p, &known) : NULL;
+	struct orgs_asked orgs = { .count = 0 };
 	struct screen screen = screen_of(stdout);
 
-	if (has_option(a, "json"))
-		return called ? effective_json(s, sv, p, called, org) : summary_json(s, sv);
 	if (called)
-		print_effective(sv, p, called, org);
+		orgs_asked(s, a, p, &orgs);
+	if (has_option(a, "json"))
+		return called ? effective_json(s, sv, p, called, &orgs) : summary_json(s, sv);
+	if (called)
+		print_effective(sv, p, called, &orgs);
 	else
 		print_summary(sv, &screen);
 	service_pending_print(s);

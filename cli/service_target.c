@@ -4,6 +4,7 @@
  * authorized_keys, orgs in trusted_orgs. A key is no slip of the pen; it may be that of a member of
  * an org, who is in no file.
  */
+#include "cli/org_names.h"
 #include "cli/service.h"
 
 #include "base/text.h"
@@ -110,15 +111,28 @@ enum exit_code find_peer(struct store *s, const char *word, struct peer *out)
 	return EXIT_DONE;
 }
 
-const char *org_asked(struct store *s, const struct arguments *a, const struct peer *p,
-		      struct daemon_peer *known)
+void orgs_asked(struct store *s, const struct arguments *a, const struct peer *p,
+		struct orgs_asked *out)
 {
+	static struct org_names names;
 	const char *org = option_text(a, "org", NULL);
+	struct daemon_peer known = { .key = p->key };
+	struct text called = text_of(out->called, sizeof(out->called));
 
-	*known = (struct daemon_peer){ .key = p->key };
-	if (!org && p->has_key && daemon_finds_peer(s->path, NULL, known) && known->org[0])
-		org = known->org;
-	return org;
+	if (org_names_read(s, &names) < 0)
+		names.count = 0;
+	out->count = 0;
+	if (org) {
+		snprintf(out->given[out->count++], sizeof(*out->given), "%.63s",
+			 org_given(&names, org) ? org_given(&names, org) : org);
+	} else if (p->has_key && daemon_finds_peer(s->path, NULL, &known)) {
+		out->count = known.org_count;
+		memcpy(out->given, known.orgs, sizeof(out->given));
+	}
+	for (unsigned i = 0; i < out->count; i++) {
+		text_add(&called, i ? ", " : "");
+		text_add(&called, org_called_by_file(&names, out->given[i]));
+	}
 }
 
 static bool is_there(struct store *s, const char *folder, const char *name)
@@ -159,14 +173,21 @@ static enum exit_code target_peer(struct store *s, const char *word, bool force,
 
 static enum exit_code target_org(struct store *s, const char *word, bool force, struct target *t)
 {
+	static struct org_names names;
+	const char *given;
+
 	if (!name_valid(word, strlen(word)))
 		return fail(EXIT_USAGE, "--org %.80s: " NAME_RULE, word);
+	if (org_names_read(s, &names) < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	given = org_given(&names, word);
 	t->origin = POLICY_FROM_ORG;
-	snprintf(t->name, sizeof(t->name), "%s", word);
+	/* What an org calls itself may change; its rules stay with the name of its file. */
+	snprintf(t->name, sizeof(t->name), "%s", given ? given : word);
 	snprintf(t->label, sizeof(t->label), "org %s", word);
 	snprintf(t->option, sizeof(t->option), " --org %s", word);
-	services_file(t->file, t->origin, word);
-	if (force || is_there(s, ORGS_FOLDER, word) || has_file(s, t->file))
+	services_file(t->file, t->origin, t->name);
+	if (force || given || is_there(s, ORGS_FOLDER, word) || has_file(s, t->file))
 		return EXIT_DONE;
 	return nobody_known(s, POLICY_FROM_ORG, word);
 }

@@ -267,6 +267,19 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	return done(&o);
 }
 
+static json_t *ruling_json(const struct report_peer *p)
+{
+	json_t *list = json_array();
+	bool failed = !list;
+
+	for (unsigned i = 0; i < p->ruled_count; i++)
+		failed |= json_array_append_new(list, json_string(p->ruled_by[i])) != 0;
+	if (!failed)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 json_t *report_peer_json(const struct report_peer *p, struct instant now)
 {
 	struct object o = object_new();
@@ -277,6 +290,7 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_text(&o, "label", p->label);
 	add_text(&o, "admission", report_admission_word(p->admission));
 	add_text(&o, "org", p->org);
+	add(&o, "orgs_ruling", ruling_json(p));
 	add(&o, "member_until_s", p->until ? json_integer((json_int_t)(p->until & INT64_MAX))
 	    : json_null());
 	add(&o, "member_left_s", p->until ? json_integer((json_int_t)(p->left_s & INT64_MAX))

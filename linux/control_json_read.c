@@ -319,6 +319,22 @@ static const char *problem_word(unsigned i)
 	return request_problem_word((enum request_problem)i);
 }
 
+static void read_ruling(struct reader *r, struct report_peer *p)
+{
+	const json_t *list = json_object_get(r->object, "orgs_ruling");
+
+	r->failed |= !json_is_array(list) || json_array_size(list) > REPORT_MEMBERSHIPS;
+	for (size_t i = 0; !r->failed && i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		r->failed |= !name || strlen(name) > MAX_NAME;
+		if (r->failed)
+			return;
+		memcpy(p->ruled_by[i], name, strlen(name) + 1);
+		p->ruled_count = (unsigned)i + 1;
+	}
+}
+
 static bool read_peer(struct reader *r, struct report_peer *p)
 {
 	get_key(r, "key", p->key.b);
@@ -329,6 +345,8 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 		p->admission = (enum report_admission)find_word(admission_word,
 								get_text(r, "admission"));
 		copy_text(r, "org", p->org, sizeof(p->org));
+		if (is_there(r, "orgs_ruling"))
+			read_ruling(r, p);
 		p->until = get_u64_or_null(r, "member_until_s");
 		p->left_s = get_u64_or_null(r, "member_left_s");
 	}

@@ -24,6 +24,7 @@ enum report_reason {
 enum report_admission { REPORT_AUTHORIZED, REPORT_MEMBER, REPORT_VOUCHED, REPORT_OPEN };
 
 #define REPORT_ORGS 72u
+#define REPORT_MEMBERSHIPS 4u
 
 struct report_node {
 	struct public_key key;
@@ -94,7 +95,10 @@ struct report_peer {
 	char name[2 * MAX_NAME + 2];   /* from the trust store; of an org's member NODE.ORG */
 	char label[MAX_NAME + 1];      /* what the node calls itself */
 	enum report_admission admission;
-	char org[MAX_NAME + 1];        /* of which it is a member; empty: of none */
+	char org[MAX_NAME + 1];        /* of which it is a member, as people call it; empty: of
+	                                  none */
+	unsigned ruled_count;          /* orgs of which it is a member: the names of their rules, */
+	char ruled_by[REPORT_MEMBERSHIPS][MAX_NAME + 1]; /* in the order in which those count */
 	uint64_t until;                /* unix seconds at which its membership ends; 0: never */
 	uint64_t left_s;               /* until then */
 	struct ip ipv4, ipv6;          /* ipv4.family 0: none */

@@ -128,6 +128,12 @@ uint64_t trust_member_until(const struct trust *t, uint32_t slot);
 uint32_t trust_org_count(const struct trust *t);
 uint32_t trust_find_org(const struct trust *t, const struct public_key *key); /* or TRUST_NONE */
 const struct public_key *trust_org_key(const struct trust *t, uint32_t org);
+/* The name that it was given here, which is that of its service rules. */
 const char *trust_org_name(const struct trust *t, uint32_t org);
+/* What people call it: that, or its alias (identity/org_name.h). */
+const char *trust_org_called(const struct trust *t, uint32_t org);
+/* After an alias was put into the store of statements; trust_end does it, too. True: some org is
+ * called otherwise now. */
+bool trust_name_orgs(struct trust *t);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/pool.h"
+#include "identity/org_name.h"
 #include "identity/trust.h"
 
 /* What is kept of a certificate. */
@@ -35,7 +36,6 @@ struct trusted_org {
 	uint64_t hash;
 	uint64_t newest;           /* it was not earlier than that when it signed something */
 	uint64_t round;
-	char name[MAX_NAME + 1];
 };
 
 struct trust {
@@ -56,6 +56,7 @@ struct trust {
 	struct peer *peers;
 	struct denial *denials;
 	struct trusted_org orgs[TRUST_ORGS];
+	struct org_name org_names[TRUST_ORGS];
 };
 
 uint64_t trust_hash(const struct trust *t, const void *data, size_t len);

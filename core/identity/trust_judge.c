@@ -116,8 +116,8 @@ enum trust_result trust_add_org(struct trust *t, const struct public_key *key, c
 	}
 	if (t->orgs[org].round != t->round) {
 		t->orgs[org].round = t->round;
-		memset(t->orgs[org].name, 0, sizeof(t->orgs[org].name));
-		memcpy(t->orgs[org].name, name, strlen(name));
+		if (result == TRUST_NEW || strcmp(t->org_names[org].given, name) != 0)
+			org_name_init(&t->org_names[org], key, name);
 	}
 	return result;
 }
@@ -146,13 +146,24 @@ uint64_t trust_newest(const struct trust *t, uint64_t now)
 	return now;
 }
 
+/* What it calls itself. */
+static const char *alias_of(const struct statement_store *s, const struct public_key *org)
+{
+	uint32_t at = statement_store_find(s, STATEMENT_ALIAS, org, org);
+
+	return at == STATEMENT_NONE ? "" : statement_store_at(s, at)->body.name;
+}
+
 static void forget_orgs(struct trust *t)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < t->org_count; i++)
-		if (t->orgs[i].round == t->round)
-			t->orgs[kept++] = t->orgs[i];
+	for (uint32_t i = 0; i < t->org_count; i++) {
+		if (t->orgs[i].round != t->round)
+			continue;
+		t->orgs[kept] = t->orgs[i];
+		t->org_names[kept++] = t->org_names[i];
+	}
 	t->org_count = kept;
 }
 
@@ -170,7 +181,32 @@ const struct public_key *trust_org_key(const struct trust *t, uint32_t org)
 const char *trust_org_name(const struct trust *t, uint32_t org)
 {
 	BUG_ON(org >= t->org_count);
-	return t->orgs[org].name;
+	return t->org_names[org].given;
+}
+
+const char *trust_org_called(const struct trust *t, uint32_t org)
+{
+	BUG_ON(org >= t->org_count);
+	return org_name_called(&t->org_names[org]);
+}
+
+bool trust_name_orgs(struct trust *t)
+{
+	bool before[TRUST_ORGS], news = false;
+
+	for (uint32_t i = 0; i < t->org_count; i++) {
+		const struct public_key *key = &t->orgs[i].key;
+		const char *alias = t->statements ? alias_of(t->statements, key) : "";
+
+		before[i] = t->org_names[i].by_alias;
+		news |= before[i] && strcmp(t->org_names[i].alias, alias) != 0;
+		memset(t->org_names[i].alias, 0, sizeof(t->org_names[i].alias));
+		memcpy(t->org_names[i].alias, alias, strlen(alias));
+	}
+	org_names_settle(t->org_names, t->org_count);
+	for (uint32_t i = 0; i < t->org_count; i++)
+		news |= before[i] != t->org_names[i].by_alias;
+	return news;
 }
 
 /* --- judging */
@@ -277,6 +313,7 @@ void trust_end(struct trust *t, uint64_t now)
 	t->in_round = false;
 	forget_denials(t);
 	forget_orgs(t);
+	trust_name_orgs(t);
 	trust_judge(t, now);
 }
 

@@ -146,6 +146,15 @@ void orgs_keep(struct node *n, uint32_t statement)
 	o->unsaved[statement / 64] |= bit;
 }
 
+/* In a round they are named at its end. */
+static void name_orgs(struct node *n, const struct statement_body *b, struct moment now)
+{
+	struct event e = { .at = now.boot, .kind = EV_ORG_NAMED, .by = b->issuer };
+
+	if (!n->orgs.in_round && trust_name_orgs(n->trust))
+		event_emit(&n->events, &e);
+}
+
 static void fact(struct node *n, const struct spread_fact *f, bool save, struct moment now)
 {
 	struct node_orgs *o = &n->orgs;
@@ -160,7 +169,10 @@ static void fact(struct node *n, const struct spread_fact *f, bool save, struct 
 	org_said(n, &b.issuer, b.issued, now);
 	if (save)
 		orgs_keep(n, f->slot);
-	judge_key(n, &b.subject, now);
+	if (b.kind == STATEMENT_ALIAS)
+		name_orgs(n, &b, now);
+	else
+		judge_key(n, &b.subject, now);
 }
 
 static void take_facts(struct node *n, bool save, struct moment now)

@@ -50,7 +50,8 @@ void orgs_report(const struct node *n, struct report_node *r)
 		struct report_org *o = add(n, r, trust_org_key(n->trust, i));
 
 		o->trusted = true;
-		memcpy(o->name, trust_org_name(n->trust, i), strlen(trust_org_name(n->trust, i)));
+		memcpy(o->name, trust_org_called(n->trust, i),
+		       strlen(trust_org_called(n->trust, i)));
 	}
 	count_members(n, r);
 	for (unsigned i = 0; i < n->orgs.own_count; i++) {
@@ -61,6 +62,23 @@ void orgs_report(const struct node *n, struct report_node *r)
 	}
 }
 
+_Static_assert(REPORT_MEMBERSHIPS == TRUST_MEMBERSHIPS, "all have room");
+
+/* Their service rules are asked by name. */
+static void report_rules(const struct node *n, const uint32_t *orgs, unsigned count,
+			 struct report_peer *r)
+{
+	for (unsigned o = 0; o < count; o++) {
+		const char *name = trust_org_name(n->trust, orgs[o]);
+		unsigned i = r->ruled_count++;
+
+		for (; i && strcmp(r->ruled_by[i - 1], name) > 0; i--)
+			memcpy(r->ruled_by[i], r->ruled_by[i - 1], sizeof(r->ruled_by[i]));
+		memset(r->ruled_by[i], 0, sizeof(r->ruled_by[i]));
+		memcpy(r->ruled_by[i], name, strlen(name));
+	}
+}
+
 void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r)
 {
 	static const enum report_admission words[] = {
@@ -68,16 +86,18 @@ void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r
 		[ADMIT_VOUCHED] = REPORT_VOUCHED, [ADMIT_OPEN] = REPORT_OPEN,
 	};
 	const enum admission why = trust_admission(n->trust, slot);
-	const char *name = trust_name(n->trust, slot);
+	const char *name = trust_name(n->trust, slot), *called;
 	uint32_t orgs[TRUST_MEMBERSHIPS];
 
 	r->admission = why < sizeof(words) / sizeof(*words) ? words[why] : REPORT_AUTHORIZED;
 	memcpy(r->name, name, strlen(name));
-	if (!trust_orgs_of(n->trust, slot, orgs))
+	report_rules(n, orgs, trust_orgs_of(n->trust, slot, orgs), r);
+	if (!r->ruled_count)
 		return;
 	if (trust_label_org(n->trust, slot) != TRUST_NONE)
 		orgs[0] = trust_label_org(n->trust, slot);
-	memcpy(r->org, trust_org_name(n->trust, orgs[0]), sizeof(r->org));
+	called = trust_org_called(n->trust, orgs[0]);
+	memcpy(r->org, called, strlen(called));
 	if (why != ADMIT_ORG) /* named by its owner here, and in for ever */
 		return;
 	r->until = trust_member_until(n->trust, slot);

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import hashlib
+import json
 import os
 import struct
 import subprocess
@@ -644,6 +645,107 @@ def of_many_org_keygens_one_wins():
         codes = sorted(r.wait(timeout=60) for r in runs)
         eq(codes, [DONE] + [REFUSED] * 7)
         w.want(DONE, "export", "--org")
+
+
+# --- org-alias: what orgs are called
+
+def alias(name, of=ORG, number=1, signer=None, subject=None):
+    body = (KEYS[of] + KEYS[of if subject is None else subject] + struct.pack(">QQ", number, 1000)
+            + bytes([len(name)]) + name)
+    body = struct.pack(">BBH", 1, 3, 4 + len(body) + 64) + body
+    return body + sign(of if signer is None else signer, b"meshguard alias v1" + body)
+
+
+def say_alias(w, name, of=ORG):
+    w.write(line(alias(name, of)), "statements", statement_name("alias", of, of))
+    os.chmod(w.path("statements"), 0o700)
+
+
+@test
+def org_alias_keeps_a_statement():
+    with World() as w:
+        w.want(FAILED, "org-alias", "acme", says="org-keygen")
+        org(w)
+        before = files(w)
+        for name in ("a.b", "", "abcdef", "mesh", "a b", "x" * 64, "../x", "1027e0"):
+            w.want(USAGE, "org-alias", name, says="6c3104")
+        unchanged(w, before)
+        w.want(DONE, "org-alias", "acme", says="called acme")
+        name = statement_name("alias", ORG)
+        eq(w.names("statements"), [name])
+        s = statement(base64.b64decode(w.read("statements", name)))
+        eq((s["kind"], s["issuer"], s["subject"], s["body"]), (3, KEYS[ORG], KEYS[ORG], b"\4acme"))
+        w.want(DONE, "org-alias", "beta")
+        t = statement(base64.b64decode(w.read("statements", name)))
+        ok(t["body"] == b"\4beta" and t["number"] > s["number"], t)
+        w.want(DONE, "org-alias", "6c3104", says="called 6c3104")
+
+
+@test
+def an_alias_is_carried_and_names_the_org():
+    with World() as signer, World() as w:
+        org(signer)
+        node(w, OTHER)
+        path = os.path.join(signer.dir, "alias")
+        signer.want(DONE, "org-alias", "acme", "--out", path)
+        w.want(DONE, "trust", "--org", A, says="6c3104")
+        w.want(DONE, "org-join", path, says="took the alias by acme")
+        eq(w.names("trusted_orgs"), ["6c3104.pub"])
+        w.want(DONE, "config", "show", says="called acme")
+        shown = json.loads(w.want(DONE, "config", "show", "--json").text)
+        eq(shown["orgs"], [{"name": "6c3104", "key": A, "called": "acme"}])
+        w.want(DONE, "service", "allow", "--org", "acme", "tcp", "80", says="org acme")
+        w.want(DONE, "service", "deny", "--org", "6c3104", "all")
+        eq(w.read("services", "org", "6c3104.policy"), b"allow tcp 80\ndeny all\n")
+        w.want(DONE, "service", "list", says="called acme")
+        w.want(DONE, "service", "list", "--org", "acme", says="allow tcp 80")
+        w.want(DONE, "service", "who", "tcp", "80", says="members of acme")
+        w.want(DONE, "trust", "--org", A, says="6c3104 is trusted already")
+        w.want(DONE, "revoke", "--org", "acme", says="revoked 6c3104")
+        eq(w.names("trusted_orgs"), [])
+        w.want(FAILED, "revoke", "--org", "acme")
+
+
+@test
+def trust_takes_an_alias_that_is_known():
+    with World() as w:
+        node(w, OTHER)
+        say_alias(w, b"acme")
+        w.want(DONE, "trust", "--org", A, says="the org acme")
+        eq(w.names("trusted_orgs"), ["acme.pub"])
+        w.want(DONE, "trust", "--org", A, says="acme is trusted already")
+        say_alias(w, b"other")  # the name that it has here stays
+        w.want(DONE, "trust", "--org", A, says="acme is trusted already")
+    with World() as w:
+        node(w, OTHER)
+        say_alias(w, b"acme")
+        w.want(DONE, "trust", "--org", A, "--name", "mine", says="the org mine")
+        ok("called" not in w.want(DONE, "config", "show").text, "a name here counts")
+    for text in (line(alias(b"acme", signer=NODE)), line(alias(b"acme"))[:-6] + b"AAAA\n",
+                 line(alias(b"a.b")), line(alias(b"mesh")), line(alias(b"acme", subject=NODE)),
+                 line(alias(b"1027e0"))):
+        with World() as w:
+            node(w, OTHER)
+            w.write(text, "statements", statement_name("alias", ORG, ORG))
+            os.chmod(w.path("statements"), 0o700)
+            w.want(DONE, "trust", "--org", A, says="the org 6c3104")
+
+
+@test
+def two_orgs_of_one_name_are_called_by_their_digits():
+    with World() as w:
+        node(w, OTHER)
+        w.want(DONE, "trust", "--org", A)
+        w.want(DONE, "trust", "--org", B)
+        say_alias(w, b"acme", ORG)
+        say_alias(w, b"Acme", NODE)
+        ok("called" not in w.want(DONE, "config", "show").text, "neither")
+        w.want(FAILED, "revoke", "--org", "acme")
+        w.want(FAILED, "service", "allow", "--org", "acme", "tcp", "80")
+        w.want(DONE, "revoke", "--org", B)
+        w.want(DONE, "config", "show", says="called acme")
+        w.want(DONE, "trust", "--org", B, "--name", "ACME")
+        ok("called" not in w.want(DONE, "config", "show").text, "a name here comes first")
 
 
 main()

@@ -766,7 +766,7 @@ def explain_and_who_for_programs():
         eq(said(w, "explain", "node-1", "all")["by"], GLOBAL[1])
         eq(said(w, "who", "tcp", "5432"), {
             "service": {"protocol": "tcp", "port": 5432}, "trusted": 2, "orgs": [],
-            "peers": [{"name": "node-1", "by": NODE1[0]}]})
+            "members": [], "admitted": 0, "peers": [{"name": "node-1", "by": NODE1[0]}]})
         w.want(DONE, "service", "delete", "2")
         answer = said(w, "explain", "node-2", "icmp")
         eq((answer["verdict"], answer["observed"], answer["by"]), ("allowed", True, DEFAULT))

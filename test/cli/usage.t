@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
 COMMANDS = ["keygen", "export", "trust", "revoke", "rotate", "org-keygen", "org-sign", "org-join",
-            "org-vouch", "org-revoke", "service", "up", "down", "status", "config show",
+            "org-vouch", "org-revoke", "org-alias", "service", "up", "down", "status", "config show",
             "wireguard", "version", "help"]
 
 
@@ -93,7 +93,7 @@ def words_too_many_or_too_few_are_errors():
         for command in ("keygen", "org-keygen", "export", "up", "down", "status", "config show", "version"):
             w.want(USAGE, *command.split(), "extra", says="extra")
         for command in ("trust", "revoke", "org-sign", "org-join", "org-vouch", "org-revoke",
-                        "service"):
+                        "org-alias", "service"):
             w.want(USAGE, command, says="usage: meshguard " + command)
         w.want(USAGE, "help", "trust", "extra", says="extra")
 

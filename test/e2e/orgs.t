@@ -68,6 +68,9 @@ ok "explain knows of which org the peer is" \
 	eval 'mg A service explain node-C.acme tcp 80 | grep -q "allow.* by services/org/acme.policy"'
 ok "show, too" eval 'mg A service show node-C.acme | grep -q "org/acme.policy"'
 ok "and both whose rules come first" eval 'mg A service explain node-B.acme tcp 443 | grep -q "peer/$(key_hex B).policy"'
+ok "who names members, each with its rule" \
+	eval 'mg A service who tcp 443 | grep -q "node-B.acme *services/peer/$(key_hex B).policy:1"'
+ok "and none who cannot" not eval 'mg A service who tcp 443 | grep -q node-C'
 mg A service reset >/dev/null
 ok "no rules any more" within 2 in_force "allow 0"
 
@@ -77,6 +80,32 @@ mg B org-join "$work/G.vouch" >/dev/null
 ok "a vouch that one node is told lets the guest in everywhere" within 25 all_meet A B C D G
 ok "and is kept by the others" within 5 test -s \
 	"$work/C.d/statements/vouch-$(org_hex acme)-$(key_hex G)"
+
+# --- what the org is called, where nobody named it
+digits=$(orgs config show | sed -n 's/^org made here.*, //p')
+mg C revoke --org acme >/dev/null
+ok "an org goes by its name" within 2 gone_from C node-A.acme
+mg C trust --org "$work/acme.pub" >/dev/null
+ok "without a name it is called by its digits" within 15 eval 'knows C "node-A.$digits" && all_meet A B C'
+mg C service deny --org "$digits" tcp 81 >/dev/null
+orgs org-alias fleet --out "$work/fleet" >/dev/null
+mg B org-join "$work/fleet" >/dev/null
+ok "an alias that one node is told names it at another" within 25 knows C node-A.fleet
+ok "and keeps its rules" eval 'mg C service explain node-A.fleet tcp 81 | grep -q "denied by services/org/$digits.policy:1"'
+ok "by both names" eval 'mg C service explain "node-A.$digits" tcp 81 | grep -q denied && mg C service list --org fleet | grep -q "tcp 81"'
+ok "status and config show use it" eval 'mg C status | grep -q "org        fleet:" && mg C config show | grep -q "called fleet"'
+ok "it is kept" test -s "$work/C.d/statements/alias-$(org_hex acme)-$(org_hex acme)"
+ok "and a name that was given here stays" knows A node-C.acme
+evil org-alias fleet --out "$work/thief" >/dev/null
+mg C trust --org "$work/evil.pub" >/dev/null
+mg C org-join "$work/thief" >/dev/null
+ok "two orgs of one alias are called by their digits" within 2 knows C "node-A.$digits"
+mg C revoke --org "$(mg C config show --json | jq -r --arg k "$(cat "$work/evil.pub")" '.orgs[] | select(.key == $k).name')" >/dev/null
+ok "until one of them is out" within 2 knows C node-A.fleet
+mg C revoke --org fleet >/dev/null
+mg C trust --org "$work/acme.pub" --name acme >/dev/null
+mg C service reset >/dev/null
+ok "all is as it was" within 15 all_meet A B C D G
 
 # --- what others sign, and bytes that nobody signed
 evil org-revoke "$work/D.d/identity.pub" --out "$work/forged" >/dev/null

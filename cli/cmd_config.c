@@ -108,6 +108,11 @@ static void take_settings(struct config *c, const struct arguments *a, const cha
 		endpoint_format(&c->node.seeds[i].endpoint, seed);
 		text_add(&list, i ? " " : "");
 		text_add(&list, seed);
+		if (c->node.seeds[i].source == REPORT_GIVEN)
+			continue;
+		text_add(&list, " (");
+		text_add(&list, report_source_word(c->node.seeds[i].source));
+		text_add(&list, ")");
 	}
 }
 

@@ -1,9 +1,11 @@
 /* cmd_up.c - the daemon. Checks what was asked; linux/priv does it. */
 #include "cli/command.h"
 
+#include "dns/seeds.h"
 #include "identity/address.h"
 #include "linux/mesh.h"
 #include "linux/priv.h"
+#include "linux/priv_seeds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,30 +13,35 @@
 #define MIN_MTU 1280u   /* IPv6 (RFC 8200, section 5) */
 #define MAX_MTU 65440u  /* and the wrapping fits one UDP datagram */
 
-/* HOST:PORT: an address as endpoint_parse wants it, or a name and a port. */
-static bool seed_ok(const char *seed)
+/* HOST[:PORT]. Of an IPv6 address without brackets it is not clear where the port begins. */
+static bool seed_ok(const char *text)
 {
-	struct endpoint e;
-	const char *colon = strrchr(seed, ':');
-	size_t host_len = colon ? (size_t)(colon - seed) : 0;
-	uint64_t port;
+	struct seed s;
 
-	if (endpoint_parse(seed, strlen(seed), 0, &e))
-		return e.port != 0 && ip_is_unicast(&e.ip);
-	if (host_len == 0 || host_len > 253
-	    || !parse_u64(colon + 1, strlen(colon + 1), 65535, &port) || port == 0)
+	if (text[0] != '[' && strchr(text, ':') != strrchr(text, ':'))
 		return false;
-	/* Digits and dots alone are a mistyped address, not a name. */
-	if (strspn(seed, "0123456789.") >= host_len)
-		return false;
-	for (size_t i = 0; i < host_len; i++) {
-		char c = seed[i];
+	return seed_parse(text, &s)
+	       && (s.source != SEED_GIVEN || ip_is_unicast(&s.addresses[0].ip));
+}
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-		      || c == '-' || c == '_' || c == '.'))
+static bool take_domains(struct priv_config *config, const struct arguments *a)
+{
+	const size_t most = 253 - sizeof(DNS_SEEDS_LABELS);
+	const char *domain;
+
+	for (unsigned i = 0; (domain = option_nth(a, "dns", i)); i++) {
+		if (i == PRIV_MAX_DOMAINS) {
+			note("up: at most %u domains", PRIV_MAX_DOMAINS);
 			return false;
+		}
+		if (strlen(domain) > most || !dns_host_valid(domain, strlen(domain))) {
+			note("up: --dns %.80s: it must be a domain, as in example.org", domain);
+			return false;
+		}
+		config->dns[i] = domain;
+		config->dns_count = i + 1;
 	}
-	return seed[0] != '-' && seed[0] != '.';
+	return true;
 }
 
 static bool take_seeds(struct priv_config *config, const struct arguments *a)
@@ -47,8 +54,8 @@ static bool take_seeds(struct priv_config *config, const struct arguments *a)
 			return false;
 		}
 		if (!seed_ok(seed)) {
-			note("up: --seed %.80s: it must be HOST:PORT, as in 192.0.2.7:%u or "
-			     "[2001:db8::7]:%u", seed, MESH_PORT, MESH_PORT);
+			note("up: --seed %.80s: it must be HOST:PORT, as in 192.0.2.7:%u, "
+			     "[2001:db8::7]:%u or seed.example.org", seed, MESH_PORT, MESH_PORT);
 			return false;
 		}
 		config->seeds[i] = seed;
@@ -131,6 +138,7 @@ static enum exit_code run(const struct arguments *a)
 	const char *interface;
 
 	if (!chosen_interface(a, &interface) || !take_seeds(&config, a)
+	    || !take_domains(&config, a)
 	    || !take_prefix(&config, option_text(a, "prefix", NULL))
 	    || !take_announce(&config, option_text(a, "announce", NULL))
 	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a))
@@ -153,7 +161,9 @@ const struct command command_up = {
 	.words = "",
 	.options = (const struct option_spec[]){
 		{ .name = "seed", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
-		  .help = "a peer to ask first; may be repeated" },
+		  .help = "a peer to ask first (port: 51821)" },
+		{ .name = "dns", .kind = OPTION_TEXT, .repeats = true, .value = "DOMAIN",
+		  .help = "ask the peers that the domain names; see meshguard(8)" },
 		{ .name = "port", .kind = OPTION_NUMBER, .min = 1, .max = 65535, .value = "N",
 		  .help = "UDP port (default: 51821)" },
 		INTERFACE_OPTION,
@@ -162,8 +172,7 @@ const struct command command_up = {
 		{ .name = "prefix", .kind = OPTION_TEXT, .value = "CIDR",
 		  .help = "IPv4 prefix of the mesh (default: 10.99.0.0/16)" },
 		{ .name = "max-members", .kind = OPTION_NUMBER, .value = "N",
-		  .min = 1, .max = MOST_MEMBERS,
-		  .help = "trusted keys in use at the most (default: 16384)" },
+		  .min = 1, .max = MOST_MEMBERS },
 		{ .name = "detach", .kind = OPTION_FLAG,
 		  .help = "return when the mesh address is usable" },
 		{ .name = "gossip-only", .kind = OPTION_FLAG,
@@ -176,8 +185,7 @@ const struct command command_up = {
 		  .help = "an address of this host that peers are told first" },
 		{ .name = "open", .kind = OPTION_FLAG,
 		  .help = "let in every key that is not denied; dangerous" },
-		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE",
-		  .help = "write session keys for Wireshark; dangerous" },
+		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE" },
 		{ 0 } },
 	.text = "Makes the interface, gives it this machine's mesh addresses, finds the trusted\n"
 		"peers through the seeds and serves until it is stopped. Stays in the foreground\n"

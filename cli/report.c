@@ -98,8 +98,11 @@ static void print_node(const struct report *r, const struct screen *s)
 		char seed[ENDPOINT_TEXT];
 
 		endpoint_format(&n->seeds[i].endpoint, seed);
-		fprintf(s->out, "  seed       %s %s\n", seed,
+		fprintf(s->out, "  seed       %s %s", seed,
 			n->seeds[i].answered ? "answered" : "no answer");
+		if (n->seeds[i].source != REPORT_GIVEN)
+			fprintf(s->out, " (%s)", report_source_word(n->seeds[i].source));
+		fputc('\n', s->out);
 	}
 }
 

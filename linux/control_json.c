@@ -19,6 +19,10 @@ static const char *const admission_words[] = {
 	[REPORT_AUTHORIZED] = "trusted", [REPORT_MEMBER] = "org", [REPORT_VOUCHED] = "vouched",
 	[REPORT_OPEN] = "open",
 };
+static const char *const source_words[] = {
+	[REPORT_GIVEN] = "address", [REPORT_NAME] = "name", [REPORT_DNS] = "dns",
+	[REPORT_MDNS] = "mdns",
+};
 static const char *const problem_words[] = {
 	[REQUEST_OK] = "ok", [REQUEST_MALFORMED] = "malformed", [REQUEST_VERSION] = "version",
 	[REQUEST_UNKNOWN] = "unknown", [REQUEST_REFUSED] = "refused", [REQUEST_BUSY] = "busy",
@@ -45,6 +49,11 @@ const char *report_reason_word(enum report_reason reason)
 const char *report_admission_word(enum report_admission admission)
 {
 	return WORD(admission_words, (unsigned)admission);
+}
+
+const char *report_source_word(enum report_source source)
+{
+	return WORD(source_words, (unsigned)source);
 }
 
 const char *request_problem_word(enum request_problem problem)
@@ -162,6 +171,7 @@ static json_t *seeds_json(const struct report_node *n)
 
 		add_endpoint(&o, "endpoint", &n->seeds[i].endpoint);
 		add_bool(&o, "answered", n->seeds[i].answered);
+		add_text(&o, "source", report_source_word(n->seeds[i].source));
 		failed |= json_array_append_new(list, done(&o)) != 0;
 	}
 	if (!failed)

@@ -70,6 +70,8 @@ const char *report_state_word(enum report_state state);
 const char *report_reason_word(enum report_reason reason);
 /* "trusted", "org", "vouched", "open" */
 const char *report_admission_word(enum report_admission admission);
+/* "address", "name", "dns", "mdns" */
+const char *report_source_word(enum report_source source);
 const char *request_problem_word(enum request_problem problem);
 const char *request_verb_word(enum request_verb verb);
 

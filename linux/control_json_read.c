@@ -193,6 +193,20 @@ static void read_orgs(struct reader *r, struct report_node *n)
 	}
 }
 
+/* The state or reason of that word; the first (unknown, none) for words of later versions. */
+static unsigned find_word(const char *(*word)(unsigned), const char *text)
+{
+	for (unsigned i = 0; word(i); i++)
+		if (!strcmp(word(i), text))
+			return i;
+	return 0;
+}
+
+static const char *source_word(unsigned i)
+{
+	return report_source_word((enum report_source)i);
+}
+
 static void read_seeds(struct reader *r, struct report_node *n)
 {
 	const json_t *list = json_object_get(r->object, "seeds");
@@ -203,6 +217,9 @@ static void read_seeds(struct reader *r, struct report_node *n)
 
 		get_endpoint(&seed, "endpoint", &n->seeds[i].endpoint);
 		n->seeds[i].answered = get_bool(&seed, "answered");
+		if (is_there(&seed, "source"))
+			n->seeds[i].source = (enum report_source)find_word(
+				source_word, get_text(&seed, "source"));
 		r->failed |= seed.failed;
 		n->seed_count = (unsigned)i + 1;
 	}
@@ -297,15 +314,6 @@ static bool read_node(struct reader *r, struct answer *a)
 	read_tables(r, a);
 	read_counters(r, a);
 	return !r->failed;
-}
-
-/* The state or reason of that word; the first (unknown, none) for words of later versions. */
-static unsigned find_word(const char *(*word)(unsigned), const char *text)
-{
-	for (unsigned i = 0; word(i); i++)
-		if (!strcmp(word(i), text))
-			return i;
-	return 0;
 }
 
 static const char *state_word(unsigned i) { return report_state_word((enum report_state)i); }

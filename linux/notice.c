@@ -1,6 +1,7 @@
 #include "linux/notice.h"
 
 #include "linux/services.h"
+#include "nat/path.h"
 
 #include <string.h>
 
@@ -80,7 +81,8 @@ bool notice_event(struct notices *n, const struct priv_message *m, struct node_e
 	case PRIV_SEED:
 		e->kind = NODE_SEED;
 		e->from = m->endpoint;
-		return true;
+		e->number = m->which;
+		return m->which < SEED_SOURCES;
 	case PRIV_POLICY_BEGIN:
 		e->kind = NODE_POLICY_BEGIN;
 		n->count = 0;

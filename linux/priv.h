@@ -46,7 +46,8 @@ enum priv_kind {
 	PRIV_TRUST_KEY,      /* key, twin, name: one usable entry */
 	PRIV_TRUST_END,      /* value: number of unusable entries */
 	PRIV_STOP,           /* end gracefully: signal or `down` */
-	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed */
+	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed, which:
+	                        enum seed_source (nat/path.h) */
 	PRIV_POLICY_BEGIN,   /* the service rules follow, all of them */
 	PRIV_POLICY_LIST,    /* data: struct priv_rules, a list or a part of it */
 	PRIV_POLICY_END,     /* value: enum policy_default */
@@ -63,7 +64,7 @@ struct priv_message {
 	int32_t result;          /* 0 or negative errno, in answers */
 	uint32_t value;
 	uint32_t flag;
-	uint32_t which;          /* enum priv_save */
+	uint32_t which;          /* enum priv_save; enum seed_source */
 	struct prefix prefix;
 	struct endpoint endpoint;
 	struct public_key key;
@@ -95,6 +96,7 @@ struct priv_statement {
 };
 
 #define PRIV_MAX_SEEDS MAX_SEEDS
+#define PRIV_MAX_DOMAINS 8u
 
 /* What `up` and `wireguard` want; filled by cli/, checked there. */
 struct priv_config {
@@ -111,6 +113,8 @@ struct priv_config {
 	struct prefix prefix;          /* mesh: IPv4 prefix, default 10.99.0.0/16 */
 	const char *seeds[PRIV_MAX_SEEDS]; /* "host:port" as given */
 	unsigned seed_count;
+	const char *dns[PRIV_MAX_DOMAINS]; /* domains whose seeds are looked up */
+	unsigned dns_count;
 	bool detach;                   /* return 0 to the caller once the address is usable */
 	bool foreground;               /* wireguard: -f */
 	const char *keylog;            /* path or NULL */

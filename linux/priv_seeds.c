@@ -1,161 +1,59 @@
-/* priv_seeds.c - the resolver of libc reads bytes from the network, so it runs where it can do no
- * harm: a fork that is nobody, has no capability and no descriptor but a pipe to us. What comes
- * out of the pipe is judged like a stranger's bytes.
- */
+/* priv_seeds.c - when which name is looked up, and what the child is told of it. */
 #include "linux/priv_seeds.h"
 
+#include "dns/seeds.h"
 #include "linux/priv_inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define HELPER_SECONDS 20
-#define MAX_HELPERS 8u
-#define AGAIN_SECONDS 60
+/* How long an answer is believed. Its own word counts in between. */
+#define LEAST_SECONDS 30u
+#define MOST_SECONDS 3600u
+#define AGAIN_SECONDS 60u /* after many failures, or where nobody says how long */
 
 static const unsigned retry_seconds[] = { 1, 2, 5, 10, 30 };
 #define RETRIES (sizeof(retry_seconds) / sizeof(*retry_seconds))
 
-/* --- parsing -------------------------------------------------------------------------------- */
-
-static bool take_host(struct seed *s, const char *host, size_t len)
+static bool is_looked_up(const struct seed *s)
 {
-	if (len == 0 || len >= sizeof(s->host))
-		return false;
-	memcpy(s->host, host, len);
-	s->host[len] = '\0';
-	return true;
-}
-
-static bool take_port(struct seed *s, const char *text)
-{
-	uint64_t port;
-
-	if (!parse_u64(text, strlen(text), UINT16_MAX, &port) || port == 0)
-		return false;
-	s->port = (uint16_t)port;
-	return true;
-}
-
-static bool split(const char *text, struct seed *s)
-{
-	const char *close_bracket = text[0] == '[' ? strchr(text, ']') : NULL;
-	const char *colon = strrchr(text, ':');
-
-	if (close_bracket)
-		return take_host(s, text + 1, (size_t)(close_bracket - text - 1))
-		       && (!close_bracket[1]
-			   || (close_bracket[1] == ':' && take_port(s, close_bracket + 2)));
-	if (!colon || colon != strchr(text, ':')) /* none, or an IPv6 address without a port */
-		return text[0] != '[' && take_host(s, text, strlen(text));
-	return take_host(s, text, (size_t)(colon - text)) && take_port(s, colon + 1);
+	return s->source != SEED_GIVEN;
 }
 
 bool seed_parse(const char *text, struct seed *s)
 {
-	struct endpoint e;
+	struct dns_target t;
 
 	memset(s, 0, sizeof(*s));
-	s->pipe = -1;
-	s->port = MESH_PORT;
+	s->notice = PRIV_SEED;
 	s->due = INSTANT_NEVER;
-	if (!split(text, s))
-		return false;
-	s->named = !ip_parse(s->host, strlen(s->host), &e.ip);
-	if (endpoint_parse(text, strlen(text), MESH_PORT, &e)) { /* also with a numeric scope */
-		s->named = false;
-		s->addresses[0] = e;
+	s->job.socket = -1;
+	if (endpoint_parse(text, strlen(text), MESH_PORT, &s->addresses[0])) {
 		s->count = 1;
 		s->unsent = 1;
+		return s->addresses[0].port != 0;
 	}
-	return s->named || s->count;
-}
-
-int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
-	       struct instant now)
-{
-	*s = (struct seeds){ .loop = loop, .uid = 65534, .gid = 65534 };
-	priv_user("nobody", &s->uid, &s->gid);
-	if (config->seed_count == 0)
-		return 0;
-	s->list = calloc(config->seed_count, sizeof(*s->list));
-	if (!s->list)
-		return -ENOMEM;
-	for (unsigned i = 0; i < config->seed_count; i++) {
-		struct seed *seed = &s->list[i];
-
-		if (!seed_parse(config->seeds[i], seed))
-			return -EINVAL;
-		seed->seeds = s;
-		seed->due = seed->named ? now : INSTANT_NEVER;
-		s->count++;
-	}
-	return 0;
-}
-
-/* --- the helper ------------------------------------------------------------------------------ */
-
-static bool from_sockaddr(const struct sockaddr *a, uint16_t port, struct endpoint *out)
-{
-	const struct sockaddr_in *v4 = (const void *)a;
-	const struct sockaddr_in6 *v6 = (const void *)a;
-
-	memset(out, 0, sizeof(*out));
-	out->port = port;
-	if (a->sa_family == AF_INET) {
-		out->ip = ip_of(FAMILY_IPV4, &v4->sin_addr);
-		return true;
-	}
-	if (a->sa_family != AF_INET6)
+	if (!dns_target_parse(text, strlen(text), MESH_PORT, &t))
 		return false;
-	out->ip = ip_of(FAMILY_IPV6, &v6->sin6_addr);
-	out->scope = v6->sin6_scope_id;
+	s->source = SEED_NAME;
+	s->job.kind = RESOLVE_HOST;
+	s->job.port = t.port;
+	memcpy(s->job.name, t.host, sizeof(t.host));
 	return true;
 }
 
-_Noreturn static void resolve(const struct seed *s, int out, pid_t parent)
+static void domain_of(const char *domain, struct seed *s)
 {
-	const struct addrinfo wish = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM };
-	const struct priv_drop drop = {
-		.uid = s->seeds->uid, .gid = s->seeds->gid, .parent = parent,
-		.name = "meshguard: dns", .keep = &out, .keep_count = 1,
-	};
-	struct endpoint found[SEED_ADDRESSES];
-	struct addrinfo *list;
-	const char *step;
-	size_t n = 0;
-	sigset_t none;
-
-	signal(SIGALRM, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (priv_drop(&drop, &step) < 0)
-		_exit(1);
-	alarm(HELPER_SECONDS);
-	if (getaddrinfo(s->host, NULL, &wish, &list) != 0)
-		_exit(1);
-	for (const struct addrinfo *a = list; a && n < SEED_ADDRESSES; a = a->ai_next)
-		n += from_sockaddr(a->ai_addr, s->port, &found[n]);
-	_exit(write(out, found, n * sizeof(*found)) < 0);
+	memset(s, 0, sizeof(*s));
+	s->notice = PRIV_SEED;
+	s->source = SEED_DNS;
+	s->job.kind = RESOLVE_SEEDS;
+	s->job.socket = -1;
+	strncpy(s->job.name, domain, sizeof(s->job.name) - 1);
 }
 
-static void end_helper(struct seed *s)
-{
-	if (s->pipe >= 0) {
-		loop_remove(s->seeds->loop, s->pipe);
-		close(s->pipe);
-	}
-	s->pipe = -1;
-	s->give_up = INSTANT_ZERO;
-}
+/* --- answers -------------------------------------------------------------------------------- */
 
 static bool is_new(const struct seed *s, const struct endpoint *e)
 {
@@ -165,111 +63,89 @@ static bool is_new(const struct seed *s, const struct endpoint *e)
 	return true;
 }
 
-/* What the helper may say: addresses of hosts, at the port that was asked for. */
-static bool usable(const struct seed *s, struct endpoint *e)
+static void take_addresses(struct seed *s, const struct resolver_answer *a)
 {
-	struct endpoint clean;
+	uint32_t unsent = 0;
 
-	if (e->ip.family != FAMILY_IPV4 && e->ip.family != FAMILY_IPV6)
-		return false;
-	memset(&clean, 0, sizeof(clean));
-	clean.ip = ip_of((enum family)e->ip.family, e->ip.b);
-	clean.port = s->port;
-	clean.scope = ip_is_link_local(&clean.ip) ? e->scope : 0;
-	*e = clean;
-	return ip_is_unicast(&clean.ip);
-}
-
-static void take_answer(struct seed *s)
-{
-	struct endpoint fresh[SEED_ADDRESSES], e;
-	unsigned n = 0, unsent = 0;
-
-	for (size_t at = 0; at + sizeof(e) <= s->answer_len; at += sizeof(e)) {
-		memcpy(&e, s->answer + at, sizeof(e));
-		if (!usable(s, &e))
-			continue;
-		unsent |= is_new(s, &e) ? 1u << n : 0;
-		fresh[n++] = e;
-	}
-	if (n == 0) {
-		if (!s->complained)
-			priv_say("the seed %s has no address (yet); it is looked up again",
-				 s->host);
-		s->complained = true;
-		s->failures++;
-		return;
-	}
-	memcpy(s->addresses, fresh, n * sizeof(*fresh));
-	s->count = n;
+	for (unsigned i = 0; i < a->count; i++)
+		unsent |= is_new(s, &a->list[i]) ? 1u << i : 0;
+	memcpy(s->addresses, a->list, a->count * sizeof(*a->list));
+	s->count = a->count;
 	s->unsent = unsent;
 	s->failures = 0;
 	s->complained = false;
 }
 
-static void finish(struct seed *s, struct instant now)
+/* Once, until it works again. */
+static void complain(struct seed *s, enum resolver_status why)
 {
-	unsigned wait = AGAIN_SECONDS;
+	static const char *const words[] = {
+		[RESOLVED] = "", [RESOLVER_NONE] = "it has none",
+		[RESOLVER_SILENT] = "no name server answers",
+		[RESOLVER_NONSENSE] = "the answer is malformed",
+		[RESOLVER_FAILED] = "the resolver failed",
+	};
 
-	end_helper(s);
-	take_answer(s);
-	if (s->failures && s->failures <= RETRIES)
-		wait = retry_seconds[s->failures - 1];
+	s->failures++;
+	if (s->complained)
+		return;
+	s->complained = true;
+	if (s->source == SEED_DNS)
+		priv_say("no seeds at " DNS_SEEDS_LABELS ".%s (yet): %s; it is looked up again",
+			 s->job.name, words[why]);
+	else
+		priv_say("the seed %s has no address (yet): %s; it is looked up again",
+			 s->job.name, words[why]);
+}
+
+static void looked_up(void *ctx, const struct resolver_answer *a, struct instant now)
+{
+	struct seed *s = ctx;
+	unsigned wait = a->ttl_s ? a->ttl_s : AGAIN_SECONDS;
+
+	if (a->count)
+		take_addresses(s, a);
+	else
+		complain(s, (enum resolver_status)a->status);
+	wait = wait < LEAST_SECONDS ? LEAST_SECONDS : wait > MOST_SECONDS ? MOST_SECONDS : wait;
+	if (s->failures)
+		wait = s->failures <= RETRIES ? retry_seconds[s->failures - 1] : AGAIN_SECONDS;
 	s->due = instant_add(now, span_s(wait));
 }
 
-static void pipe_ready(void *ctx, uint32_t events)
+/* --- all of them ---------------------------------------------------------------------------- */
+
+int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
+	       struct instant now)
 {
-	struct seed *s = ctx;
-	ssize_t n;
+	const unsigned most = config->seed_count + config->dns_count;
 
-	(void)events;
-	for (;;) {
-		n = read(s->pipe, s->answer + s->answer_len, sizeof(s->answer) - s->answer_len);
-		if (n <= 0)
-			break;
-		s->answer_len += (size_t)n;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	finish(s, clock_now().boot);
-}
+	*s = (struct seeds){ 0 };
+	resolver_open(&s->resolver, loop);
+	if (most == 0)
+		return 0;
+	s->list = calloc(most, sizeof(*s->list));
+	if (!s->list)
+		return -ENOMEM;
+	for (unsigned i = 0; i < most; i++) {
+		struct seed *seed = &s->list[i];
 
-static void start_helper(struct seed *s, struct instant now)
-{
-	pid_t parent = getpid();
-	int ends[2];
-
-	s->due = instant_add(now, span_s(AGAIN_SECONDS));
-	s->answer_len = 0;
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return;
-	s->pipe = ends[0];
-	if (loop_add(s->seeds->loop, s->pipe, EPOLLIN, pipe_ready, s) < 0) {
-		end_helper(s);
-		close(ends[1]);
-		return;
+		if (i >= config->seed_count)
+			domain_of(config->dns[i - config->seed_count], seed);
+		else if (!seed_parse(config->seeds[i], seed))
+			return -EINVAL;
+		seed->seeds = s;
+		seed->job.done = looked_up;
+		seed->job.ctx = seed;
+		seed->due = is_looked_up(seed) ? now : INSTANT_NEVER;
+		s->count++;
 	}
-	s->helper = fork();
-	if (s->helper == 0)
-		resolve(s, ends[1], parent);
-	close(ends[1]);
-	if (s->helper < 0) {
-		s->helper = 0;
-		end_helper(s);
-		return;
-	}
-	s->give_up = instant_add(now, span_s(HELPER_SECONDS));
-	s->seeds->helpers++;
+	return 0;
 }
 
 void seeds_close(struct seeds *s)
 {
-	for (unsigned i = 0; i < s->count; i++) {
-		if (s->list[i].helper > 0)
-			kill(s->list[i].helper, SIGKILL);
-		end_helper(&s->list[i]);
-	}
+	resolver_close(&s->resolver);
 	free(s->list);
 	s->list = NULL;
 	s->count = 0;
@@ -277,49 +153,38 @@ void seeds_close(struct seeds *s)
 
 static bool is_waiting(const struct seed *s)
 {
-	return s->named && s->helper == 0;
+	return is_looked_up(s) && !s->job.resolver;
 }
 
 struct instant seeds_deadline(const struct seeds *s)
 {
-	struct instant first = INSTANT_NEVER;
+	struct instant first = resolver_deadline(&s->resolver);
 
-	for (unsigned i = 0; i < s->count; i++) {
-		const struct seed *seed = &s->list[i];
-
-		if (is_waiting(seed) && s->helpers < MAX_HELPERS)
-			first = instant_min(first, seed->due);
-		else if (instant_is_set(seed->give_up))
-			first = instant_min(first, seed->give_up);
-	}
+	if (!resolver_has_room(&s->resolver))
+		return first;
+	for (unsigned i = 0; i < s->count; i++)
+		if (is_waiting(&s->list[i]))
+			first = instant_min(first, s->list[i].due);
 	return first;
 }
 
 void seeds_tick(struct seeds *s, struct instant now)
 {
-	for (unsigned i = 0; i < s->count; i++) {
+	resolver_tick(&s->resolver, now);
+	for (unsigned i = 0; i < s->count && resolver_has_room(&s->resolver); i++) {
 		struct seed *seed = &s->list[i];
 
-		if (instant_is_set(seed->give_up) && instant_reached(seed->give_up, now)) {
-			kill(seed->helper, SIGKILL);
-			finish(seed, now);
-		}
-		if (is_waiting(seed) && s->helpers < MAX_HELPERS
-		    && instant_reached(seed->due, now))
-			start_helper(seed, now);
+		if (!is_waiting(seed) || !instant_reached(seed->due, now))
+			continue;
+		seed->due = instant_add(now, span_s(AGAIN_SECONDS));
+		if (resolver_start(&s->resolver, &seed->job, now) < 0)
+			complain(seed, RESOLVER_FAILED);
 	}
 }
 
 bool seeds_reaped(struct seeds *s, pid_t pid)
 {
-	for (unsigned i = 0; i < s->count; i++) {
-		if (s->list[i].helper != pid)
-			continue;
-		s->list[i].helper = 0;
-		s->helpers--;
-		return true;
-	}
-	return false;
+	return resolver_reaped(&s->resolver, pid);
 }
 
 bool seeds_next(const struct seeds *s, struct priv_message *m)
@@ -329,9 +194,10 @@ bool seeds_next(const struct seeds *s, struct priv_message *m)
 
 		if (!seed->unsent)
 			continue;
-		message_init(m, PRIV_SEED);
+		message_init(m, seed->notice);
 		m->endpoint = seed->addresses[__builtin_ctz(seed->unsent)];
 		m->value = i;
+		m->which = seed->source;
 		return true;
 	}
 	return false;

@@ -1,8 +1,8 @@
-/* priv_seeds.h - addresses of the seeds, and the helpers that resolve their names.
+/* priv_seeds.h - the addresses that `up` was told to ask, and those that it was told to look up.
  *
- * A literal address is given out at once. A name is resolved by a child process of its own that
- * has no rights and no descriptor but a pipe; it lives at most 20 s. Names are looked up again
- * every minute, and soon while they have no address.
+ * A literal address is given out at once. A name is looked up by a helper (linux/resolver.h) again
+ * and again: when what was learned ends, but not within half a minute, and within minutes; sooner
+ * while nothing was learned. All its addresses are given out, of both families.
  */
 #ifndef LINUX_PRIV_SEEDS_H
 #define LINUX_PRIV_SEEDS_H
@@ -10,37 +10,30 @@
 #include "base/instant.h"
 #include "linux/loop.h"
 #include "linux/priv.h"
-
-#define SEED_ADDRESSES 16u
+#include "linux/resolver.h"
+#include "nat/path.h"
 
 struct seed {
-	char host[256];
-	uint16_t port;
-	bool named;
+	enum seed_source source;
+	uint32_t notice;                /* what tells the child: PRIV_SEED */
+	struct resolver_job job;        /* what is looked up; for SEED_GIVEN nothing is */
 	bool complained;
 	unsigned failures;              /* in a row */
-	struct instant due;             /* named: when to look up next */
-	pid_t helper;                   /* 0: none */
-	int pipe;
-	struct instant give_up;         /* of the helper */
-	uint8_t answer[SEED_ADDRESSES * sizeof(struct endpoint)];
-	size_t answer_len;
-	struct endpoint addresses[SEED_ADDRESSES];
+	struct instant due;             /* when to look up next */
+	struct endpoint addresses[RESOLVER_ADDRESSES];
 	unsigned count;
-	unsigned unsent;                /* one bit an address */
+	uint32_t unsent;                /* one bit an address */
 	struct seeds *seeds;
 };
 
 struct seeds {
 	struct seed *list;
 	unsigned count;
-	unsigned helpers;               /* at work */
-	struct loop *loop;              /* for their pipes */
-	uid_t uid;                      /* whom they become */
-	gid_t gid;
+	struct resolver resolver;
 };
 
-/* Splits "host", "host:port", "[v6]:port"; default port 51821. False when it is none. */
+/* Reads "host", "host:port", "[v6]:port"; the port is MESH_PORT where none is given. False when it
+ * is none. */
 bool seed_parse(const char *text, struct seed *out);
 int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
 	       struct instant now) must_check;

@@ -23,6 +23,9 @@ enum report_reason {
 /* What lets a peer in; the first that does. */
 enum report_admission { REPORT_AUTHORIZED, REPORT_MEMBER, REPORT_VOUCHED, REPORT_OPEN };
 
+/* Who named a seed: --seed as an address, --seed as a name, --dns, --mdns. */
+enum report_source { REPORT_GIVEN, REPORT_NAME, REPORT_DNS, REPORT_MDNS };
+
 #define REPORT_ORGS 72u
 #define REPORT_MEMBERSHIPS 4u
 
@@ -64,7 +67,11 @@ struct report_node {
 	struct { const char *name; uint64_t value; } counters[96];
 	unsigned counter_count;
 	unsigned seed_count;
-	struct { struct endpoint endpoint; bool answered; } seeds[MAX_SEEDS];
+	struct {
+		struct endpoint endpoint;
+		bool answered;
+		enum report_source source;
+	} seeds[MAX_SEEDS];
 };
 
 /* A service rule in force, or the default. */

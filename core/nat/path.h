@@ -47,9 +47,12 @@ struct paths *paths_init(void *memory, const struct paths_config *config, struct
 
 void paths_admit(struct paths *p, uint32_t slot, struct instant now);
 void paths_forget(struct paths *p, uint32_t slot);
-/* An address to ask for members without a path. At most MAX_SEEDS; one that is known is not added
- * again. */
-void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now);
+/* An address to ask for members without a path, and who named it. At most MAX_SEEDS; one that is
+ * known is not added again. Where there is no room, one that was found (not SEED_GIVEN) and that no
+ * member answered at gives way, the oldest first. */
+enum seed_source { SEED_GIVEN, SEED_NAME, SEED_DNS, SEED_MDNS, SEED_SOURCES };
+void paths_add_seed(struct paths *p, const struct endpoint *seed, enum seed_source source,
+		    struct instant now);
 /* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be
  * one. */
 void paths_set_filter(struct paths *p, bool (*underlay)(void *ctx, const struct ip *ip), void *ctx);
@@ -125,8 +128,13 @@ struct path_fact {
 	struct endpoint endpoint;
 	int64_t a;
 };
-/* The seeds and whether a member answered there; the number written (at most n). */
-unsigned paths_seeds(const struct paths *p, struct endpoint *out, bool *answered, unsigned n);
+/* The seeds; the number written (at most n). */
+struct path_seed {
+	struct endpoint endpoint;
+	bool answered;               /* a member did, there */
+	enum seed_source source;
+};
+unsigned paths_seeds(const struct paths *p, struct path_seed *out, unsigned n);
 bool paths_next_fact(struct paths *p, struct path_fact *out);
 
 struct paths_counters {

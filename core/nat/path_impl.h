@@ -70,6 +70,7 @@ struct path {
 
 struct seed {
 	struct endpoint to;
+	uint8_t source;             /* enum seed_source */
 	uint32_t slot;              /* the member that answered there, or NO_SLOT */
 	uint32_t first;             /* the slot that this round began with, by chance */
 	uint32_t cursor;            /* next member to call, counted from there */

@@ -9,15 +9,55 @@
 
 #include <string.h>
 
-void paths_add_seed(struct paths *p, const struct endpoint *seed, struct instant now)
+/* Where a new one goes: what was found yesterday gives way to what is found today, and never what
+ * somebody typed. MAX_SEEDS: nowhere. */
+static uint32_t place_of_new(const struct paths *p, enum seed_source source)
 {
-	for (uint32_t i = 0; i < p->seed_count; i++)
-		if (endpoint_equal(&p->seeds[i].to, seed))
-			return;
-	if (p->seed_count == MAX_SEEDS || !path_usable(p, seed))
+	uint32_t place = MAX_SEEDS;
+
+	if (p->seed_count < MAX_SEEDS)
+		return p->seed_count;
+	for (uint32_t i = 0; i < p->seed_count; i++) {
+		const struct seed *s = &p->seeds[i];
+
+		if (s->slot != NO_SLOT || s->source == SEED_GIVEN || s->source < source)
+			continue;
+		if (place == MAX_SEEDS || instant_before(s->added, p->seeds[place].added))
+			place = i;
+	}
+	return place;
+}
+
+/* Answers to what went to the former seed of this number prove nothing about the next one. */
+static void forget_pending(struct paths *p, uint32_t number)
+{
+	for (unsigned i = 0; i < SEED_PENDING; i++)
+		if (p->pending[i].seed == number)
+			memset(&p->pending[i], 0, sizeof(p->pending[i]));
+}
+
+void paths_add_seed(struct paths *p, const struct endpoint *seed, enum seed_source source,
+		    struct instant now)
+{
+	uint32_t i;
+
+	BUG_ON(source >= SEED_SOURCES);
+	for (i = 0; i < p->seed_count; i++) {
+		if (!endpoint_equal(&p->seeds[i].to, seed))
+			continue;
+		if (source < p->seeds[i].source)
+			p->seeds[i].source = (uint8_t)source;
 		return;
-	p->seeds[p->seed_count++] = (struct seed){
-		.to = *seed, .slot = NO_SLOT, .added = now, .next = now,
+	}
+	i = place_of_new(p, source);
+	if (i == MAX_SEEDS || !path_usable(p, seed))
+		return;
+	if (i == p->seed_count)
+		p->seed_count++;
+	else
+		forget_pending(p, i);
+	p->seeds[i] = (struct seed){
+		.to = *seed, .source = (uint8_t)source, .slot = NO_SLOT, .added = now, .next = now,
 	};
 }
 
@@ -181,13 +221,14 @@ struct instant path_seeds_deadline(const struct paths *p)
 	return first;
 }
 
-unsigned paths_seeds(const struct paths *p, struct endpoint *out, bool *answered, unsigned n)
+unsigned paths_seeds(const struct paths *p, struct path_seed *out, unsigned n)
 {
 	unsigned i;
 
-	for (i = 0; i < p->seed_count && i < n; i++) {
-		out[i] = p->seeds[i].to;
-		answered[i] = p->seeds[i].slot != NO_SLOT;
-	}
+	for (i = 0; i < p->seed_count && i < n; i++)
+		out[i] = (struct path_seed){
+			.endpoint = p->seeds[i].to, .answered = p->seeds[i].slot != NO_SLOT,
+			.source = (enum seed_source)p->seeds[i].source,
+		};
 	return i;
 }

@@ -358,7 +358,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		service_event(n, e, now.boot);
 		break;
 	case NODE_SEED:
-		paths_add_seed(n->paths, &e->from, now.boot);
+		paths_add_seed(n->paths, &e->from, (enum seed_source)e->number, now.boot);
 		(void)introduce_add_target(n->orgs.introductions, &e->from, now.boot);
 		break;
 	case NODE_ADDRESSES:

@@ -68,7 +68,7 @@ enum node_event_kind {
 	NODE_POLICY_END,    /* number: enum policy_default; they are in force from now on */
 	NODE_POLICY_BAD,    /* name: "global.policy:3: why". What was in force stays */
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
-	NODE_SEED,          /* from: an address to ask */
+	NODE_SEED,          /* from: an address to ask; number: enum seed_source (nat/path.h) */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
 	NODE_STOP,          /* say goodbye */
 };

@@ -148,8 +148,11 @@ static void org_counts(const struct node *n, struct report_node *r)
 
 void node_report(const struct node *n, struct report_node *r)
 {
-	struct endpoint seeds[MAX_SEEDS];
-	bool answered[MAX_SEEDS];
+	static const enum report_source sources[SEED_SOURCES] = {
+		[SEED_GIVEN] = REPORT_GIVEN, [SEED_NAME] = REPORT_NAME, [SEED_DNS] = REPORT_DNS,
+		[SEED_MDNS] = REPORT_MDNS,
+	};
+	struct path_seed seeds[MAX_SEEDS];
 
 	memset(r, 0, sizeof(*r));
 	r->key = n->config.public;
@@ -168,10 +171,11 @@ void node_report(const struct node *n, struct report_node *r)
 	r->max_members = n->config.members;
 	r->left_out = n->left_out;
 	r->trust_unreadable = n->trust_unreadable;
-	r->seed_count = paths_seeds(n->paths, seeds, answered, MAX_SEEDS);
+	r->seed_count = paths_seeds(n->paths, seeds, MAX_SEEDS);
 	for (unsigned i = 0; i < r->seed_count; i++) {
-		r->seeds[i].endpoint = seeds[i];
-		r->seeds[i].answered = answered[i];
+		r->seeds[i].endpoint = seeds[i].endpoint;
+		r->seeds[i].answered = seeds[i].answered;
+		r->seeds[i].source = sources[seeds[i].source];
 	}
 	service_report(n, r);
 	orgs_report(n, r);
@@ -189,12 +193,11 @@ static enum report_reason reason(const struct node *n, const struct node_peer *p
 	if (r->state == REPORT_DEAD)
 		return REASON_DEAD;
 	if (!path->up) {
-		bool answered;
-		struct endpoint seed;
+		struct path_seed seed;
 
 		if (path->candidates) /* in a large mesh not everybody is asked */
 			return path->asked ? REASON_NO_ANSWER : REASON_NONE;
-		return paths_seeds(n->paths, &seed, &answered, 1) ? REASON_NEVER_HEARD :
+		return paths_seeds(n->paths, &seed, 1) ? REASON_NEVER_HEARD :
 			REASON_NO_SEED;
 	}
 	if (peer->prefix_differs)

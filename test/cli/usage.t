@@ -123,10 +123,11 @@ def two_dashes_end_the_options():
 @test
 def values_of_up_are_checked_before_anything_happens():
     rows = [("--port", "0"), ("--port", "65536"), ("--port", "1e3"), ("--port", "-1"),
-            ("--mtu", "1279"), ("--mtu", "65441"), ("--seed", "192.0.2.7"),
+            ("--mtu", "1279"), ("--mtu", "65441"), ("--seed", "192.0.2.7."),
             ("--seed", "192.0.2.7:0"), ("--seed", "192.0.2.7:65536"), ("--seed", "300.0.2.7:1"),
             ("--seed", ":51821"), ("--seed", "2001:db8::1:51821"), ("--seed", "a b:1"),
-            ("--seed", "224.0.0.1:1"), ("--seed", "[2001:db8::1]"), ("--seed", "[::]:51821"),
+            ("--seed", "224.0.0.1:1"), ("--seed", "[2001:db8::1]x"), ("--seed", "2001:db8::1"),
+            ("--seed", "a..b"), ("--dns", "a b"), ("--dns", "x" * 64), ("--dns", "192.0.2.7"), ("--dns", "-"), ("--seed", "[::]:51821"),
             ("--interface", "a/b"), ("--interface", "sixteen-letters-"), ("--interface", ".."),
             ("--interface", "mg%d"), ("--prefix", "10.0.0.0"), ("--prefix", "10.0.0.0/7"),
             ("--prefix", "10.0.0.0/25"), ("--prefix", "fd00::/16"), ("--prefix", "127.0.0.0/8"),
@@ -138,6 +139,7 @@ def values_of_up_are_checked_before_anything_happens():
             w.want(USAGE, "up", option, value, says=option)
         w.want(USAGE, "up", "--port", "1", "--port", "2", says="twice")
         w.want(USAGE, "up", *["--seed=192.0.2.7:1"] * 65, says="64")
+        w.want(USAGE, "up", *["--dns=example.org"] * 9, says="8")
         for n in ("0", "65537", "many"):
             w.want(USAGE, "up", "--max-members", n, says="--max-members")
         w.want(USAGE, "up", "--log-events", "--detach", says="--detach")

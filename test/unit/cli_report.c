@@ -107,6 +107,7 @@ static void a_page_for_every_kind_of_peer(void)
 	r.node.seed_count = 2;
 	endpoint(&r.node.seeds[0].endpoint, "192.0.2.7:51821");
 	r.node.seeds[0].answered = true;
+	r.node.seeds[0].source = REPORT_DNS;
 	endpoint(&r.node.seeds[1].endpoint, "192.0.2.8:51821");
 	r.node.bad_keys = 2;
 	r.node.max_members = 5;
@@ -115,7 +116,7 @@ static void a_page_for_every_kind_of_peer(void)
 	       HEAD "  peers      1 alive of 5 trusted\n"
 	       "  2 unusable keys; meshguard config show names them\n"
 	       "  trusted keys left out: 3, with room for 5; raise --max-members\n"
-	       "  seed       192.0.2.7:51821 answered\n"
+	       "  seed       192.0.2.7:51821 answered (dns)\n"
 	       "  seed       192.0.2.8:51821 no answer\n"
 	       "\n"
 	       "NAME  ADDRESS     STATE TUNNEL  RTT HANDSHAKE    RX/TX PATH\n"

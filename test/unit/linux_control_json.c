@@ -87,6 +87,7 @@ static struct report_node sample_node(void)
 	ok(prefix_parse("10.99.0.0/16", 12, &n.prefix));
 	ok(endpoint_parse("192.0.2.7:51821", 15, 0, &n.seeds[0].endpoint));
 	n.seeds[0].answered = true;
+	n.seeds[0].source = REPORT_MDNS;
 	ok(endpoint_parse("[2001:db8::1]:1", 15, 0, &n.seeds[1].endpoint));
 	return n;
 }
@@ -138,6 +139,8 @@ static void a_node_survives_the_way(void)
 	eq_int(a.node.counter_count, 2);
 	eq_int(a.node.seed_count, 2);
 	ok(a.node.seeds[0].answered && !a.node.seeds[1].answered);
+	eq_int(a.node.seeds[0].source, REPORT_MDNS);
+	eq_int(a.node.seeds[1].source, REPORT_GIVEN);
 	ok(endpoint_equal(&a.node.seeds[1].endpoint, &n.seeds[1].endpoint));
 	for (unsigned i = 0; i < 2; i++)
 		if (!strcmp(a.node.counters[i].name, "dropped"))

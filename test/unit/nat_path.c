@@ -221,17 +221,67 @@ static void seeds_are_asked_for_each_member_without_a_path(void)
 		paths_admit(p, slot, now);
 	answers_at(4, 20);
 	struct endpoint seed = at(20);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	run_ms(500);
 	ok(best_is(4, 20));
-	struct endpoint e;
-	bool answered;
-	eq_int(paths_seeds(p, &e, &answered, 1), 1);
-	ok(answered);
+	struct path_seed told;
+	eq_int(paths_seeds(p, &told, 1), 1);
+	ok(told.answered);
 	/* It is known who lives there: nobody else is asked for at that address any more. */
 	unsigned before = probes_to[20];
 	run_ms(10000);
 	eq_int(probes_to[20], before);
+}
+
+static bool is_seed(const struct endpoint *e, enum seed_source source)
+{
+	struct path_seed list[MAX_SEEDS];
+	unsigned n = paths_seeds(p, list, MAX_SEEDS);
+
+	for (unsigned i = 0; i < n; i++)
+		if (endpoint_equal(&list[i].endpoint, e) && list[i].source == source)
+			return true;
+	return false;
+}
+
+static void seeds_that_were_found_give_way_and_typed_ones_do_not(void)
+{
+	struct endpoint given = at(20), e = at(21);
+
+	begin();
+	paths_admit(p, 0, now);
+	paths_add_seed(p, &given, SEED_GIVEN, now);
+	for (unsigned i = 0; i < 3 * MAX_SEEDS; i++) {
+		e.port = (uint16_t)(1000 + i);
+		now = instant_add(now, span_ms(1));
+		paths_add_seed(p, &e, i % 2 ? SEED_DNS : SEED_MDNS, now);
+		ok(is_seed(&e, i % 2 ? SEED_DNS : SEED_MDNS));
+	}
+	ok(is_seed(&given, SEED_GIVEN));
+	/* What a LAN says takes no place of what a domain or a person said. */
+	for (unsigned i = 0; i < 3 * MAX_SEEDS; i++) {
+		e.port = (uint16_t)(5000 + i);
+		paths_add_seed(p, &e, SEED_DNS, now);
+	}
+	e.port = 9999;
+	paths_add_seed(p, &e, SEED_MDNS, now);
+	ok(!is_seed(&e, SEED_MDNS));
+	/* Who says it with more weight is remembered. */
+	e.port = 5000 + 3 * MAX_SEEDS - 1;
+	ok(is_seed(&e, SEED_DNS));
+	paths_add_seed(p, &e, SEED_GIVEN, now);
+	ok(is_seed(&e, SEED_GIVEN));
+	/* Nor is one replaced that a member answered at. */
+	begin();
+	paths_admit(p, 0, now);
+	answers_at(0, 20);
+	paths_add_seed(p, &given, SEED_MDNS, now);
+	run_ms(500);
+	for (unsigned i = 0; i < 3 * MAX_SEEDS; i++) {
+		e.port = (uint16_t)(1000 + i);
+		paths_add_seed(p, &e, SEED_NAME, now);
+	}
+	ok(is_seed(&given, SEED_MDNS));
 }
 
 static void calls_to_seeds_are_at_most_fifty_a_second(void)
@@ -241,7 +291,7 @@ static void calls_to_seeds_are_at_most_fifty_a_second(void)
 		paths_admit(p, slot, now);
 	for (uint8_t i = 0; i < MAX_SEEDS; i++) {
 		struct endpoint seed = at((uint8_t)(100 + i));
-		paths_add_seed(p, &seed, now);
+		paths_add_seed(p, &seed, SEED_GIVEN, now);
 	}
 	run_ms(10000);
 	unsigned sum = 0;
@@ -260,7 +310,7 @@ static void a_seed_is_found_by_one_call_for_all(void)
 			paths_admit(p, slot, now);
 		answers_at(whom, 20);
 		struct endpoint seed = at(20);
-		paths_add_seed(p, &seed, now);
+		paths_add_seed(p, &seed, SEED_GIVEN, now);
 		run_ms(5);
 		ok(best_is(whom, 20));
 		eq_int(probes_to[20], 2); /* the call, and the probe of who was there */
@@ -278,7 +328,7 @@ static void of_many_each_is_called_once_in_a_round(void)
 	memset(named, 0, sizeof(named));
 	for (uint32_t slot = 0; slot < 1000; slot++)
 		paths_admit(p, slot, now);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	paths_tick(p, now, &out);
 	for (; sent < out.count; sent++) {
 		const struct path_call *call = (const void *)out.items[sent].data;
@@ -303,7 +353,7 @@ static void a_here_that_answers_no_call_is_nothing(void)
 
 	begin();
 	paths_admit(p, 3, now);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	paths_tick(p, now, &out);
 	eq_int(out.count, 1);
 	memcpy(id, out.items[0].data, 8);
@@ -388,7 +438,7 @@ static void admissions_do_not_keep_a_member_from_being_asked_for(void)
 		paths_admit(p, slot, now);
 	answers_at(MEMBERS - 1, 20);
 	struct endpoint seed = at(20);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	for (int i = 0; i < 100 && !best_is(MEMBERS - 1, 20); i++) {
 		paths_forget(p, 0);
 		paths_admit(p, 0, now);
@@ -405,7 +455,7 @@ static void a_seed_that_comes_later_is_found_in_an_eighth_of_that_time(void)
 		begin();
 		paths_admit(p, 0, now);
 		struct endpoint seed = at(20);
-		paths_add_seed(p, &seed, now);
+		paths_add_seed(p, &seed, SEED_GIVEN, now);
 		run_ms(late_s[i] * 1000);
 		answers_at(0, 20);
 		uint64_t wait = late_s[i] * 1000 / 8 * 5 / 4;
@@ -1092,17 +1142,16 @@ static void facts_of_a_forgotten_member_are_not_told(void)
 static void only_a_seed_that_was_asked_is_told_unanswered(void)
 {
 	struct endpoint seed = at(20), mesh = at(1), bad = at(30);
-	struct endpoint list[4];
-	bool answered[4];
+	struct path_seed list[4];
 
 	begin();
 	paths_set_filter(p, not_ten, NULL);
 	mesh.ip.b[0] = 10;
 	bad.port = 0;
-	paths_add_seed(p, &mesh, now);
-	paths_add_seed(p, &bad, now);
-	eq_int(paths_seeds(p, list, answered, 4), 0);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &mesh, SEED_GIVEN, now);
+	paths_add_seed(p, &bad, SEED_GIVEN, now);
+	eq_int(paths_seeds(p, list, 4), 0);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	run_ms(60000);
 	eq_int(facts_of(PATH_FACT_SEED_UNANSWERED), 0);
 	paths_admit(p, 3, now);
@@ -1117,7 +1166,7 @@ static void a_forgotten_member_gets_nothing_any_more(void)
 	answers_at(3, 10);
 	claim(3, 10, 1);
 	struct endpoint seed = at(10);
-	paths_add_seed(p, &seed, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
 	run_ms(1000);
 	paths_forget(p, 3);
 	unsigned before = probes_to[10];
@@ -1253,6 +1302,7 @@ TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(of_many_not_all_are_probed), T(who_was_not_probed_is_when_somebody_wants_it),
 	  T(a_silent_candidate_gets_three_probes_and_then_few),
 	  T(seeds_are_asked_for_each_member_without_a_path),
+	  T(seeds_that_were_found_give_way_and_typed_ones_do_not),
 	  T(calls_to_seeds_are_at_most_fifty_a_second),
 	  T(of_many_each_is_called_once_in_a_round),
 	  T(a_here_that_answers_no_call_is_nothing),

@@ -78,8 +78,9 @@ static void what_is_no_host_is_refused(void)
 	static const char *const bad[] = {
 		"", ":", ":1", "a:", "a:0", "a:65536", "a:x", "a: 1", "a b", "a..b", ".a", "-a",
 		"2001:db8::7", "2001:db8::7:51821", "[2001:db8::7", "[2001:db8::7]1", "[]:1",
-		"[192.0.2.7]:1", "[a]:1", "300.0.2.7", "1.2.3", "a/b", "a\n", "a:1:2", "\xc3\xa4.de",
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"[192.0.2.7]:1", "[a]:1", "300.0.2.7", "1.2.3", "a/b", "a\n", "a:1:2",
+		"\xc3\xa4.de",
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 	};
 	struct dns_target t = { .host = "before", .port = 1 };
 
@@ -91,8 +92,9 @@ static void what_is_no_host_is_refused(void)
 
 static void strings_of_others_are_no_seeds(void)
 {
-	static const char *const others[] = { "v=spf1 -all", "meshguard", "meshguard=", "Meshguard=a",
-					      "meshguard =a", "meshguard=a b", "=", "" };
+	static const char *const others[] = {
+		"v=spf1 -all", "meshguard", "meshguard=", "Meshguard=a", "meshguard =a",
+		"meshguard=a b", "=", "" };
 	struct dns_target t;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
@@ -121,7 +123,7 @@ static void all_strings_of_all_records_are_read(void)
 
 static void srv_records_name_host_and_port(void)
 {
-	static const uint8_t srv[] = "\0\1\0\2\x12\x34\4seed\xc0\x1c"; /* example.org, in the question */
+	static const uint8_t srv[] = "\0\1\0\2\x12\x34\4seed\xc0\x1c"; /* example.org */
 	static const uint8_t none[] = "\0\0\0\0\0\1\0";
 
 	begin(1, 3);

@@ -127,6 +127,26 @@ static void known_in(struct filter *f, uint32_t i, struct instant now)
 		abort();
 }
 
+/* As the data plane does: so many packets that came together. */
+static void batch_in(struct filter *f, uint32_t i, struct instant now)
+{
+	static struct packet together[FILTER_BATCH];
+	static struct filter_packet packets[FILTER_BATCH];
+	struct filter_decision d[FILTER_BATCH];
+	uint32_t k = i % FILTER_BATCH;
+
+	if (together[k].six != in.six || !packets[k].bytes.data)
+		together[k] = in;
+	set_flow(&together[k], order[i], true);
+	packets[k] = (struct filter_packet){ bytes_of(together[k].bytes, SIZE), peer_of(order[i]) };
+	if (k != FILTER_BATCH - 1)
+		return;
+	filter_in_batch(f, packets, FILTER_BATCH, now, d);
+	for (k = 0; k < FILTER_BATCH; k++)
+		if (d[k].result != FILTER_PASS)
+			abort();
+}
+
 static void known_out(struct filter *f, uint32_t i, struct instant now)
 {
 	set_flow(&out, order[i], false);
@@ -183,6 +203,7 @@ static void run(bool six, double open_ns)
 		{ "reading the headers alone", parse_only },
 		{ "in, one busy flow", one_in },
 		{ "in, known flow", known_in },
+		{ "in, known flow, batch", batch_in },
 		{ "in, judged again each time", judged },
 		{ "out, known flow", known_out },
 	};

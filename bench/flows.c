@@ -2,7 +2,8 @@
  *
  *	flows ADDRESS FIRST-PORT FLOWS BYTES SECONDS
  *
- * Each packet goes to a port of its own, in random order; first each once. Prints: sent N */
+ * Each packet goes to a port of its own, in random order; first each once. All come from port 9999,
+ * so that another run goes on with the same flows. Prints: sent N */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -38,11 +39,12 @@ int main(int argc, char **argv)
 	static struct sockaddr_in to[BATCH];
 	static struct mmsghdr list[BATCH];
 	struct iovec iov = { .iov_base = bytes };
+	const struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(9999) };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	uint64_t sent = 0, flows, first;
 	double end;
 
-	if (argc != 6 || fd < 0)
+	if (argc != 6 || fd < 0 || bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
 		return 2;
 	first = strtoul(argv[2], NULL, 10);
 	flows = strtoul(argv[3], NULL, 10);

@@ -43,6 +43,7 @@ struct mesh {
 	uint64_t turn;              /* of the loop, in which `now` was read */
 	struct udp udp;
 	struct udp_batch batch;
+	struct node_event datagrams[UDP_BATCH];
 	uint8_t *packet;            /* one packet from the TUN */
 	struct control_server *control;
 	struct uapi_server uapi;
@@ -148,15 +149,29 @@ static void make_room(struct mesh *m)
 		flush(m);
 }
 
-static void step(struct mesh *m, const struct node_event *e)
+static void act(struct mesh *m)
 {
-	make_room(m);
-	node_step(m->node, m->now, e, &m->actions);
 	saver_save(&m->saver, m->now.boot);
 	if (m->actions.set_address)
 		set_address(m);
 	if (m->actions.read_trust_again)
 		read_trust_again(m);
+}
+
+static void step(struct mesh *m, const struct node_event *e)
+{
+	make_room(m);
+	node_step(m->node, m->now, e, &m->actions);
+	act(m);
+}
+
+static void step_datagrams(struct mesh *m, const struct node_event *e, uint32_t count)
+{
+	for (uint32_t done = 0; done < count;) {
+		make_room(m);
+		done += node_datagrams(m->node, m->now, e + done, count - done, &m->actions);
+		act(m);
+	}
 }
 
 static void on_udp(struct mesh *m, int fd)
@@ -169,13 +184,14 @@ static void on_udp(struct mesh *m, int fd)
 		fail(m, "receiving on the UDP socket", n);
 	for (int i = 0; i < n; i++) {
 		const struct udp_datagram *d = &m->batch.items[i];
-		struct node_event e = {
+
+		m->datagrams[i] = (struct node_event){
 			.kind = NODE_DATAGRAM, .from = d->from, .ecn = d->ecn,
 			.data = bytes_of(d->data, d->len),
 		};
-
-		step(m, &e);
 	}
+	if (n > 0)
+		step_datagrams(m, m->datagrams, (uint32_t)n);
 	flush(m);
 }
 

@@ -128,7 +128,12 @@ static inline void carry_out(struct machine *m)
 	}
 }
 
-static inline void event(struct machine *m, const struct node_event *e)
+/* What arrives at one moment is given to the node at once; and how much of it was taken at once. */
+static bool in_batches;
+static uint32_t longest_run;
+
+/* One event, or datagrams that came together. */
+static inline void events(struct machine *m, const struct node_event *e, uint32_t count)
 {
 	struct moment its = now;
 	uint8_t entropy[32];
@@ -138,14 +143,62 @@ static inline void event(struct machine *m, const struct node_event *e)
 	its.wall.s += (uint64_t)m->wall_ahead_s;
 	fresh_entropy(entropy);
 	node_entropy(m->node, entropy);
-	node_step(m->node, its, e, &actions);
-	m->due = node_deadline(m->node);
-	ok(!actions.out.refused);
-	carry_out(m);
+	for (uint32_t done = 0; done < count && m->node;) {
+		if (count == 1) {
+			node_step(m->node, its, e, &actions);
+			done++;
+		} else {
+			uint32_t taken = node_datagrams(m->node, its, e + done, count - done,
+							&actions);
+
+			ok(taken > 0 && taken <= count - done);
+			longest_run = taken > longest_run ? taken : longest_run;
+			done += taken;
+		}
+		m->due = node_deadline(m->node);
+		ok(!actions.out.refused);
+		carry_out(m);
+	}
+}
+
+static inline void event(struct machine *m, const struct node_event *e)
+{
+	events(m, e, 1);
+}
+
+/* All that comes at the moment of wire[i] to the same place, as one batch. */
+static inline void deliver_batch(unsigned i)
+{
+	static struct flying batch[32];
+	static struct node_event e[32];
+	const struct instant at = wire[i].at;
+	const struct endpoint to = wire[i].to;
+	uint32_t count = 0;
+
+	for (unsigned k = 0; k < in_flight && count < 32;) {
+		if (wire[k].at.ns != at.ns || !endpoint_equal(&wire[k].to, &to)) {
+			k++;
+			continue;
+		}
+		batch[count++] = wire[k];
+		wire[k] = wire[--in_flight];
+	}
+	for (uint32_t k = 0; k < count; k++) {
+		e[k] = (struct node_event){ .kind = NODE_DATAGRAM, .from = batch[k].from,
+					    .data = bytes_of(batch[k].data, batch[k].len) };
+		e[k].from.local = to.ip;
+	}
+	for (unsigned k = 0; k < NODES; k++)
+		if (endpoint_equal(&machines[k].at, &to))
+			events(&machines[k], e, count);
 }
 
 static inline void deliver(unsigned i)
 {
+	if (in_batches) {
+		deliver_batch(i);
+		return;
+	}
 	struct flying f = wire[i];
 	struct node_event e = { .kind = NODE_DATAGRAM, .from = f.from,
 				.data = bytes_of(f.data, f.len) };

@@ -20,5 +20,7 @@ _Noreturn void bug_at(const char *where, const char *what);
 	} while (0)
 
 #define must_check __attribute__((warn_unused_result))
+/* A local array that is filled before it is read: it need not be zeroed on the fast path. */
+#define uninitialized __attribute__((uninitialized))
 
 #endif

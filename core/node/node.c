@@ -167,7 +167,6 @@ static void input_tunnel(struct node *n, struct moment now, const struct node_ev
 	size_t sent = 0;
 
 	wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
-	service_in(n, now, before, out);
 	for (uint32_t i = before; i < out->count; i++)
 		if (out->items[i].kind == OUT_DATAGRAM &&
 		    endpoint_equal(&out->items[i].to, &e->from))
@@ -175,23 +174,10 @@ static void input_tunnel(struct node *n, struct moment now, const struct node_ev
 	n->tunnel_credit = e->data.len > sent ? e->data.len - sent : 0;
 }
 
-/* What came through the tunnel to the tunnel's own port is nobody's underlay. */
-static void input_datagram(struct node *n, struct moment now, const struct node_event *e,
-			   struct outbox *out)
+static void input_control(struct node *n, struct moment now, const struct node_event *e,
+			  enum demux_kind kind, struct outbox *out)
 {
-	n->counters.datagrams++;
-	if (!is_underlay(n, &e->from.ip)) {
-		n->counters.drop_mesh_source++;
-		return;
-	}
-	switch (demux(e->data)) {
-	case DEMUX_WIREGUARD:
-		if (n->config.gossip_only) {
-			n->counters.drop_gossip_only++;
-			break;
-		}
-		input_tunnel(n, now, e, out);
-		break;
+	switch (kind) {
 	case DEMUX_SEALED:
 		reach_input(n, now, &e->from, e->data, out);
 		break;
@@ -201,12 +187,47 @@ static void input_datagram(struct node *n, struct moment now, const struct node_
 	case DEMUX_INTRODUCTION:
 		orgs_contact(n, now, &e->from, e->data, out);
 		break;
+	case DEMUX_WIREGUARD:
+		n->counters.drop_gossip_only++;
+		break;
 	case DEMUX_STUN:
 	case DEMUX_RELAY:
 	case DEMUX_UNKNOWN:
 		n->counters.drop_unknown_kind++;
 		break;
 	}
+}
+
+/* A run of tunnel datagrams, or one of another kind; how many. What another kind does may change
+ * who is let in, and what a new session or a new address means is looked at before the next
+ * datagram: there a run ends, so that packets are judged by what held when they came. What came
+ * through the tunnel to the tunnel's own port is nobody's underlay. */
+static uint32_t input_datagrams(struct node *n, struct moment now, const struct node_event *e,
+				uint32_t count, struct outbox *out)
+{
+	const uint32_t before = out->count;
+	uint32_t i = 0;
+
+	do {
+		const enum demux_kind kind = demux(e[i].data);
+		const bool is_tunnel = kind == DEMUX_WIREGUARD && !n->config.gossip_only;
+
+		if (i && !is_tunnel)
+			break;
+		n->counters.datagrams++;
+		if (!is_underlay(n, &e[i].from.ip))
+			n->counters.drop_mesh_source++;
+		else if (is_tunnel)
+			input_tunnel(n, now, &e[i], out);
+		else
+			input_control(n, now, &e[i], kind, out);
+		i++;
+		if (!is_tunnel)
+			break;
+	} while (i < count && !wg_has_facts(n->wg) &&
+		 outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES));
+	service_in(n, now, before, out);
+	return i;
 }
 
 /* Tells this host that nobody has the address; at most a hundred times a second. */
@@ -316,18 +337,64 @@ static void tell_address(struct node *n, struct node_actions *actions)
 	actions->ipv4 = n->told_ipv4 = n->ipv4;
 }
 
+static void begin(struct node *n, struct moment now)
+{
+	n->tunnel_credit = 0;
+	n->orgs.now = orgs_now(n, now);
+}
+
+/* What every step ends with: what the rooms learnt, and what is to be said and kept. */
+static void finish(struct node *n, struct moment now, enum node_event_kind kind,
+		   struct node_actions *actions)
+{
+	struct outbox *out = &actions->out;
+
+	reach_facts(n, now, out);
+	orgs_facts(n, now);
+	contest_tick(n, now.boot);
+	records_sign(n, now);
+	records_network(n, now);
+	forward_publish(n, now.boot);
+	if (kind == NODE_TIME) {
+		tick(n, now, out);
+		service_tick(n, now.boot);
+		orgs_tick(n, now);
+		successor_tick(n, now.boot, out);
+	}
+	reach_facts(n, now, out);
+	orgs_facts(n, now);
+	reach_flush(n, now, out);
+	orgs_save(n, actions);
+	records_clock(n, now, actions);
+	tell_address(n, actions);
+	if (instant_reached(n->cache_due, now.boot) ||
+	    (kind == NODE_STOP && n->cache_due.ns != UINT64_MAX))
+		cache_save(n, now.boot, actions);
+}
+
+uint32_t node_datagrams(struct node *n, struct moment now, const struct node_event *events,
+			uint32_t count, struct node_actions *actions)
+{
+	uint32_t taken;
+
+	BUG_ON(!count);
+	begin(n, now);
+	taken = input_datagrams(n, now, events, count, &actions->out);
+	finish(n, now, NODE_DATAGRAM, actions);
+	return taken;
+}
+
 void node_step(struct node *n, struct moment now, const struct node_event *e,
 	       struct node_actions *actions)
 {
 	struct outbox *out = &actions->out;
 
-	n->tunnel_credit = 0;
-	n->orgs.now = orgs_now(n, now);
+	begin(n, now);
 	switch (e->kind) {
 	case NODE_TIME:
 		break;
 	case NODE_DATAGRAM:
-		input_datagram(n, now, e, out);
+		(void)input_datagrams(n, now, e, 1, out);
 		break;
 	case NODE_PACKET:
 		input_packet(n, now, e, out);
@@ -368,27 +435,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		stop(n, now);
 		break;
 	}
-	reach_facts(n, now, out);
-	orgs_facts(n, now);
-	contest_tick(n, now.boot);
-	records_sign(n, now);
-	records_network(n, now);
-	forward_publish(n, now.boot);
-	if (e->kind == NODE_TIME) {
-		tick(n, now, out);
-		service_tick(n, now.boot);
-		orgs_tick(n, now);
-		successor_tick(n, now.boot, out);
-	}
-	reach_facts(n, now, out);
-	orgs_facts(n, now);
-	reach_flush(n, now, out);
-	orgs_save(n, actions);
-	records_clock(n, now, actions);
-	tell_address(n, actions);
-	if (instant_reached(n->cache_due, now.boot) ||
-	    (e->kind == NODE_STOP && n->cache_due.ns != UINT64_MAX))
-		cache_save(n, now.boot, actions);
+	finish(n, now, e->kind, actions);
 }
 
 struct instant node_deadline(const struct node *n)

@@ -116,6 +116,12 @@ void node_entropy(struct node *node, const uint8_t entropy[32]);
 /* actions->out must have room for one step (OUTBOX_STEP_*); the caller empties it. */
 void node_step(struct node *node, struct moment now, const struct node_event *event,
 	       struct node_actions *actions);
+/* The same for datagrams that were there at one time, all of them NODE_DATAGRAM and at least one:
+ * packets of the tunnels among them are opened one after the other and then judged together.
+ * Returns how many were taken, from the first on: at least one, and as many as belong together and
+ * leave room for one more step. Call it again with the rest, after making room. */
+uint32_t node_datagrams(struct node *node, struct moment now, const struct node_event *events,
+			uint32_t count, struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
 const struct event_ring *node_events(const struct node *node);

@@ -300,23 +300,45 @@ static void answer(struct node *n, struct moment now, struct bytes packet, uint3
 		wg_send(n->wg, now, n->peers[slot].wg, bytes_of(memory, len), out);
 }
 
+/* items: those of `out` that hold the packets, which are all of this node's peers. */
+static void judge(struct node *n, struct moment now, const uint32_t *items, uint32_t count,
+		  struct outbox *out)
+{
+	struct filter_packet packets[FILTER_BATCH] = { 0 };
+	struct filter_decision d[FILTER_BATCH] uninitialized;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct out *item = &out->items[items[i]];
+
+		packets[i] = (struct filter_packet){ bytes_of(item->data, item->len), item->slot };
+	}
+	filter_in_batch(n->services.filter, packets, count, now.boot, d);
+	for (uint32_t i = 0; i < count; i++) {
+		if (d[i].result == FILTER_PASS)
+			continue;
+		out->items[items[i]].kind = OUT_NOTHING;
+		denied(n, packets[i].peer, &d[i], now.boot);
+		if (d[i].result == FILTER_REJECT)
+			answer(n, now, packets[i].bytes, packets[i].peer, out);
+	}
+}
+
 void service_in(struct node *n, struct moment now, uint32_t first, struct outbox *out)
 {
 	const uint32_t end = out->count; /* answers come after it */
-	struct filter_decision d;
+	uint32_t items[FILTER_BATCH] uninitialized, count = 0;
 
 	for (uint32_t i = first; n->services.filter && i < end; i++) {
-		struct out *item = &out->items[i];
-		struct bytes packet = bytes_of(item->data, item->len);
-
-		if (item->kind != OUT_PACKET ||
-		    filter_in(n->services.filter, packet, item->slot, now.boot, &d) == FILTER_PASS)
+		if (out->items[i].kind != OUT_PACKET)
 			continue;
-		item->kind = OUT_NOTHING;
-		denied(n, item->slot, &d, now.boot);
-		if (d.result == FILTER_REJECT)
-			answer(n, now, packet, item->slot, out);
+		items[count++] = i;
+		if (count == FILTER_BATCH) {
+			judge(n, now, items, count, out);
+			count = 0;
+		}
 	}
+	if (count)
+		judge(n, now, items, count, out);
 }
 
 void service_tick(struct node *n, struct instant now)

@@ -34,12 +34,15 @@ struct filter {
 	struct instant *answers;     /* bucket, by peer */
 	struct instant any_answer;   /* bucket */
 	struct filter_counts counts;
+	struct inspected batch[FILTER_BATCH]; /* of filter_in_batch() */
+	uint32_t hashes[FILTER_BATCH];
 };
 
 /* One packet of a peer on its way. */
 struct passage {
 	struct filter *f;
 	struct inspected *p;
+	uint32_t hash;        /* of its flow, if it may belong to one */
 	struct instant now;
 	struct filter_decision *d;
 };
@@ -111,7 +114,7 @@ static void flow_out(struct filter *f, const struct inspected *p, struct instant
 	bool opens = !is_tcp || inspected_is_syn(p);
 
 	if (slot != FLOW_NONE && is_tcp && opens &&
-	    !(flow_at(f->flows, slot)->flags & FLOW_IS_OURS)) {
+	    !(flow_of(f->flows, slot)->flags & FLOW_IS_OURS)) {
 		flow_close(f->flows, slot);
 		slot = FLOW_NONE;
 	}
@@ -194,7 +197,7 @@ static void open_flow(const struct passage *w)
 
 	if (w->p->tcp_flags & TCP_RST)
 		return;
-	flow = flow_at(w->f->flows, flow_open(w->f->flows, &w->p->key, false, w->now));
+	flow = flow_of(w->f->flows, flow_open(w->f->flows, &w->p->key, false, w->now));
 	flow->generation = w->f->generation;
 	flow->hit = w->d->verdict.hit;
 	w->f->hits[flow->hit].flows++;
@@ -207,7 +210,7 @@ static enum filter_result opened_against_ours(const struct passage *w, uint32_t 
 {
 	enum filter_result result = judge(w);
 
-	if (result == FILTER_PASS && flow_is_over(flow_at(w->f->flows, slot))) {
+	if (result == FILTER_PASS && flow_is_over(flow_of(w->f->flows, slot))) {
 		flow_close(w->f->flows, slot);
 		open_flow(w);
 	}
@@ -216,7 +219,7 @@ static enum filter_result opened_against_ours(const struct passage *w, uint32_t 
 
 static enum filter_result judge_again(const struct passage *w, uint32_t slot)
 {
-	struct flow *flow = flow_at(w->f->flows, slot);
+	struct flow *flow = flow_of(w->f->flows, slot);
 	bool begins = inspected_is_syn(w->p) && flow_is_over(flow);
 	enum filter_result result = judge(w);
 
@@ -239,7 +242,7 @@ static enum filter_result judge_again(const struct passage *w, uint32_t slot)
 static enum filter_result flow_in(const struct passage *w)
 {
 	struct flows *flows = w->f->flows;
-	uint32_t slot = flow_find(flows, &w->p->key, w->now);
+	uint32_t slot = flow_find_hashed(flows, &w->p->key, w->hash, w->now);
 	struct flow *flow;
 
 	if (slot == FLOW_NONE) {
@@ -249,7 +252,7 @@ static enum filter_result flow_in(const struct passage *w)
 			open_flow(w);
 		return result;
 	}
-	flow = flow_at(flows, slot);
+	flow = flow_of(flows, slot);
 	if (flow->flags & FLOW_IS_OURS) {
 		if (inspected_is_syn(w->p) && flow->state != FLOW_SYN)
 			return opened_against_ours(w, slot);
@@ -266,7 +269,7 @@ static enum filter_result flow_in(const struct passage *w)
 
 static enum filter_result echo_reply_in(const struct passage *w)
 {
-	uint32_t slot = flow_find(w->f->flows, &w->p->key, w->now);
+	uint32_t slot = flow_find_hashed(w->f->flows, &w->p->key, w->hash, w->now);
 
 	if (slot == FLOW_NONE)
 		return judge(w);
@@ -298,7 +301,7 @@ static enum filter_result error_in(const struct passage *w, struct bytes packet)
 		key.peer = w->p->key.peer;
 		slot = flow_find(w->f->flows, &key, w->now);
 	}
-	if (slot == FLOW_NONE || !may_go_on(w, flow_at(w->f->flows, slot)))
+	if (slot == FLOW_NONE || !may_go_on(w, flow_of(w->f->flows, slot)))
 		return judge(w);
 	return pass(w, FILTER_RELATED);
 }
@@ -341,28 +344,76 @@ static enum filter_result packet_in(const struct passage *w, struct bytes packet
 	}
 }
 
+/* Whether the packet may belong to a flow; then its key is whole. */
+static bool has_flow(const struct inspected *p)
+{
+	return p->as == INSPECTED_FLOW || p->as == INSPECTED_ECHO_REPLY;
+}
+
+/* Looks at the packet. A flow of it is fetched, and found later. */
+static bool look(struct filter *f, const struct filter_packet *packet, struct inspected *p,
+		 uint32_t *hash)
+{
+	BUG_ON(packet->peer >= f->config.peers);
+	if (!inspect(packet->bytes, false, p))
+		return false;
+	p->key.peer = packet->peer;
+	if (has_flow(p))
+		*hash = flow_hash(f->flows, &p->key);
+	return true;
+}
+
+static void decide(const struct passage *w, const struct filter_packet *packet)
+{
+	struct filter_decision *d = w->d;
+	const struct inspected *p = w->p;
+	enum filter_result result;
+
+	d->kind = (uint8_t)p->kind;
+	d->protocol = p->protocol;
+	d->port = p->port;
+	result = packet_in(w, packet->bytes);
+	if (result == FILTER_PASS && !p->is_plain && p->ip.more_fragments && !p->ip.fragment_offset)
+		fragments_add(w->f->fragments, p, packet->peer, d->reason == FILTER_OWN, w->now);
+	d->result = (uint8_t)result;
+}
+
+void filter_in_batch(struct filter *f, const struct filter_packet *packets, uint32_t count,
+		     struct instant now, struct filter_decision *out)
+{
+	struct inspected *p = f->batch;
+	bool is_ip[FILTER_BATCH];
+
+	BUG_ON(count > FILTER_BATCH);
+	for (uint32_t i = 0; i < count; i++)
+		is_ip[i] = look(f, &packets[i], &p[i], &f->hashes[i]);
+	for (uint32_t i = 0; i < count; i++)
+		if (is_ip[i] && has_flow(&p[i]))
+			flow_fetch(f->flows, f->hashes[i]);
+	for (uint32_t i = 0; i < count; i++)
+		if (is_ip[i] && has_flow(&p[i]))
+			flow_fetch_order(f->flows, f->hashes[i], now);
+	for (uint32_t i = 0; i < count; i++)
+		if (is_ip[i] && has_flow(&p[i]))
+			flow_fetch_beside(f->flows, f->hashes[i], now);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct passage w = { f, &p[i], f->hashes[i], now, &out[i] };
+
+		out[i] = (struct filter_decision){ .result = FILTER_DROP, .reason = FILTER_NOT_IP,
+						   .kind = POLICY_IS_DOUBTFUL };
+		if (is_ip[i])
+			decide(&w, &packets[i]);
+		f->counts.in[out[i].reason][out[i].result]++;
+	}
+}
+
 enum filter_result filter_in(struct filter *f, struct bytes packet, uint32_t peer,
 			     struct instant now, struct filter_decision *out)
 {
-	struct inspected p;
-	const struct passage w = { f, &p, now, out };
-	enum filter_result result = FILTER_DROP;
+	const struct filter_packet one = { packet, peer };
 
-	BUG_ON(peer >= f->config.peers);
-	*out = (struct filter_decision){ .reason = FILTER_NOT_IP, .kind = POLICY_IS_DOUBTFUL };
-	if (inspect(packet, false, &p)) {
-		p.key.peer = peer;
-		out->kind = (uint8_t)p.kind;
-		out->protocol = p.protocol;
-		out->port = p.port;
-		result = packet_in(&w, packet);
-		if (result == FILTER_PASS && !p.is_plain && p.ip.more_fragments &&
-		    !p.ip.fragment_offset)
-			fragments_add(f->fragments, &p, peer, out->reason == FILTER_OWN, now);
-	}
-	out->result = (uint8_t)result;
-	f->counts.in[out->reason][result]++;
-	return result;
+	filter_in_batch(f, &one, 1, now, out);
+	return (enum filter_result)out->result;
 }
 
 /* --- the rest */

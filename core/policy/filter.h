@@ -84,6 +84,16 @@ void filter_out(struct filter *f, struct bytes packet, uint32_t peer, struct ins
 /* A packet of the peer. *out is always filled. */
 enum filter_result filter_in(struct filter *f, struct bytes packet, uint32_t peer,
 			     struct instant now, struct filter_decision *out);
+/* The same for packets that came together, in order: out[i] about packets[i]. At most FILTER_BATCH.
+ * With many flows a packet's own is in no cache; here all of them are fetched at once, so that
+ * none is waited for alone. */
+#define FILTER_BATCH 32u
+struct filter_packet {
+	struct bytes bytes;
+	uint32_t peer;
+};
+void filter_in_batch(struct filter *f, const struct filter_packet *packets, uint32_t count,
+		     struct instant now, struct filter_decision *out);
 
 /* Longest answer to a rejected packet. */
 #define FILTER_ANSWER_MAX 1280u

@@ -7,11 +7,6 @@
  * that there can be; `heaviest` is the highest one in use. Weights change by at most FLOW_WEIGHT,
  * so finding the next heaviest takes at most as many steps. All links are slot + 1, so that zeroed
  * memory is an empty table, and memory that no flow came to is never touched.
- *
- * The TCP states are those that a bystander needs. Sequence numbers are not looked at: who could
- * forge a segment of a flow is its own peer, and he harms himself. A flow that is over keeps the
- * end that it was given, so that a peer cannot hold it open. A RST that this host did not believe
- * (it goes on sending) did not end anything.
  */
 #include "policy/flow.h"
 
@@ -49,7 +44,7 @@ struct flows {
 	uint32_t heaviest;
 	uint32_t sweep_at;       /* slot */
 	struct instant swept;
-	uint8_t hash_key[16];
+	struct siphash_key hash_key;
 	struct flow_counts counts;
 	struct pool pool;
 	struct flow *flows;
@@ -106,7 +101,7 @@ struct flows *flows_init(void *memory, uint32_t cap, uint32_t peers, const uint8
 	t->cap = cap;
 	t->peers = peers;
 	t->mask = heads_for(cap) - 1;
-	memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
+	t->hash_key = siphash_key(hash_key);
 	pool_init(&t->pool, carve(&at, pool_size(cap)), cap);
 	t->flows = carve(&at, cap * sizeof(*t->flows));
 	t->heads = carve(&at, (t->mask + 1) * sizeof(*t->heads));
@@ -116,12 +111,7 @@ struct flows *flows_init(void *memory, uint32_t cap, uint32_t peers, const uint8
 	return t;
 }
 
-/* --- states */
-
-bool flow_is_over(const struct flow *f)
-{
-	return f->state == FLOW_CLOSED || f->state == FLOW_RESET;
-}
+/* --- ends and classes */
 
 /* After Linux's defaults for connection tracking. */
 struct span flow_timeout(enum flow_state state)
@@ -240,7 +230,7 @@ static inline uint64_t last_word(const void *key)
 }
 
 /* Of IPv4 addresses there is little to hash. */
-static uint32_t *head_of(const struct flows *t, const void *key, uint8_t version)
+static uint32_t hash_of(const struct flows *t, const void *key, uint8_t version)
 {
 	uint64_t words[6] = { last_word(key), word(key, offsetof(struct flow_key, peer)) };
 	size_t count = 2;
@@ -249,7 +239,12 @@ static uint32_t *head_of(const struct flows *t, const void *key, uint8_t version
 		words[count++] = half_word(key, 0) << 32 | half_word(key, 16);
 	for (size_t at = 0; at < 32 && version != 4; at += 8)
 		words[count++] = word(key, at);
-	return &t->heads[siphash_words(t->hash_key, words, count) & t->mask];
+	return (uint32_t)siphash_of(t->hash_key, words, count) & t->mask;
+}
+
+static uint32_t *head_of(const struct flows *t, const void *key, uint8_t version)
+{
+	return &t->heads[hash_of(t, key, version)];
 }
 
 static inline bool is_same(const struct flow *f, const struct flow_key *key)
@@ -276,9 +271,10 @@ static void remove_flow(struct flows *t, uint32_t slot)
 	pool_put(&t->pool, slot);
 }
 
-uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now)
+uint32_t flow_find_hashed(struct flows *t, const struct flow_key *key, uint32_t hash,
+			  struct instant now)
 {
-	uint32_t slot1 = *head_of(t, key, key->version);
+	uint32_t slot1 = t->heads[hash];
 
 	while (slot1 && !is_same(&t->flows[slot1 - 1], key))
 		slot1 = t->flows[slot1 - 1].chain;
@@ -289,6 +285,59 @@ uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant n
 	t->counts.expired++;
 	remove_flow(t, slot1 - 1);
 	return FLOW_NONE;
+}
+
+uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now)
+{
+	return flow_find_hashed(t, key, hash_of(t, key, key->version), now);
+}
+
+/* --- fetching, ahead of finding: the first of a chain is almost always the one */
+
+uint32_t flow_hash(const struct flows *t, const struct flow_key *key)
+{
+	uint32_t hash = hash_of(t, key, key->version);
+
+	__builtin_prefetch(&t->heads[hash]);
+	return hash;
+}
+
+void flow_fetch(const struct flows *t, uint32_t hash)
+{
+	uint32_t slot1 = t->heads[hash];
+
+	if (slot1)
+		__builtin_prefetch(&t->flows[slot1 - 1], 1);
+}
+
+/* A flow that a packet will move in its list, or NULL. */
+static const struct link *moves(const struct flows *t, uint32_t hash, struct instant now)
+{
+	uint32_t slot1 = t->heads[hash];
+
+	if (!slot1 || t->flows[slot1 - 1].seen.ns >> MOVE_SHIFT == now.ns >> MOVE_SHIFT)
+		return NULL;
+	return &t->links[slot1 - 1];
+}
+
+void flow_fetch_order(const struct flows *t, uint32_t hash, struct instant now)
+{
+	const struct link *l = moves(t, hash, now);
+
+	if (l)
+		__builtin_prefetch(l, 1);
+}
+
+void flow_fetch_beside(const struct flows *t, uint32_t hash, struct instant now)
+{
+	const struct link *l = moves(t, hash, now);
+
+	if (!l)
+		return;
+	if (l->before)
+		__builtin_prefetch(&t->links[l->before - 1], 1);
+	if (l->after)
+		__builtin_prefetch(&t->links[l->after - 1], 1);
 }
 
 /* --- room */
@@ -347,45 +396,6 @@ uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, st
 
 /* --- packets */
 
-static void tcp_step(struct flow *f, bool from_here, uint8_t flags)
-{
-	bool is_opener = from_here == !!(f->flags & FLOW_IS_OURS);
-
-	if (flags & TCP_RST) {
-		f->state = FLOW_RESET;
-		return;
-	}
-	if (is_opener && (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-		if (flow_is_over(f)) {
-			f->state = FLOW_SYN;
-			f->flags &= (uint8_t)~(FLOW_OPENER_FIN | FLOW_OTHER_FIN);
-		}
-		return;
-	}
-	if (f->state == FLOW_RESET && !from_here)
-		return;
-	if (flags & TCP_FIN)
-		f->flags |= is_opener ? FLOW_OPENER_FIN : FLOW_OTHER_FIN;
-	if (f->state == FLOW_RESET || (f->state == FLOW_ANSWERED && is_opener))
-		f->state = FLOW_ESTABLISHED;
-	else if (f->state == FLOW_SYN && !is_opener)
-		f->state = FLOW_ANSWERED;
-	if (f->state == FLOW_SYN || f->state == FLOW_ANSWERED)
-		return;
-	if ((f->flags & FLOW_OPENER_FIN) && (f->flags & FLOW_OTHER_FIN))
-		f->state = FLOW_CLOSED;
-	else if (f->flags & (FLOW_OPENER_FIN | FLOW_OTHER_FIN))
-		f->state = FLOW_HALF_CLOSED;
-}
-
-static void step(struct flow *f, bool from_here, uint8_t tcp_flags)
-{
-	if (f->protocol == PROTO_TCP)
-		tcp_step(f, from_here, tcp_flags);
-	else if (from_here != !!(f->flags & FLOW_IS_OURS))
-		f->state = FLOW_TWO_WAYS;
-}
-
 void flow_packet(struct flows *t, uint32_t slot, bool from_here, uint8_t tcp_flags,
 		 struct instant now)
 {
@@ -394,7 +404,7 @@ void flow_packet(struct flows *t, uint32_t slot, bool from_here, uint8_t tcp_fla
 	uint8_t was = f->state;
 	struct instant seen = f->seen;
 
-	step(f, from_here, tcp_flags);
+	flow_step(f, from_here, tcp_flags);
 	if (!flow_is_over(f) || f->state != was)
 		f->seen = now;
 	if (class_of(f) != before || f->seen.ns >> MOVE_SHIFT != seen.ns >> MOVE_SHIFT)
@@ -432,6 +442,11 @@ void flow_close_peer(struct flows *t, uint32_t peer)
 struct flow *flow_at(struct flows *t, uint32_t slot)
 {
 	return slot < t->cap && pool_used(&t->pool, slot) ? &t->flows[slot] : NULL;
+}
+
+struct flow *flow_of(struct flows *t, uint32_t slot)
+{
+	return &t->flows[slot];
 }
 
 /* --- time */

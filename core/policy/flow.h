@@ -80,6 +80,18 @@ struct flows *flows_init(void *memory, uint32_t cap, uint32_t peers, const uint8
 
 /* The slot of the flow that is still open at `now`, or FLOW_NONE. */
 uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now);
+
+/* For packets that come in a batch: what they need from memory is asked for all of them before any
+ * of them waits for it. flow_hash() for each key, then flow_fetch(), flow_fetch_order() and
+ * flow_fetch_beside() for each hash, then flow_find_hashed(), which is flow_find(). Between them
+ * the table may change. */
+uint32_t flow_hash(const struct flows *t, const struct flow_key *key);
+void flow_fetch(const struct flows *t, uint32_t hash);
+void flow_fetch_order(const struct flows *t, uint32_t hash, struct instant now);
+void flow_fetch_beside(const struct flows *t, uint32_t hash, struct instant now);
+uint32_t flow_find_hashed(struct flows *t, const struct flow_key *key, uint32_t hash,
+			  struct instant now);
+
 /* A new flow, by its first packet: there must be none with that key. May evict another one. Returns
  * its slot; generation and hit are 0. */
 uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, struct instant now);
@@ -94,9 +106,16 @@ void flow_close_peer(struct flows *t, uint32_t peer);
 
 /* The flow in a slot in use, to be read; the filter's fields may be written. NULL: unused. */
 struct flow *flow_at(struct flows *t, uint32_t slot);
+/* The same for a slot that was just found or opened; nothing is looked up. */
+struct flow *flow_of(struct flows *t, uint32_t slot);
 /* True if a packet with SYN and no ACK would begin it anew. */
-bool flow_is_over(const struct flow *f);
+static inline bool flow_is_over(const struct flow *f)
+{
+	return f->state == FLOW_CLOSED || f->state == FLOW_RESET;
+}
 bool flow_has_expired(const struct flow *f, struct instant now);
+/* What a packet of the flow does to its state and to the flags about FIN; for the table. */
+void flow_step(struct flow *f, bool from_here, uint8_t tcp_flags);
 /* How long it stays open without packets. */
 struct span flow_timeout(enum flow_state state);
 

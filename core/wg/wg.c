@@ -197,6 +197,11 @@ bool wg_next_fact(struct wg *wg, struct wg_fact *out)
 	return false;
 }
 
+bool wg_has_facts(const struct wg *wg)
+{
+	return wg->facts.count > 0;
+}
+
 /* --- time */
 
 struct span wg_jitter(struct wg *wg)

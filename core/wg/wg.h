@@ -132,6 +132,7 @@ struct wg_fact {
 };
 /* Takes the oldest fact; false when there is none. When the ring is full the oldest is lost. */
 bool wg_next_fact(struct wg *wg, struct wg_fact *out);
+bool wg_has_facts(const struct wg *wg);
 
 struct wg_peer_info {
 	struct dh_public key;

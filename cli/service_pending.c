@@ -149,7 +149,9 @@ enum exit_code change_begin(struct store *s, const struct arguments *a, struct c
 	if (r > 0 && is_over(&c->mark)) {
 		r = services_pending_undo(s);
 		if (r > 0)
-			note("the change before was not confirmed in time; it is rolled back");
+			note(c->mark.damaged ? SERVICES_MARK " was damaged: the rules of before "
+			     "are back" : "the change before was not confirmed in time; it is "
+			     "rolled back");
 		r = r > 0 ? 0 : r;
 	}
 	if (r < 0)
@@ -204,13 +206,16 @@ enum exit_code service_confirm(struct store *s, const struct arguments *a,
 	if (s->dir >= 0 && lock < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	r = services_pending_read(s, &p);
-	if (r == 0)
-		return fail(EXIT_FAILED, "no change of the service rules waits for a confirmation");
 	if (r > 0 && is_over(&p)) {
 		r = services_pending_undo(s);
-		return r < 0 ? fail(EXIT_FAILED, "%s", s->error)
-			     : fail(EXIT_TIMED_OUT, "too late: the change is rolled back");
+		if (r < 0)
+			return fail(EXIT_FAILED, "%s", s->error);
+		r = 0;
 	}
+	if (r == 0 && services_pending_was_late(s))
+		return fail(EXIT_TIMED_OUT, "too late: the change is rolled back");
+	if (r == 0)
+		return fail(EXIT_FAILED, "no change of the service rules waits for a confirmation");
 	if (r > 0)
 		r = services_pending_confirm(s);
 	if (r < 0)
@@ -231,7 +236,9 @@ void service_pending_print(struct store *s)
 	if (r <= 0)
 		return;
 	format_deadline(&p, deadline);
-	if (is_over(&p))
+	if (p.damaged)
+		puts(SERVICES_MARK " is damaged; the rules of before come back when a daemon runs");
+	else if (is_over(&p))
 		puts("a change was not confirmed in time; it is rolled back when a daemon runs");
 	else
 		printf("a change waits for its confirmation; it is rolled back at %s unless: "

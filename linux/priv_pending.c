@@ -45,6 +45,9 @@ static struct instant until_of(const struct pending_feed *f, const struct servic
 	bool same = !strcmp(p->id, f->mark.id) && p->until_s == f->mark.until_s
 		    && p->until_boot_ms == f->mark.until_boot_ms;
 
+	if (p->damaged && !strcmp(p->id, f->mark.id) && !p->is_back)
+		return f->until; /* as it was known before */
+
 	return same ? instant_min(until, f->until) : until;
 }
 
@@ -67,7 +70,9 @@ static bool undo(struct pending_feed *f, struct instant now)
 		return false;
 	}
 	if (r > 0) {
-		priv_say("a change of the service rules was not confirmed in time: those of "
+		priv_say(f->mark.damaged ? SERVICES_MARK " was damaged, and with it the time until "
+			 "which a change of the service rules waited: those of before are back"
+			 : "a change of the service rules was not confirmed in time: those of "
 			 "before are back");
 		f->undone = f->tell = true;
 	}
@@ -84,7 +89,7 @@ static bool look(struct pending_feed *f, struct instant now)
 
 	if (r < 0) {
 		say(f);
-		/* A damaged mark waits for its change; else it may be mended elsewhere. */
+		/* A mark without its copy waits for its change; else it may be mended. */
 		if (r != -EBADMSG)
 			f->next = instant_add(now, span_ms(AGAIN_MS));
 		return false;

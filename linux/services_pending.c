@@ -5,7 +5,9 @@
  *
  * They come back by exchanging the two folders, which is one step and needs no room. Somebody who
  * is killed between that and the removal of the mark must not exchange them back when he goes on.
- * So the copy holds a file `undone` with the id of the mark: when services/ has it, it is back.
+ * So the copy holds a file `undone` with the id of the mark: when services/ has it, it is back. It
+ * is the last to be written into the copy, which is whole when it has it: then a mark that somebody
+ * emptied loses nothing but the time.
  */
 #include "linux/services_pending.h"
 
@@ -112,17 +114,44 @@ static int write_mark(struct store *s, const struct services_pending *p)
 	return store_write(s, SERVICES_MARK, text, (size_t)len, STORE_REPLACE);
 }
 
-/* Whatever its mode is by now: what is back must not be taken away again. */
-static bool is_back(struct store *s, const char *id)
-{
-	const struct where w = { .folder = SERVICES_FOLDER, .file = SERVICES_UNDONE };
-	int fd = store_open_below(s->dir, &w, O_RDONLY | O_NONBLOCK);
-	char undone[33] = "";
-	ssize_t n = fd < 0 ? -1 : read(fd, undone, sizeof(undone) - 1);
+#define NONE " none" /* after the id: there were no rules before */
+#define UNDONE_MAX (32 + sizeof(NONE))
 
+/* Whatever its mode is by now: what is back must not be taken away again. False: there is none. */
+static bool read_undone(struct store *s, const char *folder, char out[static UNDONE_MAX])
+{
+	struct where w = { .file = SERVICES_UNDONE };
+	ssize_t n;
+	int fd;
+
+	snprintf(w.folder, sizeof(w.folder), "%s", folder);
+	fd = store_open_below(s->dir, &w, O_RDONLY | O_NONBLOCK);
+	n = fd < 0 ? -1 : read(fd, out, UNDONE_MAX - 1);
 	if (fd >= 0)
 		close(fd);
-	return n == (ssize_t)strlen(id) && !strcmp(undone, id);
+	out[n > 0 ? n : 0] = '\0';
+	return strspn(out, "0123456789abcdef") == 32;
+}
+
+static bool is_back(struct store *s, const char *id)
+{
+	char undone[UNDONE_MAX];
+
+	return read_undone(s, SERVICES_FOLDER, undone) && !strcmp(undone, id);
+}
+
+/* The copy tells what the mark said, but for the time. False: there is no whole one. */
+static bool read_copy(struct store *s, struct services_pending *out)
+{
+	char undone[UNDONE_MAX];
+	bool back = read_undone(s, SERVICES_FOLDER, undone);
+
+	*out = (struct services_pending){ .damaged = true };
+	if (!back && !read_undone(s, SERVICES_BEFORE, undone))
+		return false;
+	out->had = back || !undone[32];
+	memcpy(out->id, undone, sizeof(out->id) - 1);
+	return true;
 }
 
 int services_pending_read(struct store *s, struct services_pending *out)
@@ -137,7 +166,7 @@ int services_pending_read(struct store *s, struct services_pending *out)
 	if (n < 0)
 		return n == -ENOENT ? 0 : (int)n;
 	text[n] = '\0';
-	if (!parse_mark(text, out))
+	if (!parse_mark(text, out) && !read_copy(s, out))
 		return store_fail(s, -EBADMSG, "%s/" SERVICES_MARK " is damaged; the rules of "
 				  "before are in " SERVICES_BEFORE "/, if there were any: put "
 				  "right what is in force, then remove it", s->path);
@@ -151,7 +180,7 @@ struct span services_pending_left(const struct services_pending *p, struct momen
 	uint64_t s;
 	char boot[40];
 
-	if (p->is_back)
+	if (p->is_back || p->damaged)
 		return span_s(0);
 	read_boot_id(boot);
 	if (boot[0] && !strcmp(boot, p->boot))
@@ -232,6 +261,23 @@ static int copy(struct store *s, const char *id)
 	return r;
 }
 
+static int keep_none(struct store *s, const char *id)
+{
+	char undone[UNDONE_MAX];
+	int len = snprintf(undone, sizeof(undone), "%s" NONE, id);
+
+	return store_write(s, SERVICES_BEFORE "/" SERVICES_UNDONE, undone, (size_t)len,
+			   STORE_REPLACE);
+}
+
+/* A left-over, which would say that the copy is back. */
+static int forget_undone(struct store *s)
+{
+	int r = store_remove(s, SERVICES_FOLDER "/" SERVICES_UNDONE);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 static int keep(struct store *s, struct services_pending *p)
 {
 	uint8_t random[16];
@@ -244,8 +290,10 @@ static int keep(struct store *s, struct services_pending *p)
 	entropy(random, sizeof(random));
 	hex_encode(random, sizeof(random), p->id, sizeof(p->id));
 	r = services_look(s, SERVICES_FOLDER);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	if (r == -ENOENT)
+		return keep_none(s, p->id);
+	if (r < 0 || (r = forget_undone(s)) < 0)
+		return r;
 	p->had = true;
 	s->error[0] = '\0';
 	r = copy(s, p->id);
@@ -264,6 +312,8 @@ int services_pending_begin(struct store *s, uint64_t within_s, struct moment now
 		r = keep(s, out);
 	if (r < 0)
 		return r;
+	(void)services_pending_was_late(s); /* another one */
+	out->damaged = false;
 	read_boot_id(out->boot);
 	out->within_s = within_s;
 	out->until_boot_ms = span_in_ms((struct span){ now.boot.ns }) + 1000 * within_s;
@@ -351,10 +401,15 @@ int services_pending_undo(struct store *s)
 	if (r <= 0)
 		return r;
 	r = put_back(s, &p);
-	if (!r)
+	if (!r && (move(s, SERVICES_MARK, SERVICES_LATE, 0) < 0 || fsync(s->dir) < 0))
 		r = store_remove(s, SERVICES_MARK);
 	if (r < 0)
 		return r;
 	tidy(s);
 	return 1;
+}
+
+bool services_pending_was_late(struct store *s)
+{
+	return s->dir >= 0 && unlinkat(s->dir, SERVICES_LATE, 0) == 0;
 }

@@ -15,12 +15,14 @@
 
 #define SERVICES_MARK "services.pending"
 #define SERVICES_BEFORE "services.before"
+#define SERVICES_LATE "services.undone" /* the mark of the last change that was rolled back */
 #define PENDING_MIN_S 10u
 #define PENDING_MAX_S 3600u
 
 struct services_pending {
 	bool had;               /* there was a services/ */
 	bool is_back;           /* it is in its place again; only the mark is left */
+	bool damaged;           /* nobody knows until when: the wait is over */
 	char id[33];            /* of the change that made the copy; hex */
 	char boot[40];          /* of the kernel, when the mark was written; "" unknown */
 	uint64_t until_boot_ms; /* the boot clock counts as long as the kernel is the same */
@@ -32,7 +34,7 @@ struct services_pending {
  * negative errno with s->error. */
 int services_lock(struct store *s, bool wait) must_check;
 /* 1 when a change waits, 0 when none does, negative errno with s->error: -EBADMSG for a mark that
- * is none. */
+ * is none, and no copy beside it that is whole. With such a copy the mark is only damaged. */
 int services_pending_read(struct store *s, struct services_pending *out) must_check;
 /* How long it still waits; zero: it is to be undone. */
 struct span services_pending_left(const struct services_pending *p, struct moment now);
@@ -46,5 +48,7 @@ int services_pending_confirm(struct store *s) must_check;
 /* The rules of before come back, in one step. Killed in between, it goes on when it is called
  * again. Needs no room on the disk. Returns as services_pending_read. */
 int services_pending_undo(struct store *s) must_check;
+/* True if that was the last that became of a change, and nobody was told here yet. */
+bool services_pending_was_late(struct store *s);
 
 #endif

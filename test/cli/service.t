@@ -587,6 +587,24 @@ def a_damaged_mark_is_told():
         w.want(DONE, "service", "list", says="services.pending is damaged")
 
 
+@test
+def a_damaged_mark_with_its_copy_rolls_back():
+    for data in (b"", b"nonsense\n", MARK[:40].encode()):
+        with World() as w:
+            w.want(DONE, "service", "deny", "all")
+            wait(w, 600, b"allow all\n")
+            w.write(data, "services.pending")
+            w.want(DONE, "service", "list", says="services.pending is damaged; the rules of before")
+            w.want(DONE, "service", "deny", "udp",
+                   says="services.pending was damaged: the rules of before are back")
+            eq(files(w), {"global.policy": b"allow all\ndeny udp\n"})
+            wait(w, 600, b"allow tcp\n")
+            w.write(data, "services.pending")
+            w.want(TIMED_OUT, "service", "confirm", says="too late: the change is rolled back")
+            eq(files(w), {"global.policy": b"allow tcp\n"})
+            w.want(FAILED, "service", "confirm", says="no change of the service rules waits")
+
+
 # --- the connection over which a change is made
 
 # Mesh addresses of node-1, as SSH says who is here; the server's own do not matter.

@@ -33,7 +33,9 @@ ok "in the daemon, too" within 2 meets4 B A
 ok "it says so" within 2 grep -q "was not confirmed in time: those of before are back" "$work/A.log"
 ok "nothing waits any more" tidied
 ok "status agrees" grep -q '"services_pending_ms":null' <(mg A status --json)
-ok "there is nothing to confirm" exits 1 mg A service confirm
+ok "confirming it comes too late" exits 5 mg A service confirm
+ok "it says so" said "too late: the change is rolled back"
+ok "after that there is nothing to confirm" exits 1 mg A service confirm
 ok "it says so" said "no change of the service rules waits"
 
 # --- confirmed
@@ -87,6 +89,21 @@ ok "confirming it comes too late, and rolls back" exits 5 mg A service confirm
 ok "it says so" said "too late"
 ok "it does" same_policy "allow icmp"
 up A
+wait_for 10 "A is back" serves A
+
+# --- the mark is emptied
+ok "a change" exits 0 mg A service deny --at 1 icmp --confirm-within 10s
+true >"$work/A.d/services.pending"
+ok "a mark that was emptied under the daemon" always 2 same_policy $'deny icmp\nallow icmp'
+ok "does not keep it from rolling back in time" within 12 same_policy "allow icmp"
+ok "nothing waits any more" within 2 tidied
+ok "a change" exits 0 mg A service deny --at 1 icmp --confirm-within 1h
+killed A
+true >"$work/A.d/services.pending"
+up A
+ok "a daemon that finds an empty one rolls back at once" within 5 same_policy "allow icmp"
+ok "it says so" within 2 grep -q "services.pending was damaged" "$work/A.log"
+ok "nothing waits any more" within 2 tidied
 wait_for 10 "A is back" serves A
 
 # --- the connection over which it is made

@@ -47,7 +47,8 @@ static const char *content(void)
 	size_t n;
 	FILE *f;
 
-	snprintf(line, sizeof(line), "cd '%s' && find . -type f ! -name services.pending | sort |"
+	snprintf(line, sizeof(line), "cd '%s' && find . -type f ! -name services.pending"
+		 " ! -name services.undone | sort |"
 		 " while read f; do printf '%%s=%%s ' \"${f#./}\" \"$(tr '\\n' , <\"$f\")\"; done",
 		 root);
 	f = popen(line, "r");
@@ -180,7 +181,7 @@ static void rules_that_were_put_away_do_not_hinder(void)
 	fresh();
 	begin();
 	rules();
-	command("mv services services.before");
+	command("rm -r services.before && mv services services.before");
 	command("mkdir -m 700 services && echo 'deny all' >services/global.policy");
 	eq_int(services_pending_undo(&store), 1);
 	eq_str(content(), "");
@@ -260,17 +261,90 @@ static void clocks_that_jump_do_not_matter(void)
 	finish();
 }
 
-static void a_damaged_mark_changes_nothing(void)
+static const char *const damages[] = {
+	"true >services.pending", "sed -i s/until/since/ services.pending",
+	"truncate -s 100 services.pending", "head -c 500 /dev/zero >services.pending",
+};
+#define DAMAGES (sizeof(damages) / sizeof(*damages))
+
+static void a_damaged_mark_loses_nothing_but_the_time(void)
+{
+	for (unsigned i = 0; i < DAMAGES; i++) {
+		fresh();
+		rules();
+		begin();
+		command(CHANGE);
+		command(damages[i]);
+		eq_int(services_pending_read(&store, &mark), 1);
+		ok(mark.damaged && mark.had);
+		eq_int(services_pending_left(&mark, now).ns, 0);
+		eq_int(services_pending_undo(&store), 1);
+		eq_str(content(), OLD);
+		eq_int(services_pending_undo(&store), 0);
+		finish();
+		fresh();
+		begin();
+		rules();
+		command(damages[i]);
+		eq_int(services_pending_undo(&store), 1);
+		eq_str(content(), "");
+		command("test ! -e services");
+		finish();
+	}
+}
+
+static void what_is_back_stays_whatever_becomes_of_the_mark(void)
+{
+	for (unsigned i = 0; i < DAMAGES; i++) {
+		fresh();
+		rules();
+		command("echo 00112233445566778899aabbccddeeff >services/undone"); /* a left-over */
+		begin();
+		command(CHANGE " && mv services x && mv services.before services && "
+			"mv x services.before");
+		command(damages[i]);
+		eq_int(services_pending_read(&store, &mark), 1);
+		ok(mark.is_back);
+		eq_int(services_pending_undo(&store), 1);
+		eq_str(content(), OLD);
+		finish();
+	}
+}
+
+static void a_damaged_mark_without_a_whole_copy_changes_nothing(void)
+{
+	for (unsigned i = 0; i < DAMAGES; i++) {
+		fresh();
+		rules();
+		begin();
+		command("rm services.before/undone && " CHANGE);
+		command(damages[i]);
+		eq_int(services_pending_read(&store, &mark), -EBADMSG);
+		eq_int(services_pending_undo(&store), -EBADMSG);
+		eq_int(services_pending_confirm(&store), -EBADMSG);
+		eq_int(services_pending_begin(&store, WITHIN, now, &mark), -EBADMSG);
+		ok(strstr(store.error, "services.pending is damaged"));
+		command("test -e services.before/global.policy && "
+			"grep -q 'deny all' services/global.policy");
+		finish();
+	}
+}
+
+static void who_comes_too_late_is_told_once(void)
 {
 	fresh();
 	rules();
+	ok(!services_pending_was_late(&store));
 	begin();
-	command("sed -i s/until/since/ services.pending && " CHANGE);
-	eq_int(services_pending_read(&store, &mark), -EBADMSG);
-	eq_int(services_pending_undo(&store), -EBADMSG);
-	eq_int(services_pending_confirm(&store), -EBADMSG);
-	ok(strstr(store.error, "services.pending is damaged"));
-	command("test -e services.before && grep -q 'deny all' services/global.policy");
+	eq_int(services_pending_undo(&store), 1);
+	ok(services_pending_was_late(&store));
+	ok(!services_pending_was_late(&store));
+	begin();
+	eq_int(services_pending_undo(&store), 1);
+	begin(); /* another one, which is not late */
+	ok(!services_pending_was_late(&store));
+	eq_int(services_pending_confirm(&store), 1);
+	ok(!services_pending_was_late(&store));
 	finish();
 }
 
@@ -314,6 +388,9 @@ TAP_TESTS(T(nothing_waits_at_first),
 	  T(what_is_not_ours_is_not_lost),
 	  T(rules_that_others_may_write_are_not_kept),
 	  T(clocks_that_jump_do_not_matter),
-	  T(a_damaged_mark_changes_nothing),
+	  T(a_damaged_mark_loses_nothing_but_the_time),
+	  T(what_is_back_stays_whatever_becomes_of_the_mark),
+	  T(a_damaged_mark_without_a_whole_copy_changes_nothing),
+	  T(who_comes_too_late_is_told_once),
 	  T(without_the_copy_nothing_is_taken_away),
 	  T(one_at_a_time_has_the_lock))

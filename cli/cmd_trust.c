@@ -1,6 +1,7 @@
 /* cmd_trust.c - trust: a key is trusted while authorized_keys/NAME.pub holds it, an org while
  * trusted_orgs/NAME.pub does. */
 #include "cli/command.h"
+#include "cli/key_kind.h"
 #include "cli/org_names.h"
 #include "cli/successor.h"
 #include "cli/words.h"
@@ -71,6 +72,18 @@ static enum exit_code refuse_other_kind(struct store *s, const struct public_key
 		    : "this is the key of the org %s, which lets others in; a peer needs a key of "
 		      "its own: meshguard keygen",
 		    name);
+}
+
+/* An org's key is like a peer's, so this is told by where it is known from. */
+static enum exit_code refuse_unlikely(struct store *s, const struct public_key *key,
+				      const char *word, bool org)
+{
+	char why[KIND_LINE];
+
+	if (org || !is_org_key(s, key, word, why))
+		return EXIT_DONE;
+	return fail(EXIT_REFUSED, "%s; whom the org signed is let in with: meshguard trust --org "
+		    "%.200s", why, word);
 }
 
 static enum exit_code add(struct store *s, const struct public_key *key, const char *name, bool org)
@@ -214,7 +227,9 @@ static enum exit_code run_trust(const struct arguments *a)
 		return EXIT_FAILED;
 	if (org && !given)
 		name_org(&s, &key, name);
-	code = judge_and_add(&s, &key, name, org);
+	code = refuse_unlikely(&s, &key, a->words[0], org);
+	if (code == EXIT_DONE)
+		code = judge_and_add(&s, &key, name, org);
 	if (code == EXIT_DONE && !org)
 		code = lift_denial(&s, &key);
 	if (code == EXIT_DONE && follow)

@@ -6,7 +6,7 @@
 #include "cli/words.h"
 
 #include "base/text.h"
-#include "cli/keys.h"
+#include "cli/key_kind.h"
 #include "identity/keyfile.h"
 #include "linux/loop.h"
 #include "linux/version.h"
@@ -83,16 +83,19 @@ static enum exit_code parse_text(const char *what, const char *text, size_t len,
 				 struct public_key *key)
 {
 	enum key_problem p = public_key_parse(text, len, key);
+	char kind[KIND_LINE];
 
 	if (p == KEY_OK)
 		return EXIT_DONE;
+	if (kind_of_text(text, len, kind))
+		return fail(EXIT_USAGE, "%.200s: %s", what, kind);
 	return fail(EXIT_USAGE, "%.200s: %s", what, key_problem_text(p));
 }
 
 enum exit_code key_of_word(const char *word, struct public_key *key)
 {
 	bool standard = !strcmp(word, "-");
-	char text[MAX_KEY_TEXT];
+	char text[KIND_TEXT_MAX];
 	enum exit_code code;
 	size_t len;
 
@@ -103,7 +106,9 @@ enum exit_code key_of_word(const char *word, struct public_key *key)
 			    &len);
 	if (code != EXIT_DONE)
 		return code;
-	return parse_text(standard ? "standard input" : word, text, len, key);
+	code = parse_text(standard ? "standard input" : word, text, len, key);
+	wipe(text, sizeof(text)); /* it may have been a secret key */
+	return code;
 }
 
 /* --- moments */

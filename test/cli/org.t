@@ -748,4 +748,64 @@ def two_orgs_of_one_name_are_called_by_their_digits():
         ok("called" not in w.want(DONE, "config", "show").text, "a name here comes first")
 
 
+# --- a file of another kind than was asked for
+
+def successor():
+    body = KEYS[NODE] + KEYS[OTHER] + struct.pack(">QQQ", 1, 1000, 2**32)
+    body = struct.pack(">BBH", 1, 4, 4 + len(body) + 128) + body
+    context = b"meshguard successor v1"
+    return body + sign(NODE, context + body) + sign(OTHER, context + body)
+
+
+@test
+def what_is_no_key_is_told_by_its_kind():
+    secret = (b64(SECRETS[NODE]) + "\n").encode()
+    rows = [(line(certificate(name=b"bob")), "a certificate, for bob", "org-join"),
+            (line(revocation()), "a statement of an org (revocation)", "org-join"),
+            (line(alias(b"acme")), "a statement of an org (alias)", "org-join"),
+            (line(successor()), "the announcement of a new key", "trust --successor NAME"),
+            (secret, "a secret key", "export"),
+            (b"mg://abcdef\n", "a token", "connect --join")]
+    with World() as w:
+        org(w)
+        before = files(w)
+        path = os.path.join(w.dir, "file")
+        for data, kind, command in rows:
+            with open(path, "wb") as f:
+                f.write(data)
+            for words in (("trust",), ("trust", "--org"), ("org-sign",), ("org-vouch",),
+                          ("org-revoke",)):
+                r = w.want(USAGE, *words, path, says=kind)
+                ok("meshguard " + command in r.words, r.words)
+            r = w.want(USAGE, "trust", "-", stdin=data, says="standard input: " + kind)
+            w.want(USAGE, "trust", data.decode().strip(), says=kind)
+        ok(secret.decode().strip() not in r.words, "no secret is shown")
+        unchanged(w, before)
+
+
+@test
+def an_orgs_key_is_not_trusted_as_a_peers():
+    with World() as w:
+        org(w)
+        w.want(REFUSED, "trust", A, says="trust --org " + A)
+        w.want(DONE, "trust", "--org", A)
+    for put in (lambda w: w.write(line(certificate()), "org", KEYS[ORG].hex() + ".cert"),
+                lambda w: w.write(line(revocation()), "statements", statement_name("revocation"))):
+        with World() as w:
+            node(w)
+            put(w)
+            for folder in ("org", "statements"):
+                os.makedirs(w.path(folder), mode=0o700, exist_ok=True)
+                os.chmod(w.path(folder), 0o700)
+            w.want(REFUSED, "trust", A, says="trust --org")
+            w.want(DONE, "trust", C)
+    with World() as w:
+        os.makedirs(os.path.join(w.dir, "other", "org"))
+        path = os.path.join(w.dir, "other", "org", "org.pub")
+        with open(path, "w") as f:
+            f.write(A + "\n")
+        w.want(REFUSED, "trust", path, says="trust --org " + path)
+        w.want(DONE, "trust", "--org", path)
+
+
 main()

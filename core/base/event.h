@@ -45,6 +45,15 @@ enum event_kind {
 	EV_NETWORK_CHANGED,   /* our own addresses changed */
 	EV_SEED_UNANSWERED,   /* endpoint; a: tries */
 	EV_SEQUENCE_JUMP,     /* our own sequence was below what others remember; a: new one */
+	EV_NAT_KIND,          /* what is between us and the Internet is known; a: enum nat_kind */
+	/* the start, in this order */
+	EV_START_IDENTITY,    /* our identity was read; the first event of a process */
+	EV_START_ADDRESS,     /* and our mesh addresses derived from it */
+	EV_START_INTERFACE,   /* the interface was made */
+	EV_START_ASSIGNED,    /* it has the addresses; a: its MTU */
+	EV_START_STUN,        /* STUN servers are asked; a: so many addresses at once */
+	EV_START_SEEDS,       /* seeds are called; a: as many addresses at once */
+	EV_START_SERVING,     /* the loop of gossip and tunnels */
 	/* services */
 	EV_SERVICES_RULED,    /* other rules are in force; a: how many */
 	EV_SERVICES_BAD,      /* the rules cannot be used; what was in force stays */

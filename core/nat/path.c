@@ -51,6 +51,7 @@ struct paths *paths_init(void *memory, const struct paths_config *config, struct
 	rest += round_up(config->members * sizeof(struct path));
 	heap_init(&p->due, rest, config->members);
 	p->seed_next = now;
+	dialback_init(p, now);
 	return p;
 }
 
@@ -229,6 +230,7 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 		heard_from_best(&path->list[path->best], now);
 		return;
 	}
+	dialback_heard(p, slot, from, now);
 	a = path_find(p, slot, from);
 	if (!a)
 		return;
@@ -296,6 +298,7 @@ void paths_network_changed(struct paths *p, struct instant now)
 			p->seeds[i].next = now;
 		}
 	memset(p->seen, 0, sizeof(p->seen));
+	dialback_reset(p, now);
 }
 
 static struct span probe_timeout(const struct paths *p, const struct address *a)

@@ -18,6 +18,7 @@
 #include "base/outbox.h"
 #include "crypto/random.h"
 #include "identity/channel.h"
+#include "identity/record.h"
 
 #define PATH_TYPE_PROBE 0x20u
 #define PATH_TYPE_ANSWER 0x21u
@@ -39,6 +40,7 @@ struct paths_config {
 	uint64_t seed;
 	struct random *random;       /* probe ids */
 	uint8_t hash_key[16];
+	bool restarted;              /* not the first start: filters may know the former process */
 	bool loopback;               /* we announce such an address: others' mean something here */
 };
 
@@ -119,6 +121,23 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);
 /* What others see us as, newest first; the number written (at most n). Two different observers
  * agree, or one did and nobody disagrees. */
 unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n);
+
+/* A STUN server (number below PATH_SERVERS) saw us as that: one observation like a member's. */
+#define PATH_SERVERS 8u
+void paths_seen_by_server(struct paths *p, unsigned server, const struct endpoint *as,
+			  struct instant now);
+/* How a NAT maps us, from what others saw: addresses that are not private, IPv4 before IPv6. `own`:
+ * our own addresses. */
+enum nat_kind paths_nat_kind(const struct paths *p, const struct ip *own, unsigned n);
+/* When a member last saw us as anything that is not private; zero: never. */
+struct instant paths_told_at(const struct paths *p);
+
+/* A datagram goes to that address, by whatever room. What then comes from there may have passed a
+ * filter because of it. */
+void paths_sent_to(struct paths *p, const struct ip *to, struct instant now);
+/* When a member last came through unasked: from an address of the Internet that nothing was sent
+ * to; zero: never. A NAT or firewall that lets it in lets in everybody. */
+struct instant paths_dialled_back(const struct paths *p);
 
 enum path_fact_kind { PATH_FACT_UP, PATH_FACT_CHANGED, PATH_FACT_LOST, PATH_FACT_SEEN_AS,
 		      PATH_FACT_SEED_UNANSWERED };

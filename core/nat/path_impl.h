@@ -12,6 +12,8 @@
 #define PATH_FACTS 512u
 #define PATH_OBSERVERS 16u
 #define PATH_IPS 4096u        /* buckets of IP addresses, by keyed hash */
+#define DIALBACK_IPS 4096u    /* by keyed hash */
+#define DIALBACK_CALLS 8u
 #define SEED_PENDING 512u     /* calls and probes to seeds that may still be answered */
 #define SEED_RATE 50u         /* calls to seeds in any second, in all */
 #define NO_ADDRESS 255u
@@ -114,6 +116,17 @@ struct paths {
 		uint32_t by;
 		struct instant at;  /* zero: unused */
 	} seen[PATH_OBSERVERS];
+	struct dialback {
+		struct instant sent[DIALBACK_IPS]; /* last datagram to an address, by hash */
+		struct instant from;      /* nothing counts before this */
+		struct instant proved;    /* zero: never */
+		struct dialled {          /* a call of somebody that nothing was sent to */
+			struct endpoint by;
+			uint32_t slot;
+			struct instant at;  /* zero: unused */
+		} calls[DIALBACK_CALLS];
+		unsigned calls_at;
+	} dialback;
 	struct instant ip_full[PATH_IPS]; /* buckets: probes to what never answered */
 
 	struct path_fact facts[PATH_FACTS];
@@ -149,6 +162,17 @@ bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct
 /* seen.c */
 void seen_add(struct paths *p, uint32_t slot, const struct endpoint *as, struct instant now);
 void seen_forget(struct paths *p, uint32_t slot);
+
+/* dialback.c */
+void dialback_init(struct paths *p, struct instant now);
+/* Our network changed: nothing is proved, and what was sent came from elsewhere. */
+void dialback_reset(struct paths *p, struct instant now);
+/* The member seems to call from there, which proves nothing yet. */
+void dialback_called(struct paths *p, uint32_t slot, const struct endpoint *from,
+		     struct instant now);
+/* A fresh packet of the member came from there. */
+void dialback_heard(struct paths *p, uint32_t slot, const struct endpoint *from,
+		    struct instant now);
 
 /* seeds.c */
 bool path_seeds_answer(struct paths *p, uint32_t slot, const struct endpoint *from,

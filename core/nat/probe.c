@@ -142,6 +142,7 @@ void paths_called(struct paths *p, struct instant now, uint32_t slot, const stru
 		p->counters.drop_rate++;
 		return;
 	}
+	dialback_called(p, slot, from, now);
 	uint8_t *data = outbox_reserve(out, PATH_PROBE_LEN);
 	if (!data)
 		return;
@@ -187,7 +188,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	path_answered(p, slot, hit, rtt, exact, now);
 	if (moved)
 		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));
-	if (ip_is_unicast(&seen->ip) && seen->port)
+	if (ip_is_unicast(&seen->ip) && seen->port && !from->socket)
 		seen_add(p, slot, seen, now);
 	return true;
 }

@@ -40,6 +40,15 @@ void stun_client_ask(struct stun_client *c, struct instant now)
 			ask(c, t, now);
 }
 
+void stun_client_again(struct stun_client *c, struct instant now)
+{
+	for (struct stun_target *t = c->targets; t < c->targets + STUN_TARGETS; t++) {
+		t->waiting = false;
+		t->mapped = t->other = (struct endpoint){ 0 };
+	}
+	stun_client_ask(c, now);
+}
+
 static struct stun_target *find(struct stun_client *c, const struct endpoint *from,
 				const uint8_t id[static STUN_ID])
 {

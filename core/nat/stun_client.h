@@ -54,6 +54,8 @@ bool stun_client_add(struct stun_client *c, unsigned name, const struct endpoint
 		     struct instant now);
 /* All are asked anew; transactions that are open go on. */
 void stun_client_ask(struct stun_client *c, struct instant now);
+/* Our network changed: all are asked anew, and no answer to what was sent before counts. */
+void stun_client_again(struct stun_client *c, struct instant now);
 /* A datagram that demux takes for STUN. Returns the number of the target whose answer it is, or
  * STUN_TARGETS for none. `refuse` says for which addresses ours cannot be, beside those that are
  * not public. */

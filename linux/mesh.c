@@ -9,6 +9,7 @@
 #include "linux/keylog.h"
 #include "linux/loop.h"
 #include "linux/loopguard.h"
+#include "linux/names.h"
 #include "linux/notice.h"
 #include "linux/rtnetlink.h"
 #include "linux/saver.h"
@@ -57,6 +58,7 @@ struct mesh {
 	uint64_t events_seen;       /* by warn_endings */
 	struct saver saver;
 	struct notices notices;
+	struct names names;
 	bool stopping;
 	bool failed;
 };
@@ -130,6 +132,7 @@ static void set_address(struct mesh *m)
 		fprintf(stderr, "meshguard: %s has address %s instead of %s, which another key "
 			"has\n",
 			m->child->interface, is, was);
+	names_open(&m->names);
 }
 
 static void read_trust_again(struct mesh *m)
@@ -372,6 +375,22 @@ static void restore_addresses(struct mesh *m)
 	}
 }
 
+static void wake_for_names(void *ctx)
+{
+	wake(ctx);
+}
+
+static void open_names(struct mesh *m)
+{
+	m->names = (struct names){
+		.child = m->child, .loop = &m->loop, .node = m->node, .link = m->link,
+		.loopback = (int)if_nametoindex("lo"), .fd4 = -1, .fd6 = -1,
+		.wake = wake_for_names, .ctx = m,
+	};
+	if (!m->child->config->gossip_only)
+		names_open(&m->names);
+}
+
 static void on_watch(void *ctx, uint32_t events)
 {
 	struct mesh *m = ctx;
@@ -585,6 +604,7 @@ int mesh_child(struct priv_child *child)
 		fail(m, "starting the node", error);
 		return 1;
 	}
+	open_names(m);
 	tell_addresses(m);
 	flush(m);
 	m->saver.serving = true;
@@ -592,6 +612,7 @@ int mesh_child(struct priv_child *child)
 		turn(m);
 
 	say_goodbye(m);
+	names_close(&m->names);
 	control_server_close(m->control);
 	uapi_server_close(&m->uapi);
 	node_wipe(m->node);

@@ -36,6 +36,9 @@ enum priv_kind {
 	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port shall be free again */
 	PRIV_TRUST_AGAIN,    /* the trust store is read and told again */
 	PRIV_SAVE_STATEMENT, /* data: struct priv_statement; -EDQUOT: no more are kept */
+	PRIV_DNS_OPEN,       /* prefix.ip: our IPv4 mesh address at present, or none; answer: two
+	                        descriptors (v4, v6), bound to port 53 of our mesh addresses. Those
+	                        of before must be closed */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_DENY,     /* key, name: a key that is kept out; flag: no key, but not all that is

@@ -21,6 +21,11 @@ static int index_of(const struct priv *p, const struct ip *ip)
 	return -1;
 }
 
+bool priv_is_own_ipv4(const struct priv *p, const struct ip *ip)
+{
+	return index_of(p, ip) >= 0;
+}
+
 /* The kernel takes the later addresses of a net away with its first one; they are put back. */
 static int restore_ipv4(struct priv *p)
 {

@@ -29,6 +29,7 @@ struct priv {
 	int port_lock;
 	struct udp udp;           /* our copies: marks need rights */
 	uint32_t mark;
+	int dns[2];               /* copies of the name server's sockets, v4 and v6; -1: none */
 	struct priv_socket control, uapi;
 	char state_path[PATH_MAX];
 	unsigned place;           /* of run time state */
@@ -90,6 +91,13 @@ void message_init(struct priv_message *m, uint32_t kind);
 /* priv_address.c: one of our own, with the length of its net (host bits stay), onto the interface
  * or off it. 0, or negative errno: -EPERM for what is not ours. */
 int priv_change_address(struct priv *p, const struct prefix *a, bool add) must_check;
+
+/* It derives from our key. */
+bool priv_is_own_ipv4(const struct priv *p, const struct ip *ip);
+
+/* priv_dns.c: opens p->dns anew. 0, or negative errno. */
+int priv_dns_open(struct priv *p, const struct ip *ipv4) must_check;
+void priv_dns_close(struct priv *p);
 
 /* priv_serve.c: until the child ended; the exit status. */
 int priv_serve(struct priv *p) must_check;

@@ -104,6 +104,19 @@ static int open_udp(struct priv *p, uint16_t port)
 	return 0;
 }
 
+/* Two descriptors, of which one may be missing, go with the answer. */
+static void hand_out(struct server *s, int v4, int v6)
+{
+	if (v4 >= 0) {
+		s->answer.flag |= 1;
+		s->answer_fds[s->answer_fd_count++] = v4;
+	}
+	if (v6 >= 0) {
+		s->answer.flag |= 2;
+		s->answer_fds[s->answer_fd_count++] = v6;
+	}
+}
+
 static int udp_request(struct server *s, const struct priv_message *m)
 {
 	struct priv *p = s->p;
@@ -118,15 +131,17 @@ static int udp_request(struct server *s, const struct priv_message *m)
 	if (r < 0)
 		return r;
 	s->answer.value = p->udp.port;
-	if (p->udp.fd4 >= 0) {
-		s->answer.flag |= 1;
-		s->answer_fds[s->answer_fd_count++] = p->udp.fd4;
-	}
-	if (p->udp.fd6 >= 0) {
-		s->answer.flag |= 2;
-		s->answer_fds[s->answer_fd_count++] = p->udp.fd6;
-	}
+	hand_out(s, p->udp.fd4, p->udp.fd6);
 	return 0;
+}
+
+static int dns_request(struct server *s, const struct priv_message *m)
+{
+	int r = priv_dns_open(s->p, &m->prefix.ip);
+
+	if (r == 0)
+		hand_out(s, s->p->dns[0], s->p->dns[1]);
+	return r;
 }
 
 static int save(struct server *s, const struct priv_message *m)
@@ -150,6 +165,8 @@ static int carry_out(struct server *s, const struct priv_message *m)
 	case PRIV_UDP_CLOSE:
 		release_port(s->p);
 		return 0;
+	case PRIV_DNS_OPEN:
+		return dns_request(s, m);
 	case PRIV_ADDRESS:
 		return priv_change_address(s->p, &m->prefix, m->flag);
 	case PRIV_SET_MTU:

@@ -485,6 +485,7 @@ void priv_cleanup(struct priv *p)
 	p->child->tun = -1;
 	remove_link(p);
 	udp_close(&p->udp);
+	priv_dns_close(p);
 	priv_socket_remove(&p->uapi);
 	priv_socket_remove(&p->control);
 	if (p->state_path[0])

@@ -124,6 +124,10 @@ uint32_t node_datagrams(struct node *node, struct moment now, const struct node_
 			uint32_t count, struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
+/* Answers a question for names of the mesh (dns/zone.h); out has DNS_ANSWER_MAX bytes. Returns the
+ * length; 0: no answer. */
+size_t node_answer_dns(const struct node *node, struct bytes query, uint8_t *out);
+
 const struct event_ring *node_events(const struct node *node);
 void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its

@@ -43,6 +43,8 @@ gone_from() { not knows "$1" "$2"; }
 ok "the members meet by one address and the org" within 15 all_meet A B C D
 ok "nobody trusts a single key" same "$(cat "$work"/[ABCD].d/authorized_keys/* 2>/dev/null)" ""
 ok "they are called by node and org" same "$(peer A node-B.acme .admission)" org
+ok "and by that name they are found" same "$(on A dig +short "@$(mesh4 A)" node-B.acme.mesh A)" "$(mesh4 B)"
+ok "and so is A itself" same "$(on A dig +short "@$(mesh4 A)" node-A.acme.mesh A)" "$(mesh4 A)"
 ok "and status says when the certificate ends" \
 	eval 'mg A status | grep -q "org        acme: members here 3; this node.s certificate ends in [89][0-9]d"'
 ok "who is no member is not in" not meets4 G A

@@ -393,7 +393,8 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
 
 	*p = (struct priv){
 		.config = config, .store.dir = -1, .netlink.fd = -1, .interface_lock = -1,
-		.port_lock = -1, .dns = { -1, -1 }, .udp = { .fd4 = -1, .fd6 = -1 }, .control.fd = -1,
+		.port_lock = -1, .dns = { -1, -1 },
+		.udp = { .fd4 = -1, .fd6 = -1 }, .control.fd = -1,
 		.uapi.fd = -1, .channel = -1, .requests = -1, .ready = -1, .launcher = -1,
 	};
 	fill_standard_descriptors();

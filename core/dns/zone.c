@@ -69,7 +69,7 @@ static uint8_t *open_record(struct reply *r, size_t at, enum dns_type type)
 	uint8_t *len;
 
 	wr_be16(&r->w, (uint16_t)(0xC000u | (DNS_HEADER + at)));
-	wr_be16(&r->w, type);
+	wr_be16(&r->w, (uint16_t)type);
 	wr_be16(&r->w, DNS_IN);
 	wr_be32(&r->w, DNS_MESH_TTL);
 	len = r->w.at;

@@ -41,7 +41,7 @@ CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -fno-common -fPIE $(OPT) $(HARDEN) $(WARN
               $(SAN) -MMD -MP $(CFLAGS)
 LINK    = $(CC) $(SAN) -pie $(HARD_LD) $(LDFLAGS)
 LIBS    := -lsodium -lcrypto
-SHELL_LIBS := -ljansson -lmnl -lcap-ng -lcares $(LIBS)
+SHELL_LIBS := -ljansson -lmnl -lcap-ng -lcares -lqrencode $(LIBS)
 
 PROG := $(B)/meshguard
 all: $(PROG) $(B)/meshguard-wireguard

@@ -148,6 +148,22 @@ static bool ask_all(const struct question *q)
 	return false;
 }
 
+static bool keep_node(void *ctx, const struct answer *a)
+{
+	struct report_node *out = ctx;
+
+	if (a->kind != ANSWER_NODE)
+		return false;
+	*out = a->node;
+	out->table_count = out->counter_count = 0;
+	return true;
+}
+
+bool daemon_describes(const char *directory, struct report_node *out)
+{
+	return ask_all(&(struct question){ directory, REQUEST_COUNTERS, keep_node, out });
+}
+
 static bool is_open(void *ctx, const struct answer *a)
 {
 	(void)ctx;

@@ -11,6 +11,10 @@ enum exit_code no_daemon(const char *interface, int error);
 enum exit_code lost_daemon(const char *interface, int error);
 /* The daemon answered with an error. */
 enum exit_code refused_by_daemon(const char *interface, enum request_problem problem);
+/* What the daemon of this host says of itself that serves this configuration directory, on whatever
+ * interface; the names in it are lost. False: there is none, or it does not
+ * talk to us. */
+bool daemon_describes(const char *directory, struct report_node *out);
 /* True if a daemon of this host that serves this configuration directory, on whatever interface,
  * was started with --open. */
 bool daemon_is_open(const char *directory);

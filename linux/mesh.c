@@ -152,9 +152,38 @@ static void make_room(struct mesh *m)
 		flush(m);
 }
 
+static enum node_token_outcome token_outcome(int error)
+{
+	switch (error) {
+	case 0:
+		return NODE_TOKEN_DONE;
+	case -EINPROGRESS:
+		return NODE_TOKEN_ASKED;
+	case -EALREADY:
+		return NODE_TOKEN_GONE;
+	case -ETIME:
+		return NODE_TOKEN_OVER;
+	default:
+		return NODE_TOKEN_FAILED;
+	}
+}
+
+static void tell_token(struct mesh *m)
+{
+	struct node_event e = { .kind = NODE_TOKEN_TOLD };
+
+	m->saver.token_told = false;
+	e.number = token_outcome(m->saver.token_error);
+	make_room(m);
+	node_step(m->node, m->now, &e, &m->actions);
+	saver_save(&m->saver, m->now.boot);
+}
+
 static void act(struct mesh *m)
 {
 	saver_save(&m->saver, m->now.boot);
+	if (m->saver.token_told)
+		tell_token(m);
 	if (m->actions.set_address)
 		set_address(m);
 	if (m->actions.read_trust_again)
@@ -299,6 +328,8 @@ static void take_answer(struct mesh *m)
 	/* That the parent is gone is told by its other socket, too. */
 	if (!saver_answer(&m->saver, m->now.boot))
 		loop_remove(&m->loop, m->child->requests);
+	if (m->saver.token_told)
+		tell_token(m);
 	if (statement && !m->actions.save_statement) /* there may be another one */
 		step(m, &(struct node_event){ .kind = NODE_TIME });
 	flush(m);

@@ -42,6 +42,37 @@ static bool take_pending(struct notices *n, const struct priv_message *m)
 	return m->flag;
 }
 
+static bool take_token(struct notices *n, const struct priv_message *m)
+{
+	if (m->data_len != sizeof(n->token))
+		return false;
+	memcpy(&n->token, m->data, sizeof(n->token));
+	return n->token.count <= TOKEN_CANDIDATES;
+}
+
+static bool connect_event(struct notices *n, const struct priv_message *m, struct node_event *e)
+{
+	switch (m->kind) {
+	case PRIV_TOKENS_BEGIN:
+		e->kind = NODE_TOKENS_BEGIN;
+		return true;
+	case PRIV_TOKEN:
+		e->kind = NODE_TOKEN;
+		e->token = &n->token;
+		return take_token(n, m);
+	case PRIV_TOKENS_END:
+		e->kind = NODE_TOKENS_END;
+		wipe(&n->token, sizeof(n->token));
+		return true;
+	case PRIV_SAVED_SEED:
+		e->kind = NODE_SEED;
+		e->from = m->endpoint;
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool notice_event(struct notices *n, const struct priv_message *m, struct node_event *e)
 {
 	*e = (struct node_event){ .kind = NODE_TIME };
@@ -103,6 +134,6 @@ bool notice_event(struct notices *n, const struct priv_message *m, struct node_e
 		e->kind = NODE_POLICY_UNDONE;
 		return take_pending(n, m);
 	default:
-		return false;
+		return connect_event(n, m, e);
 	}
 }

@@ -11,6 +11,7 @@ struct notices {
 	uint32_t count;
 	char name[POLICY_NAME + 1];
 	struct policy_list list;
+	struct node_token token;
 	struct instant pending_until; /* a change of the rules waits; zero: none does */
 };
 

@@ -39,6 +39,7 @@ enum priv_kind {
 	PRIV_DNS_OPEN,       /* prefix.ip: our IPv4 mesh address at present, or none; answer: two
 	                        descriptors (v4, v6), bound to port 53 of our mesh addresses. Those
 	                        of before must be closed */
+	PRIV_TOKEN_WISH,     /* data: struct node_token_wish; see connect_feed_wish */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_DENY,     /* key, name: a key that is kept out; flag: no key, but not all that is
@@ -57,6 +58,10 @@ enum priv_kind {
 	PRIV_POLICY_BAD,     /* data: why they are not told, with its terminator */
 	PRIV_POLICY_PENDING, /* data: struct instant, until when a change of the rules waits for its
 	                        confirmation, INSTANT_NEVER for none; flag: one was undone */
+	PRIV_TOKENS_BEGIN,   /* the tokens in use follow */
+	PRIV_TOKEN,          /* data: struct node_token */
+	PRIV_TOKENS_END,
+	PRIV_SAVED_SEED,     /* endpoint: of a file in seeds/ */
 };
 
 enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };

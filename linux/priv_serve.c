@@ -11,6 +11,7 @@
 #include "linux/priv_inside.h"
 
 #include "linux/loop.h"
+#include "linux/priv_connect.h"
 #include "linux/priv_policy.h"
 #include "linux/priv_seeds.h"
 #include "linux/priv_trust.h"
@@ -36,6 +37,7 @@ struct server {
 	struct instant now;
 	struct trust_feed trust;
 	struct policy_feed policy;
+	struct connect_feed connect;
 	struct seeds seeds;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
@@ -182,6 +184,8 @@ static int carry_out(struct server *s, const struct priv_message *m)
 		return 0;
 	case PRIV_SAVE_STATEMENT:
 		return s->p->config->mesh ? trust_feed_save(&s->trust, m) : -EOPNOTSUPP;
+	case PRIV_TOKEN_WISH:
+		return s->p->config->mesh ? connect_feed_wish(&s->connect, m) : -EOPNOTSUPP;
 	default:
 		return -EBADRQC;
 	}
@@ -264,7 +268,7 @@ static bool next_message(struct server *s, struct priv_message *m)
 	}
 	/* Rules go first: when the first peer is let in they are in force. */
 	return seeds_next(&s->seeds, m) || policy_feed_next(&s->policy, m)
-	       || trust_feed_next(&s->trust, m);
+	       || trust_feed_next(&s->trust, m) || connect_feed_next(&s->connect, m);
 }
 
 static void was_sent(struct server *s, const struct priv_message *m)
@@ -275,6 +279,8 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		seeds_sent(&s->seeds);
 	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_PENDING)
 		policy_feed_sent(&s->policy);
+	else if (m->kind >= PRIV_TOKENS_BEGIN && m->kind <= PRIV_SAVED_SEED)
+		connect_feed_sent(&s->connect, m);
 	else
 		trust_feed_sent(&s->trust);
 }
@@ -418,6 +424,14 @@ static void policy_ready(void *ctx, uint32_t events)
 	watch_changed(&s->policy.watch, clock_now().boot);
 }
 
+static void connect_ready(void *ctx, uint32_t events)
+{
+	struct server *s = ctx;
+
+	(void)events;
+	watch_changed(&s->connect.watch, clock_now().boot);
+}
+
 /* As wireguard-go does: whoever removes the socket of a plain device ends it. */
 static void socket_watch_ready(void *ctx, uint32_t events)
 {
@@ -483,10 +497,13 @@ static int open_mesh(struct server *s)
 
 	trust_feed_open(&s->trust, &s->p->store, &s->p->child->public, s->now);
 	policy_feed_open(&s->policy, &s->p->store, s->now);
+	connect_feed_open(&s->connect, &s->p->store, s->now);
 	if (s->trust.watch.inotify >= 0)
 		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
 	if (r == 0 && s->policy.watch.inotify >= 0)
 		r = loop_add(&s->loop, s->policy.watch.inotify, EPOLLIN, policy_ready, s);
+	if (r == 0 && s->connect.watch.inotify >= 0)
+		r = loop_add(&s->loop, s->connect.watch.inotify, EPOLLIN, connect_ready, s);
 	return r;
 }
 
@@ -524,6 +541,7 @@ static void server_close(struct server *s)
 	if (s->p->config->mesh) {
 		trust_feed_close(&s->trust);
 		policy_feed_close(&s->policy);
+		connect_feed_close(&s->connect);
 	}
 	if (s->socket_watch >= 0)
 		close(s->socket_watch);
@@ -539,6 +557,7 @@ static struct instant deadline(const struct server *s)
 	if (s->p->config->mesh) {
 		first = instant_min(first, trust_feed_deadline(&s->trust));
 		first = instant_min(first, policy_feed_deadline(&s->policy));
+		first = instant_min(first, connect_feed_deadline(&s->connect));
 	}
 	return s->stopping && !s->killed ? instant_min(first, s->kill_at) : first;
 }
@@ -556,6 +575,7 @@ static void turn(struct server *s)
 	if (s->p->config->mesh) {
 		policy_feed_tick(&s->policy, s->now);
 		trust_feed_tick(&s->trust, s->now);
+		connect_feed_tick(&s->connect, s->now);
 	}
 	if (s->stopping && !s->killed && instant_reached(s->kill_at, s->now))
 		kill_child(s);

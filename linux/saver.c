@@ -14,6 +14,8 @@ static bool *due(struct saver *s, enum saver_wish which)
 		return &s->actions->save_clock;
 	case SAVER_PEERS:
 		return &s->actions->save_peers;
+	case SAVER_TOKEN:
+		return &s->actions->token_wish;
 	default:
 		return &s->actions->save_statement;
 	}
@@ -30,6 +32,11 @@ static void ended(struct saver *s, enum saver_wish which, int error, struct inst
 				      "restart" },
 	};
 
+	if (which == SAVER_TOKEN) { /* who comes by it comes again */
+		s->token_told = true;
+		s->token_error = error;
+		return;
+	}
 	if (error && !s->told[which])
 		fprintf(stderr, "meshguard: %s was not saved: %s; until it is, %s\n",
 			files[which].name, error == -EDQUOT && which == SAVER_STATEMENT
@@ -70,6 +77,14 @@ static struct priv_message statement_of(const struct statement *st)
 	return m;
 }
 
+static struct priv_message wish_of(const struct node_token_wish *w)
+{
+	struct priv_message m = { .kind = PRIV_TOKEN_WISH, .data_len = sizeof(*w) };
+
+	memcpy(m.data, w, sizeof(*w));
+	return m;
+}
+
 static struct priv_message message_of(const struct saver *s, enum saver_wish which)
 {
 	const struct node_actions *a = s->actions;
@@ -79,6 +94,8 @@ static struct priv_message message_of(const struct saver *s, enum saver_wish whi
 		return file_of(PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
 	case SAVER_PEERS:
 		return file_of(PRIV_SAVE_PEERS, a->peers, a->peers_len);
+	case SAVER_TOKEN:
+		return wish_of(&a->wish);
 	default:
 		return statement_of(&a->statement);
 	}
@@ -113,9 +130,12 @@ static void save(struct saver *s, enum saver_wish which, struct instant now)
 
 void saver_save(struct saver *s, struct instant now)
 {
-	if (!instant_reached(s->again, now))
+	if (!instant_reached(s->again, now)) {
+		save(s, SAVER_TOKEN, now);
 		return;
+	}
 	s->again = INSTANT_ZERO;
+	save(s, SAVER_TOKEN, now);
 	save(s, SAVER_CLOCK, now);
 	save(s, SAVER_PEERS, now);
 	if (instant_reached(s->statement, now))

@@ -4,7 +4,8 @@
  * not answer for so long: so the write is waited for before the first word to anybody and after the
  * last, and not in between. What could not be written is tried again every ten seconds, and said
  * once. Statements go one by one, fifty a second at the most, for they come from the network; the
- * node keeps the others until then. `now` is the boot clock.
+ * node keeps the others until then. What the node wishes about a token is done once, and told
+ * whether it was. `now` is the boot clock.
  */
 #ifndef LINUX_SAVER_H
 #define LINUX_SAVER_H
@@ -12,7 +13,7 @@
 #include "linux/priv.h"
 #include "node/node.h"
 
-enum saver_wish { SAVER_CLOCK, SAVER_PEERS, SAVER_STATEMENT, SAVER_WISHES };
+enum saver_wish { SAVER_CLOCK, SAVER_PEERS, SAVER_STATEMENT, SAVER_TOKEN, SAVER_WISHES };
 
 struct saver {
 	struct priv_child *child;      /* borrowed, as are the actions */
@@ -20,6 +21,8 @@ struct saver {
 	                                  save_statement: cleared when it is written */
 	struct instant again;          /* what could not be saved: not before; zero: nothing */
 	struct instant statement;      /* the next one: not before */
+	bool token_told;               /* what became of token_wish: */
+	int token_error;               /* as of connect_feed_wish; the owner clears it */
 	bool told[SAVER_WISHES];       /* the user knows that it is not saved */
 	bool serving;                  /* we must not wait for the disk */
 	bool saving;                   /* a write is under way: */

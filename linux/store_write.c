@@ -223,3 +223,29 @@ int store_remove(struct store *s, const char *name)
 	close(folder);
 	return r;
 }
+
+int store_rename(struct store *s, const char *from, const char *to)
+{
+	struct where w, v;
+	int folder, r = store_split(s, from, &w);
+
+	if (r == 0)
+		r = store_split(s, to, &v);
+	if (r < 0)
+		return r;
+	if (strcmp(w.folder, v.folder) != 0)
+		return store_fail(s, -EXDEV, "%s and %s are of two folders", from, to);
+	folder = store_open_folder(s, &w);
+	if (folder < 0)
+		return folder;
+	if (renameat2(folder, w.file, folder, v.file, RENAME_NOREPLACE) < 0)
+		r = -errno;
+	/* The file system cannot do that; a link never replaces either. */
+	if ((r == -EINVAL || r == -ENOSYS)
+	    && (r = linkat(folder, w.file, folder, v.file, 0) < 0 ? -errno : 0) == 0)
+		unlinkat(folder, w.file, 0);
+	if (r == 0 && fsync(folder) < 0 && errno != EINVAL)
+		r = -errno;
+	close(folder);
+	return r < 0 ? store_fail_errno(s, "rename", from, r) : 0;
+}

@@ -59,6 +59,16 @@ enum token_problem {
 	TOKEN_FORGED,        /* not what its maker signed */
 };
 
+/* What the maker of a token says to who comes with it. */
+enum token_verdict {
+	VERDICT_ACCEPTED,              /* he is trusted from now on */
+	VERDICT_ASKED,                 /* a human is asked: come again */
+	VERDICT_USED,                  /* somebody else came before */
+	VERDICT_EXPIRED,
+	VERDICT_REFUSED,               /* the human said no */
+	VERDICTS
+};
+
 /* The text of a token, with a terminator. Wipe it: it is a secret. False if token_read would refuse
  * it. `key` that is not the secret's, and counts above the maxima, are BUGs. */
 bool token_make(const struct token *t, const struct secret_key *secret,

@@ -140,6 +140,7 @@ void node_wipe(struct node *n)
 	wipe(&n->config.secret, sizeof(n->config.secret));
 	wipe(&n->dh, sizeof(n->dh));
 	introduce_wipe(n->orgs.introductions);
+	wipe(&n->connect, sizeof(n->connect));
 	wipe(&n->random, sizeof(n->random));
 }
 
@@ -365,6 +366,7 @@ static void finish(struct node *n, struct moment now, enum node_event_kind kind,
 	orgs_facts(n, now);
 	reach_flush(n, now, out);
 	orgs_save(n, actions);
+	connect_wish(n, actions);
 	records_clock(n, now, actions);
 	tell_address(n, actions);
 	if (instant_reached(n->cache_due, now.boot) ||
@@ -430,6 +432,12 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		break;
 	case NODE_ADDRESSES:
 		records_own_addresses(n, e->addresses, e->number, now);
+		break;
+	case NODE_TOKENS_BEGIN:
+	case NODE_TOKEN:
+	case NODE_TOKENS_END:
+	case NODE_TOKEN_TOLD:
+		connect_event(n, e, now, out);
 		break;
 	case NODE_STOP:
 		stop(n, now);

@@ -12,6 +12,7 @@
 #include "control/report.h"
 #include "crypto/random.h"
 #include "identity/statement.h"
+#include "identity/token.h"
 #include "policy/filter.h"
 #include "swim/swim.h"
 #include "wg/uapi.h"
@@ -70,7 +71,46 @@ enum node_event_kind {
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
 	NODE_SEED,          /* from: an address to ask; number: enum seed_source (nat/path.h) */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
+	NODE_TOKENS_BEGIN,  /* the tokens in use follow, all of them */
+	NODE_TOKEN,         /* token: at most NODE_TOKENS, others are left out */
+	NODE_TOKENS_END,
+	NODE_TOKEN_TOLD,    /* number: enum node_token_outcome of the last wish */
 	NODE_STOP,          /* say goodbye */
+};
+
+#define NODE_TOKENS 16u
+
+enum node_token_role {
+	NODE_TOKEN_INVITED, /* ours, and nobody came yet */
+	NODE_TOKEN_SPENT,   /* ours, and somebody came */
+	NODE_TOKEN_JOINING, /* we want to come by it */
+};
+struct node_token {
+	uint8_t role;                /* enum node_token_role */
+	uint8_t verdict;             /* spent: what is said to who came, enum token_verdict */
+	uint8_t id[TOKEN_ID];
+	struct sym_key mark;         /* token_mark */
+	struct public_key key;       /* joining: of its maker; spent: of who came */
+	unsigned count;              /* joining: where its maker may be; invited: where the joiner
+	                                said that he is */
+	struct token_candidate candidates[TOKEN_CANDIDATES];
+};
+
+enum node_token_outcome {
+	NODE_TOKEN_FAILED,  /* not written: he comes again */
+	NODE_TOKEN_DONE,    /* the other one is trusted now */
+	NODE_TOKEN_ASKED,   /* a human is asked */
+	NODE_TOKEN_GONE,    /* it was used before */
+	NODE_TOKEN_OVER,    /* it has expired */
+};
+
+/* Somebody came by a token of ours and proved his key, or the maker of one said what becomes of
+ * us. */
+struct node_token_wish {
+	uint8_t id[TOKEN_ID];
+	uint8_t verdict;             /* enum token_verdict; of our own: accepted */
+	struct public_key key;
+	struct endpoint at;
 };
 
 struct node_event {
@@ -84,6 +124,7 @@ struct node_event {
 	const struct ip *addresses;
 	uint32_t number;
 	const struct policy_list *list;
+	const struct node_token *token;
 	bool unreadable;
 };
 
@@ -108,6 +149,9 @@ struct node_actions {
 	bool set_address;            /* give the interface `ipv4` instead of `former`; the caller
 	                                clears it. Family 0: none */
 	struct ip ipv4, former;
+	bool token_wish;             /* carry `wish` out and answer by NODE_TOKEN_TOLD; the caller
+	                                clears it */
+	struct node_token_wish wish;
 };
 
 /* Fresh entropy, once per turn of the loop: of two copies of a machine none shall draw the nonces

@@ -25,6 +25,7 @@
 #define NODE_OWN_ADDRESSES 32u
 #define NODE_STATEMENTS 16384u
 #define NODE_CERTIFICATES 8u  /* of our own */
+#define NODE_MET 4u           /* of whom we met by tokens: where */
 
 /* What the node keeps for one admitted key; the rooms keep the rest under the same slot. */
 struct node_peer {
@@ -109,6 +110,17 @@ struct node {
 		struct instant due;
 		uint32_t at;            /* the slot that was looked at last */
 	} rotation;
+
+	struct node_connect {       /* by tokens */
+		struct node_token list[NODE_TOKENS];
+		unsigned count;
+		struct introduced held; /* the shell is asked about */
+		bool holding, wishing;
+		struct instant held_at;
+		struct node_token_wish wish;
+		struct met { struct public_key key; struct endpoint at; } met[NODE_MET];
+		unsigned met_at;
+	} connect;
 
 	/* our own record */
 	struct record_body self;
@@ -236,6 +248,15 @@ struct instant successor_deadline(const struct node *n);
 /* A fresh message of a peer about its own key. */
 void successor_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
 void successor_report(const struct node *n, uint32_t slot, struct report_peer *r);
+
+/* connect.c - first contact by a token. */
+void connect_event(struct node *n, const struct node_event *e, struct moment now,
+		   struct outbox *out);
+void connect_introduced(struct node *n, struct introduced *who, struct moment now,
+			struct outbox *out);
+/* Where a key that is new here was met. */
+void connect_suggest(struct node *n, uint32_t slot, struct instant now);
+void connect_wish(struct node *n, struct node_actions *actions);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,

@@ -84,6 +84,11 @@ void orgs_contact(struct node *n, struct moment now, const struct endpoint *from
 
 	if (!introduce_input(n->orgs.introductions, now.boot, from, datagram, &who, out))
 		return;
+	if (who.token) {
+		connect_introduced(n, &who, now, out);
+		wipe(&who, sizeof(who));
+		return;
+	}
 	take_papers(n, &who, now);
 	if (!admit(n, &who, now) && peering_evict_twin(n, &who.twin, true, now))
 		(void)admit(n, &who, now);

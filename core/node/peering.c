@@ -30,6 +30,7 @@ static bool enter(struct node *n, uint32_t slot, struct moment now)
 	spread_admit(n->orgs.spread, slot, key);
 	forward_claim(n, slot, 0, now.boot);
 	cache_suggest(n, slot, now.boot);
+	connect_suggest(n, slot, now.boot);
 	service_bind(n, slot);
 	n->forwarding.stale = true;
 	return true;

@@ -111,7 +111,7 @@ static struct span per_second(uint64_t n)
 
 static void write_welcome(struct introductions *x, const struct turn *t, const struct contact *c,
 			  const struct dh_secret *shared, const struct endpoint *from,
-			  const struct match *m, uint8_t *out)
+			  const struct marks *marks, const struct match *m, uint8_t *out)
 {
 	uint8_t *nonce = out + WELCOME_HEADER, *inner = nonce + XAEAD_NONCE, *tag = inner + COOKIE;
 	struct sym_key key;
@@ -122,7 +122,7 @@ static void write_welcome(struct introductions *x, const struct turn *t, const s
 	random_bytes(x->random, nonce, XAEAD_NONCE);
 	make_cookie(inner, t, c, from);
 	for (unsigned i = 0; i < m->count; i++, tag += MARK_TAG)
-		contact_tag(tag, STEP_WELCOME, &x->marks.list[m->mark[i]], c);
+		contact_tag(tag, STEP_WELCOME, &marks->list[m->mark[i]], c);
 	random_bytes(x->random, tag, (size_t)(INTRODUCE_MATCHES - m->count) * MARK_TAG);
 	contact_key(&key, STEP_WELCOME, shared, c);
 	xaead_seal(inner, inner, WELCOME_INNER, out, WELCOME_HEADER, nonce, &key);
@@ -130,7 +130,8 @@ static void write_welcome(struct introductions *x, const struct turn *t, const s
 }
 
 static void send_welcome(struct introductions *x, const struct turn *t, struct contact *c,
-			 const struct endpoint *from, const struct match *m, struct outbox *out)
+			 const struct endpoint *from, const struct marks *marks,
+			 const struct match *m, struct outbox *out)
 {
 	uint8_t *d = outbox_reserve(out, WELCOME_LEN);
 	struct dh_secret shared;
@@ -144,17 +145,27 @@ static void send_welcome(struct introductions *x, const struct turn *t, struct c
 		x->counters.drop_malformed++;
 		return;
 	}
-	write_welcome(x, t, c, &shared, from, m, d);
+	write_welcome(x, t, c, &shared, from, marks, m, d);
 	wipe(&shared, sizeof(shared));
 	outbox_commit(out, OUT_DATAGRAM, WELCOME_LEN)->to = *from;
 	x->counters.hellos_received++;
 	x->counters.welcomes_sent++;
 }
 
+/* From the maker of a token that we have: our own hello goes back, which is no longer. */
+static void poked(struct introductions *x, unsigned token, const struct endpoint *from,
+		  struct instant now)
+{
+	x->counters.hellos_received++;
+	ask_poked(x, token, from, now);
+}
+
 void answer_hello(struct introductions *x, struct instant now, const struct endpoint *from,
 		  struct bytes d, struct outbox *out)
 {
 	struct contact c = { .initiator = { { 0 } } };
+	unsigned mark_count = x->marks.count + x->token_marks.count;
+	const struct marks *marks;
 	struct span hashing;
 	struct match m;
 
@@ -162,8 +173,8 @@ void answer_hello(struct introductions *x, struct instant now, const struct endp
 		x->counters.drop_malformed++;
 		return;
 	}
-	hashing = (struct span){ per_second(HASHES).ns * x->marks.count };
-	if (!x->marks.count) {
+	hashing = (struct span){ per_second(HASHES).ns * mark_count };
+	if (!mark_count) {
 		x->counters.drop_no_match++;
 		return;
 	}
@@ -172,8 +183,8 @@ void answer_hello(struct introductions *x, struct instant now, const struct endp
 		return;
 	}
 	memcpy(c.initiator.b, d.data + 1, sizeof(c.initiator.b));
-	contact_match(&m, STEP_HELLO, &x->marks, &c, d.data + HELLO_LEN(0),
-		      (unsigned)((d.len - HELLO_LEN(0)) / MARK_TAG));
+	marks = introduce_match(x, &m, STEP_HELLO, &c, d.data + HELLO_LEN(0),
+				(unsigned)((d.len - HELLO_LEN(0)) / MARK_TAG));
 	if (!m.count)
 		x->counters.drop_no_match++;
 	else if (ask_is_ours(x, &c.initiator))
@@ -181,8 +192,10 @@ void answer_hello(struct introductions *x, struct instant now, const struct endp
 	else if (!sources_take(&x->hellos, x->hash_key, &from->ip, now) ||
 		 !bucket_take(&x->welcome_full, now, per_second(WELCOMES), WELCOMES))
 		x->counters.drop_rate++;
+	else if (marks == &x->token_marks && x->tokens[m.mark[0]].joining)
+		poked(x, m.mark[0], from, now);
 	else
-		send_welcome(x, present_turn(x, now), &c, from, &m, out);
+		send_welcome(x, present_turn(x, now), &c, from, marks, &m, out);
 }
 
 /* --- introduction, accept */
@@ -295,6 +308,8 @@ bool answer_introduction(struct introductions *x, struct instant now, const stru
 static void match_again(struct match *out, const struct marks *marks, const struct introduced *who)
 {
 	out->count = 0;
+	if (who->token)
+		return;
 	for (unsigned i = 0; i < marks->count && out->count < INTRODUCE_MATCHES; i++) {
 		bool common = !i && marks->open && who->open;
 
@@ -305,19 +320,39 @@ static void match_again(struct match *out, const struct marks *marks, const stru
 	}
 }
 
+/* By a token that is still known: it, and what is said of it. */
+static void answer_token(const struct introductions *x, const struct introduced *who,
+			 struct match *match, struct paper *verdict)
+{
+	for (unsigned i = 0; i < x->token_marks.count && !match->count; i++) {
+		if (memcmp(x->tokens[i].id, who->token_id, sizeof(who->token_id)) != 0)
+			continue;
+		match->mark[match->count++] = (uint8_t)i;
+		memcpy(verdict->org.b, x->tokens[i].mark.b, sizeof(verdict->org.b));
+	}
+	verdict->kind = PAPER_VERDICT;
+	verdict->len = 1;
+	verdict->wire[0] = (uint8_t)who->verdict;
+}
+
 void introduce_accept(struct introductions *x, struct introduced *who, struct outbox *out)
 {
+	struct paper verdict = { 0 };
 	const struct contact c = { who->answer.theirs, who->answer.ours };
 	struct match match;
 	const struct letter_draft draft = {
 		.step = STEP_ACCEPT, .contact = &c, .own = &x->own, .secret = x->secret,
-		.initiator = &who->key, .marks = &x->marks, .match = &match,
-		.papers = x->papers, .paper_count = x->paper_count,
+		.initiator = &who->key, .match = &match,
+		.marks = who->token ? &x->token_marks : &x->marks,
+		.papers = who->token ? &verdict : x->papers,
+		.paper_count = who->token ? 1 : x->paper_count,
 	};
 	uint8_t *d, *nonce, *inner;
 	size_t len;
 
 	match_again(&match, &x->marks, who);
+	if (who->token)
+		answer_token(x, who, &match, &verdict);
 	d = outbox_reserve(out, MAX_DATAGRAM);
 	if (who->answer.possible && match.count && d) {
 		nonce = d + ACCEPT_HEADER;
@@ -330,5 +365,6 @@ void introduce_accept(struct introductions *x, struct introduced *who, struct ou
 		outbox_commit(out, OUT_DATAGRAM, ACCEPT_OVERHEAD + len)->to = who->from;
 		x->counters.accepts_sent++;
 	}
+	wipe(&verdict, sizeof(verdict));
 	wipe(&who->answer, sizeof(who->answer));
 }

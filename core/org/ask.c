@@ -19,6 +19,11 @@
 #define BACKOFF_MIN span_s(1)
 #define BACKOFF_MAX span_s(600)
 #define BAD_WELCOMES 8u          /* each costs an X25519 */
+#define TOKEN_SOON span_ms(250)  /* at first, and */
+#define TOKEN_EACH span_s(1)     /* later: who comes with a token is waited for by a human */
+#define TOKEN_FIRST span_s(3)
+#define POKE_EACH span_ms(200)
+#define POKE_FIRST span_s(10)
 
 void ask_forget(struct target *t)
 {
@@ -46,32 +51,52 @@ void ask_again(struct introductions *x, struct instant now)
 			ask_anew(&x->targets[i], now);
 }
 
-static struct target *find(struct introductions *x, const struct endpoint *to)
+static bool is_of_token(const struct target *t, const uint8_t *id)
 {
-	for (unsigned i = 0; i < x->target_count; i++)
-		if (endpoint_equal(&x->targets[i].to, to))
-			return &x->targets[i];
+	return t->token && !memcmp(t->id, id, sizeof(t->id));
+}
+
+/* id: of a token; NULL: by no token. */
+static struct target *find(struct introductions *x, const struct endpoint *to, const uint8_t *id)
+{
+	for (unsigned i = 0; i < x->target_count; i++) {
+		struct target *t = &x->targets[i];
+
+		if ((id ? is_of_token(t, id) : !t->token) && endpoint_equal(&t->to, to))
+			return t;
+	}
 	return NULL;
+}
+
+static struct target *add(struct introductions *x, const struct endpoint *to, struct instant now)
+{
+	struct target *t;
+
+	if (x->target_count == INTRODUCE_TARGETS || !endpoint_is_set(to) || !to->port
+	    || !ip_is_unicast(&to->ip))
+		return NULL;
+	t = &x->targets[x->target_count++];
+	memset(t, 0, sizeof(*t));
+	t->to = *to;
+	ask_anew(t, now);
+	return t;
+}
+
+static void drop(struct introductions *x, struct target *t)
+{
+	ask_forget(t);
+	*t = x->targets[--x->target_count];
+	wipe(&x->targets[x->target_count], sizeof(*t));
 }
 
 bool introduce_add_target(struct introductions *x, const struct endpoint *to, struct instant now)
 {
-	struct target *t;
-
-	if (find(x, to))
-		return true;
-	if (x->target_count == INTRODUCE_TARGETS || !endpoint_is_set(to) || !to->port
-	    || !ip_is_unicast(&to->ip))
-		return false;
-	t = &x->targets[x->target_count++];
-	t->to = *to;
-	ask_anew(t, now);
-	return true;
+	return find(x, to, NULL) || add(x, to, now);
 }
 
 void introduce_target_known(struct introductions *x, const struct endpoint *to)
 {
-	struct target *t = find(x, to);
+	struct target *t = find(x, to, NULL);
 
 	if (!t)
 		return;
@@ -81,10 +106,79 @@ void introduce_target_known(struct introductions *x, const struct endpoint *to)
 
 void introduce_target_lost(struct introductions *x, const struct endpoint *to, struct instant now)
 {
-	struct target *t = find(x, to);
+	struct target *t = find(x, to, NULL);
 
 	if (t && t->known)
 		ask_anew(t, now);
+}
+
+/* --- tokens */
+
+static const struct introduce_token *token_of(const struct introductions *x, const uint8_t *id)
+{
+	for (unsigned i = 0; i < x->token_marks.count; i++)
+		if (!memcmp(x->tokens[i].id, id, sizeof(x->tokens[i].id)))
+			return &x->tokens[i];
+	return NULL;
+}
+
+void ask_tokens_changed(struct introductions *x)
+{
+	for (unsigned i = x->target_count; i-- > 0; )
+		if (x->targets[i].token && !token_of(x, x->targets[i].id))
+			drop(x, &x->targets[i]);
+}
+
+void introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			    const struct endpoint *to, uint8_t hops, struct instant now)
+{
+	struct target *t = find(x, to, id);
+
+	if (!token_of(x, id))
+		return;
+	if (!t)
+		t = add(x, to, now);
+	if (!t)
+		return;
+	t->token = true;
+	memcpy(t->id, id, sizeof(t->id));
+	t->hops = hops;
+}
+
+/* Of those where only a hello said so, the one that is asked next makes room. */
+static void make_room(struct introductions *x)
+{
+	struct target *oldest = NULL;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < x->target_count; i++) {
+		struct target *t = &x->targets[i];
+
+		count += t->poked;
+		if (t->poked && (!oldest || instant_before(t->since, oldest->since)))
+			oldest = t;
+	}
+	if (oldest && (count >= POKED_TARGETS || x->target_count == INTRODUCE_TARGETS))
+		drop(x, oldest);
+}
+
+void ask_poked(struct introductions *x, unsigned token, const struct endpoint *from,
+	       struct instant now)
+{
+	const struct introduce_token *k = &x->tokens[token];
+	struct target *t = find(x, from, k->id);
+
+	if (!t) {
+		make_room(x);
+		t = add(x, from, now);
+		if (!t)
+			return;
+		t->token = t->poked = true;
+		memcpy(t->id, k->id, sizeof(t->id));
+	}
+	t->hops = 0;
+	if (t->state != ASK_INTRODUCED)
+		t->next = now;
 }
 
 bool ask_is_ours(const struct introductions *x, const struct dh_public *ephemeral)
@@ -100,7 +194,12 @@ bool ask_is_ours(const struct introductions *x, const struct dh_public *ephemera
 
 static struct span backoff(struct introductions *x, const struct target *t, struct instant now)
 {
-	uint64_t wait = instant_since(now, t->since).ns / 8;
+	uint64_t wait = instant_since(now, t->since).ns / 8, age = instant_since(now, t->since).ns;
+
+	if (t->token && !token_of(x, t->id)->joining)
+		return age < POKE_FIRST.ns ? POKE_EACH : TOKEN_EACH;
+	if (t->token)
+		return age < TOKEN_FIRST.ns ? TOKEN_SOON : TOKEN_EACH;
 
 	if (wait < BACKOFF_MIN.ns)
 		wait = BACKOFF_MIN.ns;
@@ -120,15 +219,18 @@ static void new_question(struct introductions *x, struct target *t, struct insta
 	t->until = instant_add(now, QUESTION_LIFE);
 }
 
-static size_t hello_len(const struct introductions *x)
+static size_t hello_len(const struct introductions *x, const struct target *t)
 {
-	return HELLO_LEN((x->marks.count + HELLO_STEP - 1) / HELLO_STEP * HELLO_STEP);
+	unsigned count = t->token ? 1 : x->marks.count;
+
+	return HELLO_LEN((count + HELLO_STEP - 1) / HELLO_STEP * HELLO_STEP);
 }
 
 /* Our tags among made up ones, each at a place by chance. */
 static void write_hello(const struct introductions *x, const struct target *t, uint8_t *out)
 {
-	unsigned count = (unsigned)(hello_len(x) - HELLO_LEN(0)) / MARK_TAG;
+	const struct sym_key *marks = t->token ? &token_of(x, t->id)->mark : x->marks.list;
+	unsigned count = (unsigned)(hello_len(x, t) - HELLO_LEN(0)) / MARK_TAG;
 	uint8_t *tags = out + HELLO_LEN(0), place[INTRODUCE_MARKS];
 	struct random draws;
 
@@ -138,13 +240,13 @@ static void write_hello(const struct introductions *x, const struct target *t, u
 	random_bytes(&draws, tags, (size_t)count * MARK_TAG);
 	for (unsigned i = 0; i < count; i++)
 		place[i] = (uint8_t)i;
-	for (unsigned i = 0, left = count; i < x->marks.count; i++) {
+	for (unsigned i = 0, left = count; i < (t->token ? 1 : x->marks.count); i++) {
 		BUG_ON(!left);
 		unsigned k = random_u32(&draws) % left--;
 		uint8_t at = place[k];
 
 		place[k] = place[left];
-		contact_tag(tags + (size_t)at * MARK_TAG, STEP_HELLO, &x->marks.list[i],
+		contact_tag(tags + (size_t)at * MARK_TAG, STEP_HELLO, &marks[i],
 			    &t->contact);
 	}
 	wipe(&draws, sizeof(draws));
@@ -153,20 +255,28 @@ static void write_hello(const struct introductions *x, const struct target *t, u
 static void send_hello(struct introductions *x, struct target *t, struct instant now,
 		       struct outbox *out)
 {
-	size_t len = hello_len(x);
+	size_t len = hello_len(x, t);
 	uint8_t *d = outbox_reserve(out, len);
+	struct out *item;
 
 	if (!d)
 		return;
 	if (t->state != ASK_HELLO)
 		new_question(x, t, now);
 	write_hello(x, t, d);
-	outbox_commit(out, OUT_DATAGRAM, len)->to = t->to;
+	item = outbox_commit(out, OUT_DATAGRAM, len);
+	item->to = t->to;
+	item->hops = t->hops;
 	x->counters.hellos_sent++;
-	t->next = instant_add(now, backoff(x, t, now));
+	t->next = t->poked ? INSTANT_NEVER : instant_add(now, backoff(x, t, now));
 	x->sent[x->sent_at++ % HELLO_RATE] = now;
 	struct instant oldest = x->sent[x->sent_at % HELLO_RATE];
 	x->send_next = instant_is_set(oldest) ? instant_add(oldest, span_s(1)) : now;
+}
+
+static bool is_asked(const struct introductions *x, const struct target *t)
+{
+	return t->token || (!t->known && x->marks.count);
 }
 
 void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
@@ -175,10 +285,10 @@ void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
 		if (instant_reached(x->targets[i].until, now))
 			ask_forget(&x->targets[i]);
 	/* Not always the first target first. */
-	for (unsigned n = 0, first = x->sent_at; n < x->target_count && x->marks.count; n++) {
+	for (unsigned n = 0, first = x->sent_at; n < x->target_count; n++) {
 		struct target *t = &x->targets[(n + first) % x->target_count];
 
-		if (t->known || !instant_reached(t->next, now))
+		if (!is_asked(x, t) || !instant_reached(t->next, now))
 			continue;
 		if (!instant_reached(x->send_next, now) ||
 		    !outbox_has_room(out, 1, HELLO_MOST))
@@ -195,7 +305,7 @@ struct instant ask_deadline(const struct introductions *x)
 		const struct target *t = &x->targets[i];
 
 		forget = instant_min(forget, t->until);
-		if (!t->known && x->marks.count)
+		if (is_asked(x, t))
 			next = instant_min(next, t->next);
 	}
 	if (next.ns != UINT64_MAX && instant_before(next, x->send_next))
@@ -208,10 +318,19 @@ struct instant ask_deadline(const struct introductions *x)
 static struct target *asked(struct introductions *x, const struct endpoint *from,
 			    enum ask_state state, const uint8_t *echo)
 {
-	struct target *t = find(x, from);
+	for (unsigned i = 0; i < x->target_count; i++) {
+		struct target *t = &x->targets[i];
 
-	return t && t->state == state && ct_equal(t->contact.initiator.b, echo, ECHO)
-	     ? t : NULL;
+		if (t->state == state && endpoint_equal(&t->to, from)
+		    && ct_equal(t->contact.initiator.b, echo, ECHO))
+			return t;
+	}
+	return NULL;
+}
+
+static const struct marks *marks_for(const struct introductions *x, const struct target *t)
+{
+	return t->token ? &x->token_marks : &x->marks;
 }
 
 struct welcome {
@@ -236,7 +355,7 @@ static bool open_welcome(const struct introductions *x, struct target *t, struct
 	wipe(&key, sizeof(key));
 	if (!good)
 		return false;
-	contact_match(&w->match, STEP_WELCOME, &x->marks, &t->contact, w->inner + COOKIE,
+	contact_match(&w->match, STEP_WELCOME, marks_for(x, t), &t->contact, w->inner + COOKIE,
 		      INTRODUCE_MATCHES);
 	return w->match.count > 0;
 }
@@ -246,8 +365,8 @@ static void write_introduction(struct introductions *x, const struct target *t,
 {
 	const struct letter_draft draft = {
 		.step = STEP_INTRODUCTION, .contact = &t->contact, .own = &x->own,
-		.secret = x->secret, .marks = &x->marks, .match = &w->match,
-		.papers = x->papers, .paper_count = x->paper_count,
+		.secret = x->secret, .marks = marks_for(x, t), .match = &w->match,
+		.papers = x->papers, .paper_count = t->token ? 0 : x->paper_count,
 	};
 	struct writer head = wr_of(out, INTRODUCTION_HEADER);
 	uint8_t *nonce = out + INTRODUCTION_HEADER, *inner = nonce + XAEAD_NONCE;
@@ -297,8 +416,10 @@ void ask_welcome(struct introductions *x, struct instant now, const struct endpo
 		wipe(&t->secret, sizeof(t->secret));
 		t->state = ASK_INTRODUCED;
 		t->until = instant_add(now, QUESTION_LIFE);
-		if (instant_before(t->next, instant_add(now, ACCEPT_WAIT)))
-			t->next = instant_add(now, ACCEPT_WAIT);
+		struct span wait = t->token ? TOKEN_EACH : ACCEPT_WAIT;
+
+		if (t->poked || instant_before(t->next, instant_add(now, wait)))
+			t->next = instant_add(now, wait);
 	}
 	wipe(&w, sizeof(w));
 }
@@ -341,7 +462,7 @@ bool ask_accept(struct introductions *x, struct instant now, const struct endpoi
 	who->initiator = true;
 	who->from = *from;
 	wipe(&who->answer, sizeof(who->answer));
-	t->next = instant_add(now, ACCEPTED_PAUSE);
+	t->next = instant_add(now, t->token ? TOKEN_EACH : ACCEPTED_PAUSE);
 	x->counters.accepts_received++;
 	return true;
 }

@@ -123,6 +123,21 @@ void introduce_papers(struct introductions *x, const struct certificate *certifi
 	ask_again(x, now);
 }
 
+/* --- tokens */
+
+void introduce_tokens(struct introductions *x, const struct introduce_token *list, unsigned count)
+{
+	BUG_ON(count > INTRODUCE_TOKENS);
+	wipe(&x->token_marks, sizeof(x->token_marks));
+	wipe(x->tokens, sizeof(x->tokens));
+	if (count)
+		memcpy(x->tokens, list, count * sizeof(*list));
+	x->token_marks.count = count;
+	for (unsigned i = 0; i < count; i++)
+		x->token_marks.list[i] = list[i].mark;
+	ask_tokens_changed(x);
+}
+
 /* --- letters */
 
 bool introduce_signer(struct introductions *x, const struct letter *l, enum step step,
@@ -142,12 +157,39 @@ bool introduce_signer(struct introductions *x, const struct letter *l, enum step
 	return true;
 }
 
+const struct marks *introduce_match(const struct introductions *x, struct match *m, enum step step,
+				    const struct contact *c, const uint8_t *tags, unsigned count)
+{
+	contact_match(m, step, &x->marks, c, tags, count);
+	if (m->count)
+		return &x->marks;
+	contact_match(m, step, &x->token_marks, c, tags, count);
+	return &x->token_marks;
+}
+
+/* By a token: which, and in an accept what is said of it. */
+static bool read_token(struct introductions *x, const struct letter *l, enum step step,
+		       const struct introduce_token *token, struct introduced *who)
+{
+	who->token = true;
+	memcpy(who->token_id, token->id, sizeof(who->token_id));
+	if (step == STEP_ACCEPT ? letter_verdict(l, &who->verdict) : !l->paper_count)
+		return true;
+	x->counters.drop_papers++;
+	return false;
+}
+
 bool introduce_papers_of(struct introductions *x, const struct letter *l, enum step step,
 			 const struct contact *c, struct introduced *who)
 {
+	const struct marks *marks;
 	struct match m;
 
-	contact_match(&m, step, &x->marks, c, l->tags, l->tag_count);
+	marks = introduce_match(x, &m, step, c, l->tags, l->tag_count);
+	who->open = who->token = false;
+	who->org_count = who->certificate_count = who->statement_count = 0;
+	if (m.count && marks == &x->token_marks)
+		return read_token(x, l, step, &x->tokens[m.mark[0]], who);
 	if (!m.count) {
 		x->counters.drop_no_match++;
 		return false;
@@ -156,8 +198,6 @@ bool introduce_papers_of(struct introductions *x, const struct letter *l, enum s
 		x->counters.drop_papers++;
 		return false;
 	}
-	who->open = false;
-	who->org_count = 0;
 	for (unsigned i = 0; i < m.count; i++) {
 		if (!m.mark[i] && x->marks.open)
 			who->open = true;

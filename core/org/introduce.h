@@ -1,5 +1,6 @@
 /* introduce.h - first contact of two nodes that have never heard of each other's keys: because
- * both know one org, or because both are open (design, section 4, "First contact through an org").
+ * both know one org, because both are open, or because one has a token of the other (design,
+ * section 4, "First contact through an org, a token or --open").
  *
  *   E2 hello          initiator: a fresh ephemeral key, and a tag for each mark that it has
  *   E3 welcome        responder: an ephemeral key, a cookie for the address, tags of common marks
@@ -10,6 +11,10 @@
  * for who else has it, and nobody else can, nor get a welcome, nor pretend to have sent one. The
  * responder keeps nothing of a stranger until the signature of an introduction was good. Each
  * side's key and papers are sealed under both ephemeral keys.
+ *
+ * The mark of a token is a secret of two. Who made it answers whoever knows it, and the accept
+ * tells how his node takes it; who joins by it asks where the token says, by this mark alone. A
+ * hello from its maker tells a joiner that the way is open now: he asks there at once.
  *
  * This room says who somebody is and what orgs say of him. Whether he is admitted is the question
  * of core/identity/trust, asked by the node. Bytes: docs/protocol.md, "First contact".
@@ -23,6 +28,7 @@
 #include "crypto/random.h"
 #include "identity/certificate.h"
 #include "identity/statement.h"
+#include "identity/token.h"
 
 #define INTRODUCE_FIRST_BYTE 0xE2u
 #define INTRODUCE_LAST_BYTE 0xE5u
@@ -30,6 +36,7 @@
 #define INTRODUCE_MATCHES 8u     /* common marks that are named at most */
 #define INTRODUCE_PAPERS 8u      /* of each kind that a node has; in one datagram as many fit */
 #define INTRODUCE_TARGETS 128u
+#define INTRODUCE_TOKENS 16u
 
 struct introductions;
 
@@ -59,6 +66,20 @@ void introduce_marks(struct introductions *x, const struct public_key *orgs, uns
 void introduce_papers(struct introductions *x, const struct certificate *certificates, unsigned n,
 		      const struct statement *statements, unsigned m, struct instant now);
 
+struct introduce_token {
+	uint8_t id[TOKEN_ID];
+	struct sym_key mark;
+	bool joining;                  /* we have it from its maker; else it is ours */
+};
+/* Those that are in use, at most INTRODUCE_TOKENS (BUG); targets of others are forgotten. */
+void introduce_tokens(struct introductions *x, const struct introduce_token *list, unsigned count);
+/* Somebody of that token (in use, else nothing happens) may be there: asked at once and then every
+ * second. hops: how far a hello goes, to open the way out without reaching anybody; 0: to him. Of
+ * our own token: he is told that the way is open, five times a second, until he comes. One that is
+ * there already gets these hops. */
+void introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			    const struct endpoint *to, uint8_t hops, struct instant now);
+
 /* An address to ask, at once and then with backoff. One that is there stays as it is. False: there
  * is no room, or it can be nobody's address. */
 bool introduce_add_target(struct introductions *x, const struct endpoint *to, struct instant now);
@@ -74,6 +95,10 @@ struct introduced {
 	struct endpoint from;
 	bool initiator;                /* we began, and this is the accept */
 	bool open;                     /* both are open */
+	bool token;                    /* by a token, and by nothing else */
+	uint8_t token_id[TOKEN_ID];
+	enum token_verdict verdict; /* of its maker, where we began; else to be set before
+	                                  introduce_accept */
 	uint8_t org_count;             /* other common marks */
 	uint8_t certificate_count, statement_count;
 	struct public_key orgs[INTRODUCE_MATCHES];

@@ -26,6 +26,7 @@
 #define HELLO_RATE 50u          /* in any second, in all */
 #define TURN_LIFE span_s(120)   /* of a responder's ephemeral key; then as long as the former */
 #define REPLAYS 256u
+#define POKED_TARGETS 8u        /* addresses where only a hello said that somebody is */
 
 _Static_assert(WELCOME_LEN <= HELLO_LEAST, "no answer is longer than its question");
 _Static_assert(INTRODUCE_MARKS % HELLO_STEP == 0, "tags are padded");
@@ -34,6 +35,10 @@ _Static_assert(INTRODUCE_MARKS % HELLO_STEP == 0, "tags are padded");
 struct target {
 	struct endpoint to;
 	bool known;
+	bool token;                 /* asked by the mark of this token alone: */
+	uint8_t id[TOKEN_ID];
+	bool poked;                 /* asked once for each hello that came from there */
+	uint8_t hops;               /* that a hello to it goes; 0: all */
 	enum ask_state { ASK_NOTHING, ASK_HELLO, ASK_INTRODUCED } state;
 	uint8_t bad;                /* welcomes to this hello that were none */
 	struct instant since;       /* how long we have been asking */
@@ -62,6 +67,8 @@ struct introductions {
 	struct public_key own;
 	struct dh_public twin;
 	struct marks marks;
+	struct marks token_marks;   /* in the order of: */
+	struct introduce_token tokens[INTRODUCE_TOKENS];
 	struct paper papers[2 * INTRODUCE_PAPERS];
 	unsigned paper_count;
 	struct introduce_counters counters;
@@ -84,6 +91,10 @@ struct introductions {
 /* ask.c - the initiator */
 void ask_forget(struct target *t);
 void ask_again(struct introductions *x, struct instant now); /* all that are not known */
+void ask_tokens_changed(struct introductions *x);
+/* The maker of a token that we have said hello from there. */
+void ask_poked(struct introductions *x, unsigned token, const struct endpoint *from,
+	       struct instant now);
 bool ask_is_ours(const struct introductions *x, const struct dh_public *ephemeral);
 void ask_tick(struct introductions *x, struct instant now, struct outbox *out);
 struct instant ask_deadline(const struct introductions *x);
@@ -99,6 +110,10 @@ bool answer_introduction(struct introductions *x, struct instant now, const stru
 			 struct bytes d, struct introduced *who) must_check;
 void answer_tick(struct introductions *x, struct instant now);
 struct instant answer_deadline(const struct introductions *x);
+
+/* introduce.c - the marks that a contact may be by: ours, or those of tokens. */
+const struct marks *introduce_match(const struct introductions *x, struct match *m, enum step step,
+				    const struct contact *c, const uint8_t *tags, unsigned count);
 
 /* introduce.c - what both sides read alike. First whose it is: a key that is not ours, with a good
  * signature. Then the common marks and the papers. False: counted. */

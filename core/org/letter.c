@@ -102,7 +102,7 @@ bool letter_read(struct letter *out, struct bytes plain)
 	for (unsigned i = 0; i < out->paper_count; i++) {
 		out->papers[i].kind = cur_u8(&c);
 		out->papers[i].wire = cur_span(&c, cur_be16(&c));
-		if (out->papers[i].kind != PAPER_CERTIFICATE && out->papers[i].kind != PAPER_VOUCH)
+		if (out->papers[i].kind < PAPER_CERTIFICATE || out->papers[i].kind > PAPER_VERDICT)
 			return false;
 	}
 	return cur_ok(&c) && ct_is_zero(c.at, cur_left(&c));
@@ -135,12 +135,25 @@ static bool read_vouch(const struct letter *l, struct bytes wire, struct stateme
 	    && statement_verify(&claim, out);
 }
 
+bool letter_verdict(const struct letter *l, enum token_verdict *out)
+{
+	const struct bytes wire = l->papers[0].wire;
+
+	if (l->paper_count != 1 || l->papers[0].kind != PAPER_VERDICT || wire.len != 1
+	    || wire.data[0] >= VERDICTS)
+		return false;
+	*out = (enum token_verdict)wire.data[0];
+	return true;
+}
+
 bool letter_papers(const struct letter *l, struct introduced *out)
 {
 	out->certificate_count = out->statement_count = 0;
 	for (unsigned i = 0; i < l->paper_count; i++) {
 		struct bytes wire = l->papers[i].wire;
 
+		if (l->papers[i].kind == PAPER_VERDICT)
+			return false;
 		if (l->papers[i].kind == PAPER_CERTIFICATE
 		    ? !read_certificate(l, wire, &out->certificates[out->certificate_count++])
 		    : !read_vouch(l, wire, &out->statements[out->statement_count++]))

@@ -10,7 +10,7 @@
 
 #include "org/contact.h"
 
-enum paper_kind { PAPER_CERTIFICATE = 1, PAPER_VOUCH = 2 };
+enum paper_kind { PAPER_CERTIFICATE = 1, PAPER_VOUCH = 2, PAPER_VERDICT = 3 };
 
 /* Of our own. */
 struct paper {
@@ -50,6 +50,8 @@ bool letter_read(struct letter *out, struct bytes plain) must_check;
 /* The signature; initiator as in a draft. */
 bool letter_verify(const struct letter *l, enum step step, const struct contact *c,
 		   const struct public_key *initiator) must_check;
+/* What an accept by a token says, which is all that is in it. */
+bool letter_verdict(const struct letter *l, enum token_verdict *out) must_check;
 /* Decodes and verifies the papers, all of which must be about the letter's key. */
 bool letter_papers(const struct letter *l, struct introduced *out) must_check;
 

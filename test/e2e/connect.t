@@ -1,0 +1,116 @@
+#!/bin/bash
+# connect: one token makes two strangers peers, once, and they find each other again.
+. "$(dirname "$0")/mesh.sh"
+
+node A B C
+lan wire
+# Addresses as the Internet has them.
+plug A wire eth0 2.0.0.1/24
+plug B wire eth0 2.0.0.2/24
+plug C wire eth0 2.0.0.3/24
+
+# generates NAME WORDS...: in the background; the token is in $work/NAME.token, its words in
+# $work/NAME.says.
+generates() {
+	local n=$1 pid
+	shift
+	rm -f "$work/$n.token" "$work/$n.status"
+	{
+		nsenter -t "${holder[$n]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/$n.d" \
+			"$MESHGUARD" connect --generate "$@" >"$work/$n.token" 2>"$work/$n.says" &
+		pid=$!
+		echo $pid >"$work/$n.generating"
+		wait $pid
+		echo $? >"$work/$n.status"
+	} </dev/null &
+	wait_for 20 "a token of $n" grep -q mg:// "$work/$n.token"
+}
+# generated NAME STATUS: it ends with that.
+generated() {
+	within 20 test -s "$work/$1.status" || return 1
+	[ "$(cat "$work/$1.status")" = "$2" ] || { cat "$work/$1.status" "$work/$1.says"; return 1; }
+}
+token_of() { cat "$work/$1.token"; }
+join() {
+	local n=$1
+	shift
+	mg "$n" connect --join "$@"
+}
+tunnel() { [ "$(peer "$1" "$2" .tunnel_up)" = true ]; }
+files() { find "$work/$1.d/$2" -type f 2>/dev/null | wc -l; }
+
+# --- with running daemons
+up A --port 4000
+up B
+wait_for 10 "A" serves A
+wait_for 10 "B" serves B
+generates A --name bob
+ok "on standard output is the token alone" same "$(wc -l <"$work/A.token") $(head -c 5 "$work/A.token")" "1 mg://"
+ok "who is reached from everywhere says so" grep -q 'open: your peer needs this token alone' "$work/A.says"
+ok "the invitation is a secret" same "$(stat -c %a "$work"/A.d/invitations/*)" 600
+ok "B joins" exits 0 join B "$(token_of A)" --name alice
+ok "and says with whom" said "connected with alice"
+ok "A ends well" generated A 0
+ok "and says with whom, too" grep -q "connected with bob" "$work/A.says"
+ok "A trusts B" same "$(cat "$work/A.d/authorized_keys/bob.pub")" "$(key_of B)"
+ok "B trusts A" same "$(cat "$work/B.d/authorized_keys/alice.pub")" "$(key_of A)"
+ok "each has told the other's fingerprint" same \
+	"$(sed -n 's/.*connected with bob.*key: //p' "$work/A.says")" \
+	"$(sed -n "s/.*fingerprint of this host's key: //p" "$work/said")"
+ok "the tunnel is up at A" tunnel A bob
+ok "and at B" tunnel B alice
+ok "traffic passes" meets A B
+ok "A knows where B was" same "$(cat "$work/A.d/seeds/bob.seed")" 2.0.0.2:51821
+ok "B knows where A was" same "$(cat "$work/B.d/seeds/alice.seed")" 2.0.0.1:4000
+ok "no secret is left at A" not grep -rq mg:// "$work/A.d/invitations"
+ok "nor at B" not grep -rq mg:// "$work/B.d/joins"
+ok "A lists the invitation as used" grep -q 'used.*bob' <(mg A connect --list)
+
+# --- a second one who comes by it
+token=$(token_of A)
+ok "a second joiner is told so" exits 4 join C "$token"
+ok "in one line" said "used by somebody else"
+ok "and nobody trusts anybody" same "$(files C authorized_keys) $(files A authorized_keys)" "0 1"
+ok "a daemon that was started for it is gone" exits 3 mg C status
+
+# --- a reboot
+stop A B
+rm -f "$work/A.d/state/peers" "$work/B.d/state/peers"
+up A --port 4000
+up B
+ok "after a reboot they find each other without flags" within 10 meets B A
+
+# --- wrong tokens
+before=$(files C joins)
+broken=$(printf %s "$token" | sed 's/.$/A/; t')
+[ "$broken" != "$token" ] || broken=$(printf %s "$token" | sed 's/.$/Q/')
+middle=${token:0:100}$(printf %s "${token:100:1}" | tr 'A-Za-z' 'B-ZAb-za')${token:101}
+[ "$middle" != "$token" ] || middle=${token:0:100}A${token:101}
+ok "an edited token is refused" exits 2 join C "$broken"
+ok "edited anywhere" exits 2 join C "$middle"
+ok "and said so" said "not a token that can be used"
+ok "no daemon was started for it" exits 3 mg C status
+ok "nothing was written" same "$(files C joins)" "$before"
+
+# --- expiry, cancelling
+generates A
+id=$(mg A connect --list | awk '$2 == "open" { print $1 }')
+ok "one is cancelled" exits 0 mg A connect --cancel "$id"
+ok "who waits is told" generated A 4
+ok "who has it hears nothing more" same "$(files A invitations)" 1
+generates A --in 1
+kill -TERM "$(cat "$work/A.generating")"
+ok "an interrupted one is void" generated A 1
+ok "and gone" same "$(files A invitations)" 1
+
+# --- without daemons
+stop A B
+generates A --name carol --interface mgx
+ok "a daemon is started for it" mg A status --interface mgx
+ok "C joins with one of its own" exits 0 join C - --name alice --interface mgy < <(token_of A)
+ok "A ends well again" generated A 0
+ok "both stay up" all_meet A C
+ok "until down" exits 0 mg C down --interface mgy
+mg A down --interface mgx >/dev/null
+
+done_testing

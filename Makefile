@@ -37,10 +37,14 @@ HARDEN  := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
            -ftrivial-auto-var-init=zero $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
 HARD_LD := -Wl,-z,relro,-z,now,-z,noexecstack
 endif
-CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -fno-common -fPIE $(OPT) $(HARDEN) $(WARN) $(WERROR) \
+# Runs of packets go through intel-ipsec-mb where it is: on x86-64, with its header. The core calls it through pointers
+# that the shell got, so that only programs that make its contexts need it.
+IPSEC_MB := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),$(if $(wildcard /usr/include/intel-ipsec-mb.h),1))
+MB_FLAG := -DCRYPTO_IPSEC_MB=$(if $(IPSEC_MB),1,0)
+CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(MB_FLAG) -fno-common -fPIE $(OPT) $(HARDEN) $(WARN) $(WERROR) \
               $(SAN) -MMD -MP $(CFLAGS)
 LINK    = $(CC) $(SAN) -pie $(HARD_LD) $(LDFLAGS)
-LIBS    := -lsodium -lcrypto
+LIBS    := -lsodium -lcrypto $(if $(IPSEC_MB),-lIPSec_MB)
 SHELL_LIBS := -ljansson -lmnl -lcap-ng -lcares -lqrencode $(LIBS)
 
 PROG := $(B)/meshguard
@@ -187,6 +191,12 @@ $(B)/bench/filter: bench/filter.c $(CORE)
 	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
 bench-filter: $(B)/bench/filter
 	@$<
+# What sealing and opening costs.
+$(B)/bench/aead: bench/aead.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
+bench-aead: $(B)/bench/aead
+	@$<
 # And in a daemon (root, perf, nft): the share of its CPU.
 $(B)/bench/flows: bench/flows.c
 	@mkdir -p $(@D)
@@ -243,13 +253,13 @@ tsan:
 analyze:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -Icore core linux cli
 	clang-tidy --quiet --checks='bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' --warnings-as-errors='*' \
-	  $$(find core linux cli -name '*.c') -- -std=gnu17 -D_GNU_SOURCE -Icore -I.
+	  $$(find core linux cli -name '*.c') -- -std=gnu17 -D_GNU_SOURCE $(MB_FLAG) -Icore -I.
 # Each target for T seconds, from its seeds; new inputs stay under build/.
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz-build: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
 $(B)/fuzz/%: fuzz/%.c $(wildcard core/*/*.[ch] linux/*.[ch] cli/*.[ch])
 	@mkdir -p $(@D)
-	clang -g -O1 $(FUZZ_SAN) -std=gnu17 -D_GNU_SOURCE -iquote core -iquote . -iquote test -o $@ $< \
+	clang -g -O1 $(FUZZ_SAN) -std=gnu17 -D_GNU_SOURCE $(MB_FLAG) -iquote core -iquote . -iquote test -o $@ $< \
 	 $(foreach r,$(call room_of,$*) $(MAY_$(call room_of,$*)),$(wildcard core/$(r)/*.c)) \
 	 $(if $(filter linux cli,$(call room_of,$*)),$(wildcard core/*/*.c linux/*.c) \
 	 $(filter-out cli/main.c,$(wildcard cli/*.c)) $(SHELL_LIBS),$(LIBS))
@@ -289,12 +299,13 @@ help:
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
 	@echo 'make bench-filter-share   the same as a share of a daemon that receives (root, perf)'
+	@echo 'make bench-aead     what sealing and opening a packet costs'
 	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
 	@echo 'make tsan           make check under the thread sanitizer'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat-short bench-gossip bench-filter bench-filter-share pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat-short bench-gossip bench-filter bench-filter-share bench-aead pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

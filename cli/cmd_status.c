@@ -104,6 +104,13 @@ static void print_pending(const struct report *r)
 	       "confirm\n", in);
 }
 
+static void print_data_plane(const struct report_node *n)
+{
+	if (n->aead[0])
+		printf("data plane: packets sealed and opened by %s; kernel offloads: %s\n",
+		       n->aead, n->offloads[0] ? n->offloads : "none");
+}
+
 static enum exit_code run(const struct arguments *a)
 {
 	static struct control_client client;
@@ -126,6 +133,8 @@ static enum exit_code run(const struct arguments *a)
 
 		print_report(&report, &screen);
 		print_pending(&report);
+		if (has_option(a, "verbose"))
+			print_data_plane(&report.node);
 	}
 	free(report.peers);
 	return code;
@@ -135,7 +144,10 @@ const struct command command_status = {
 	.name = "status",
 	.summary = "this node, its peers, and how they are reached",
 	.words = "",
-	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
+	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION,
+		{ .name = "verbose", .kind = OPTION_FLAG,
+		  .help = "also how packets are sealed, and what the kernel helps with" },
+		{ 0 } },
 	.text = "STATE is what the members tell each other about a peer. TUNNEL is up when\n"
 		"WireGuard has a session with it, idle when none was needed. RX/TX are the\n"
 		"bytes through it, PATH is the address that is used. Trusted keys that were\n"

@@ -82,7 +82,7 @@ bool start_crypto(void)
 
 	if (contexts.seal)
 		return true;
-	if (crypto_contexts_make(&contexts) < 0) {
+	if (crypto_contexts_make(&contexts, false) < 0) {
 		note("the crypto libraries (libsodium, libcrypto) do not start");
 		return false;
 	}

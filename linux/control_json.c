@@ -271,6 +271,8 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	    ? json_integer((json_int_t)span_in_ms(instant_since(n->services_until, now)))
 	    : json_null());
 	add_u64(&o, "wakeups", n->wakeups);
+	add_text(&o, "aead", n->aead);
+	add_text(&o, "offloads", n->offloads);
 	add(&o, "seeds", seeds_json(n));
 	add(&o, "tables", tables_json(n));
 	add(&o, "counters", counters_json(n));

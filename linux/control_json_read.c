@@ -310,6 +310,10 @@ static bool read_node(struct reader *r, struct answer *a)
 	copy_text(r, "services_trouble", n->services_trouble, sizeof(n->services_trouble));
 	n->services_until = get_future(r, "services_pending_ms");
 	n->wakeups = get_u64(r, "wakeups", INT64_MAX);
+	if (is_there(r, "aead")) {
+		copy_text(r, "aead", n->aead, sizeof(n->aead));
+		copy_text(r, "offloads", n->offloads, sizeof(n->offloads));
+	}
 	read_seeds(r, n);
 	read_tables(r, a);
 	read_counters(r, a);

@@ -2,6 +2,7 @@
  * its actions are carried out. One thread, one loop; the time is read once a turn. */
 #include "linux/mesh.h"
 
+#include "crypto/aead_batch.h"
 #include "identity/address.h"
 #include "linux/contexts.h"
 #include "linux/control_server.h"
@@ -447,6 +448,7 @@ static void on_status(void *ctx, struct report_node *out)
 
 	node_report(m->node, out);
 	out->wakeups = m->loop.turns;
+	snprintf(out->aead, sizeof(out->aead), "%s", aead_name());
 	out->mtu = m->mtu;
 	out->services_until = m->notices.pending_until;
 }
@@ -620,7 +622,7 @@ int mesh_child(struct priv_child *child)
 	m->mtu = child->mtu;
 	m->restore = INSTANT_NEVER;
 	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
-	error = crypto_contexts_make(&contexts);
+	error = crypto_contexts_make(&contexts, true);
 	if (!error) {
 		crypto_use(&contexts);
 		error = loop_init(&m->loop);

@@ -371,7 +371,7 @@ static int make_engine(struct wgdev *d)
 	const struct moment now = clock_now();
 	uint8_t seed[32];
 
-	const int err = crypto_contexts_make(&d->contexts);
+	const int err = crypto_contexts_make(&d->contexts, true);
 	if (err)
 		return err;
 	crypto_use(&d->contexts);

@@ -7,8 +7,12 @@
 
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#if CRYPTO_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#endif
 
 /* Call it before anything of crypto/; further calls do nothing. */
 static inline void test_crypto(void)
@@ -35,6 +39,37 @@ static inline void test_crypto(void)
 	EVP_CIPHER_free(cipher);
 	EVP_MAC_free(mac);
 	crypto_use(&c);
+}
+
+/* For batches, too: what the processor can do, or up to an architecture of intel-ipsec-mb (SSE: 2,
+ * AVX: 3, AVX2: 4, AVX512: 5). False: this machine has nothing of that kind. */
+static inline bool test_crypto_many(int up_to)
+{
+#if CRYPTO_IPSEC_MB
+	static struct crypto_contexts many;
+	IMB_MGR *m = alloc_mb_mgr(0);
+	IMB_ARCH arch = IMB_ARCH_NONE;
+
+	test_crypto();
+	if (!m)
+		return false;
+	init_mb_mgr_auto(m, &arch);
+	if ((int)arch < up_to || arch == IMB_ARCH_NONE)
+		return false;
+	if (up_to == IMB_ARCH_SSE)
+		init_mb_mgr_sse(m);
+	if (up_to == IMB_ARCH_AVX)
+		init_mb_mgr_avx(m);
+	if (up_to == IMB_ARCH_AVX2)
+		init_mb_mgr_avx2(m);
+	many = *crypto_used();
+	many.many = m;
+	crypto_use(&many);
+	return true;
+#else
+	(void)up_to;
+	return false;
+#endif
 }
 
 #endif

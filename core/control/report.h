@@ -62,6 +62,8 @@ struct report_node {
 	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
 	struct instant services_until; /* a change of them waits for its confirmation; zero: none */
 	uint64_t wakeups;
+	char aead[16];                 /* what packets are sealed and opened by */
+	char offloads[64];             /* of the kernel, in use: words, each after a space */
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
 	struct { const char *name; uint64_t value; } counters[96];

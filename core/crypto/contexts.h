@@ -14,6 +14,8 @@ struct crypto_contexts {
 	void *blake2s_mac;   /* EVP_MAC_CTX * of BLAKE2SMAC */
 	void *seal;          /* EVP_CIPHER_CTX *, initialised for encrypting ChaCha20-Poly1305 */
 	void *open;          /* EVP_CIPHER_CTX *, initialised for decrypting the same */
+	void *many;          /* IMB_MGR * of intel-ipsec-mb, for runs of packets; NULL: none, then
+	                        they go through `seal` and `open`. See aead_batch_check() */
 };
 
 /* For the calling thread, from now on; the contexts must outlive the thread's calls. */
@@ -25,5 +27,6 @@ void crypto_forget(void);
 
 /* What crypto_use() was given; for this room only. */
 const struct crypto_contexts *crypto_current(void);
+const struct crypto_contexts *crypto_used(void); /* NULL: nothing yet */
 
 #endif

@@ -1,6 +1,6 @@
 #include "wg/session.h"
 
-#include "crypto/aead.h"
+#include "crypto/aead_batch.h"
 
 #include <string.h>
 
@@ -62,8 +62,9 @@ void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len
 	store_le32(m->receiver, s->remote_index);
 	store_le64(m->counter, counter);
 	memset(m->encrypted_packet + len, 0, padded - len);
-	aead_seal(m->encrypted_packet, m->encrypted_packet, padded, NULL, 0, counter,
-		  &s->send_key);
+	aead_seal_batch(&(struct aead_job){ .in = m->encrypted_packet, .out = m->encrypted_packet,
+					    .len = padded, .counter = counter,
+					    .key = &s->send_key }, 1);
 }
 
 enum session_opened session_open(struct session *s, uint8_t *out, struct bytes in,
@@ -71,12 +72,14 @@ enum session_opened session_open(struct session *s, uint8_t *out, struct bytes i
 {
 	const struct message_data *m = (const struct message_data *)in.data;
 	uint64_t counter = load_le64(m->counter);
+	struct aead_job job = { .in = m->encrypted_packet, .out = out, .counter = counter,
+				.len = in.len - MESSAGE_DATA_OVERHEAD, .key = &s->receive_key };
 
 	BUG_ON(in.len < MESSAGE_DATA_OVERHEAD);
 	if (older_than(s, REJECT_AFTER_TIME, now) || counter >= REJECT_AFTER_MESSAGES)
 		return SESSION_EXPIRED;
-	if (!aead_open(out, m->encrypted_packet, in.len - sizeof(*m), NULL, 0, counter,
-		       &s->receive_key))
+	aead_open_batch(&job, 1);
+	if (!job.ok)
 		return SESSION_FORGED;
 	/* Only an authentic packet may move the window. */
 	if (!replay_check_and_update(&s->replay, counter)) {

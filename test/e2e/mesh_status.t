@@ -33,6 +33,9 @@ ok "node: trusted, alive, unusable keys" is '[.node.trusted, .node.alive, .node.
 for field in uptime_s wakeups sequence; do
 	ok "node: $field is a number" has_type ".node.$field" number
 done
+ok "node: what seals packets" jq -e '.node.aead == "intel-ipsec-mb" or .node.aead == "libcrypto"' "$work/json"
+verbose() { mg A status --verbose | grep -q "sealed and opened by $(jq -r .node.aead "$work/json"); kernel offloads: "; }
+ok "--verbose says so, too" verbose
 ok "node: sizes of tables" jq -e '.node.tables | length > 4 and all(.[]; .bytes > 0 and .entries >= .used)' "$work/json"
 ok "node: tables are for 16,384 members" jq -e '[.node.tables[] | .entries] | max >= 16384' "$work/json"
 ok "node: counters are numbers" jq -e '.node.counters | length > 20 and all(.[]; type == "number")' "$work/json"

@@ -77,7 +77,8 @@ static struct report_node sample_node(void)
 		.open = true, .denied = 5, .statements = 6, .org_count = 2,
 		.orgs = { { .name = "acme", .trusted = true, .members = 7 },
 			  { .name = "beta", .until = 1700000000, .left_s = 60 } },
-		.bad_keys = 1, .wakeups = 77, .table_count = 2, .counter_count = 2, .seed_count = 2,
+		.bad_keys = 1, .wakeups = 77, .aead = "libcrypto", .offloads = "tso gro",
+		 .table_count = 2, .counter_count = 2, .seed_count = 2,
 		.tables = { { "peers", 4096, 16384, 3 }, { "sessions", 1, 2, 3 } },
 		.counters = { { "datagrams", 12 }, { "dropped", UINT64_MAX } },
 	};
@@ -133,6 +134,8 @@ static void a_node_survives_the_way(void)
 	eq_int(a.node.orgs[1].until, 1700000000);
 	eq_int(a.node.orgs[1].left_s, 60);
 	eq_int(a.node.wakeups, 77);
+	eq_str(a.node.aead, "libcrypto");
+	eq_str(a.node.offloads, "tso gro");
 	eq_int(a.node.table_count, 2);
 	eq_str(a.node.tables[0].name, "peers");
 	eq_int(a.node.tables[0].entries, 16384);

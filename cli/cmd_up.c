@@ -1,5 +1,6 @@
 /* cmd_up.c - the daemon. Checks what was asked; linux/priv does it. */
 #include "cli/command.h"
+#include "cli/reach_options.h"
 
 #include "dns/seeds.h"
 #include "identity/address.h"
@@ -80,23 +81,6 @@ static bool take_prefix(struct priv_config *config, const char *text)
 	return true;
 }
 
-/* ADDR or ADDR:PORT; port 0: the daemon's. */
-static bool take_announce(struct priv_config *config, const char *text)
-{
-	struct endpoint *e = &config->announce;
-
-	if (!text)
-		return true;
-	if (ip_parse(text, strlen(text), &e->ip)
-	    || (endpoint_parse(text, strlen(text), 0, e) && !e->scope)) {
-		if (ip_is_unicast(&e->ip) && !ip_is_link_local(&e->ip))
-			return true;
-	}
-	note("up: --announce %.80s: it must be the address, or ADDRESS:PORT, where others reach "
-	     "this host", text);
-	return false;
-}
-
 static bool take_profile(struct priv_config *config, const char *text)
 {
 	static const char *const names[SWIM_PROFILES] = {
@@ -140,7 +124,7 @@ static enum exit_code run(const struct arguments *a)
 	if (!chosen_interface(a, &interface) || !take_seeds(&config, a)
 	    || !take_domains(&config, a)
 	    || !take_prefix(&config, option_text(a, "prefix", NULL))
-	    || !take_announce(&config, option_text(a, "announce", NULL))
+	    || !take_reach(&config, a)
 	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a))
 		return EXIT_USAGE;
 	config.mesh = true;
@@ -181,8 +165,10 @@ const struct command command_up = {
 		  .help = "how much gossip may cost while idle (default: lan)" },
 		{ .name = "log-events", .kind = OPTION_FLAG,
 		  .help = "a line of JSON for each event on standard error" },
-		{ .name = "announce", .kind = OPTION_TEXT, .value = "ADDR[:PORT]",
-		  .help = "an address of this host that peers are told first" },
+		{ .name = "announce", .kind = OPTION_TEXT, .repeats = true, .value = "ADDR[:PORT]",
+		  .help = "an address of this host to tell first; may be repeated" },
+		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
+		  .help = "a STUN server to ask, or off; may be repeated" },
 		{ .name = "open", .kind = OPTION_FLAG,
 		  .help = "let in every key that is not denied; dangerous" },
 		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE" },

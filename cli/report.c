@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "identity/address.h"
+#include "identity/record.h"
 
 #include <string.h>
 
@@ -50,6 +51,17 @@ static void print_orgs(const struct screen *s, const struct report_node *n)
 	}
 }
 
+const char *nat_text(unsigned kind)
+{
+	switch (kind) {
+	case NAT_PUBLIC: return "none: others reach it under the address that they see";
+	case NAT_EASY: return "easy: one outside port for all destinations";
+	case NAT_HARD: return "hard: another outside port for each destination";
+	case NAT_HARD_SEQUENTIAL: return "hard: another outside port for each, in a row";
+	}
+	return "unknown";
+}
+
 static void print_node(const struct report *r, const struct screen *s)
 {
 	const struct report_node *n = &r->node;
@@ -72,6 +84,8 @@ static void print_node(const struct report *r, const struct screen *s)
 	else
 		fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
 	fprintf(s->out, "  directory  %s\n", r->about.directory);
+	if (n->nat_kind)
+		fprintf(s->out, "  NAT        %s\n", nat_text(n->nat_kind));
 	fprintf(s->out, "  peers      %u alive of %u trusted\n", n->alive, n->trusted);
 	print_orgs(s, n);
 	if (n->trust_unreadable)

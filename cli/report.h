@@ -8,11 +8,14 @@
 struct report {
 	struct report_node node;
 	struct control_about about;
-	char names[112][ANSWER_NAME];   /* the node's */
+	char names[128][ANSWER_NAME];   /* the node's */
 	struct report_peer *peers;     /* sorted by name */
 	size_t count, cap;
 	struct instant now;            /* when it was asked for */
 };
+
+/* What is between this node and the Internet; of enum nat_kind. */
+const char *nat_text(unsigned kind);
 
 /* This node; its peers in columns; trusted keys that were never heard, with the reason; what is
  * wrong with the others. */

@@ -2,6 +2,7 @@
 #include "linux/control_json.h"
 
 #include "base/text.h"
+#include "linux/reach_json.h"
 
 #include <string.h>
 
@@ -273,6 +274,7 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_u64(&o, "wakeups", n->wakeups);
 	add_text(&o, "aead", n->aead);
 	add_text(&o, "offloads", n->offloads);
+	add(&o, "reach", reach_json(n, now));
 	add(&o, "seeds", seeds_json(n));
 	add(&o, "tables", tables_json(n));
 	add(&o, "counters", counters_json(n));

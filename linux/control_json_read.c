@@ -8,6 +8,7 @@
 #include "linux/control_json.h"
 
 #include "base/text.h"
+#include "linux/reach_json.h"
 
 #include <string.h>
 
@@ -314,6 +315,8 @@ static bool read_node(struct reader *r, struct answer *a)
 		copy_text(r, "aead", n->aead, sizeof(n->aead));
 		copy_text(r, "offloads", n->offloads, sizeof(n->offloads));
 	}
+	if (is_there(r, "reach"))
+		r->failed |= !reach_read(json_object_get(r->object, "reach"), r->now, n);
 	read_seeds(r, n);
 	read_tables(r, a);
 	read_counters(r, a);

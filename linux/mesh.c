@@ -508,7 +508,7 @@ static int open_node(struct mesh *m)
 		.secret = c->secret, .public = c->public,
 		.gossip_only = c->config->gossip_only, .closed = true,
 		.open = c->config->open, .built = MESHGUARD_RELEASED,
-		.announce = c->config->announce,
+		.announce_count = c->config->announce_count,
 		.profile = c->config->profile, .members = c->config->members,
 		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
 		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
@@ -517,6 +517,7 @@ static int open_node(struct mesh *m)
 	struct out *items = map_memory(ITEMS * sizeof(*items));
 	uint8_t *arena = map_memory(ARENA);
 
+	memcpy(config.announce, c->config->announce, sizeof(config.announce));
 	m->packet = map_memory(MAX_PACKET + 1);
 	if (!memory || !items || !arena || !m->packet)
 		return -ENOMEM;

@@ -109,6 +109,11 @@ bool notice_event(struct notices *n, const struct priv_message *m, struct node_e
 		e->kind = NODE_TRUST_END;
 		e->number = m->value;
 		return true;
+	case PRIV_STUN:
+		e->kind = NODE_STUN;
+		e->from = m->endpoint;
+		e->number = m->value;
+		return true;
 	case PRIV_SEED:
 		e->kind = NODE_SEED;
 		e->from = m->endpoint;

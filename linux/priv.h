@@ -52,6 +52,7 @@ enum priv_kind {
 	PRIV_STOP,           /* end gracefully: signal or `down` */
 	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed, which:
 	                        enum seed_source (nat/path.h) */
+	PRIV_STUN,           /* endpoint: an address of the STUN server number `value` */
 	PRIV_POLICY_BEGIN,   /* the service rules follow, all of them */
 	PRIV_POLICY_LIST,    /* data: struct priv_rules, a list or a part of it */
 	PRIV_POLICY_END,     /* value: enum policy_default */
@@ -105,6 +106,8 @@ struct priv_statement {
 
 #define PRIV_MAX_SEEDS MAX_SEEDS
 #define PRIV_MAX_DOMAINS 8u
+#define PRIV_ANNOUNCE 8u
+#define PRIV_STUN_SERVERS 4u
 
 /* What `up` and `wireguard` want; filled by cli/, checked there. */
 struct priv_config {
@@ -112,7 +115,11 @@ struct priv_config {
 	bool gossip_only;              /* mesh without interface and rights: membership alone */
 	enum swim_profile profile;     /* how much gossip may cost */
 	bool log_events;               /* one line of JSON each, on standard error */
-	struct endpoint announce;      /* our first candidate; port 0: ours; family 0: none */
+	struct endpoint announce[PRIV_ANNOUNCE]; /* our first candidates; port 0: ours */
+	unsigned announce_count;
+	const char *stun[PRIV_STUN_SERVERS]; /* "host:port", checked */
+	unsigned stun_count;
+	bool stun_given;               /* by the user: he is told what has no address */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;
 	uint32_t members;              /* mesh: trusted keys in use at the most */

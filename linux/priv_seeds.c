@@ -63,12 +63,21 @@ static bool is_new(const struct seed *s, const struct endpoint *e)
 	return true;
 }
 
+/* Of a STUN server the first address of each family is enough. */
+static bool is_wanted(const struct seed *s, const struct resolver_answer *a, unsigned i)
+{
+	for (unsigned k = 0; s->notice == PRIV_STUN && k < i; k++)
+		if (a->list[k].ip.family == a->list[i].ip.family)
+			return false;
+	return is_new(s, &a->list[i]);
+}
+
 static void take_addresses(struct seed *s, const struct resolver_answer *a)
 {
 	uint32_t unsent = 0;
 
 	for (unsigned i = 0; i < a->count; i++)
-		unsent |= is_new(s, &a->list[i]) ? 1u << i : 0;
+		unsent |= is_wanted(s, a, i) ? 1u << i : 0;
 	memcpy(s->addresses, a->list, a->count * sizeof(*a->list));
 	s->count = a->count;
 	s->unsent = unsent;
@@ -87,21 +96,21 @@ static void complain(struct seed *s, enum resolver_status why)
 	};
 
 	s->failures++;
-	if (s->complained)
+	if (s->complained || !s->seeds->what)
 		return;
 	s->complained = true;
 	if (s->source == SEED_DNS)
 		priv_say("no seeds at " DNS_SEEDS_LABELS ".%s (yet): %s; it is looked up again",
 			 s->job.name, words[why]);
 	else
-		priv_say("the seed %s has no address (yet): %s; it is looked up again",
-			 s->job.name, words[why]);
+		priv_say("the %s %s has no address (yet): %s; it is looked up again",
+			 s->seeds->what, s->job.name, words[why]);
 }
 
 static void looked_up(void *ctx, const struct resolver_answer *a, struct instant now)
 {
 	struct seed *s = ctx;
-	unsigned wait = a->ttl_s ? a->ttl_s : AGAIN_SECONDS;
+	unsigned wait = s->notice == PRIV_STUN ? MOST_SECONDS : a->ttl_s ? a->ttl_s : AGAIN_SECONDS;
 
 	if (a->count)
 		take_addresses(s, a);
@@ -115,12 +124,21 @@ static void looked_up(void *ctx, const struct resolver_answer *a, struct instant
 
 /* --- all of them ---------------------------------------------------------------------------- */
 
+static void add(struct seeds *s, struct seed *seed, struct instant now)
+{
+	seed->seeds = s;
+	seed->job.done = looked_up;
+	seed->job.ctx = seed;
+	seed->due = is_looked_up(seed) ? now : INSTANT_NEVER;
+	s->count++;
+}
+
 int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
 	       struct instant now)
 {
 	const unsigned most = config->seed_count + config->dns_count;
 
-	*s = (struct seeds){ 0 };
+	*s = (struct seeds){ .what = "seed" };
 	resolver_open(&s->resolver, loop);
 	if (most == 0)
 		return 0;
@@ -134,11 +152,26 @@ int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *l
 			domain_of(config->dns[i - config->seed_count], seed);
 		else if (!seed_parse(config->seeds[i], seed))
 			return -EINVAL;
-		seed->seeds = s;
-		seed->job.done = looked_up;
-		seed->job.ctx = seed;
-		seed->due = is_looked_up(seed) ? now : INSTANT_NEVER;
-		s->count++;
+		add(s, seed, now);
+	}
+	return 0;
+}
+
+int stun_servers_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
+		      struct instant now)
+{
+	*s = (struct seeds){ .what = config->stun_given ? "STUN server" : NULL };
+	resolver_open(&s->resolver, loop);
+	if (config->stun_count == 0)
+		return 0;
+	s->list = calloc(config->stun_count, sizeof(*s->list));
+	if (!s->list)
+		return -ENOMEM;
+	for (unsigned i = 0; i < config->stun_count; i++) {
+		if (!seed_parse(config->stun[i], &s->list[i]))
+			return -EINVAL;
+		s->list[i].notice = PRIV_STUN;
+		add(s, &s->list[i], now);
 	}
 	return 0;
 }

@@ -30,11 +30,16 @@ struct seeds {
 	struct seed *list;
 	unsigned count;
 	struct resolver resolver;
+	const char *what;               /* what they are; NULL: nobody hears what has no address */
 };
 
 /* Reads "host", "host:port", "[v6]:port"; the port is MESH_PORT where none is given. False when it
  * is none. */
 bool seed_parse(const char *text, struct seed *out);
+/* The same for STUN servers, which are told as PRIV_STUN: of each the first address of a family.
+ * They seldom move, and are looked up again every hour. */
+int stun_servers_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
+		      struct instant now) must_check;
 int seeds_open(struct seeds *s, const struct priv_config *config, struct loop *loop,
 	       struct instant now) must_check;
 void seeds_close(struct seeds *s);

@@ -38,7 +38,7 @@ struct server {
 	struct trust_feed trust;
 	struct policy_feed policy;
 	struct connect_feed connect;
-	struct seeds seeds;
+	struct seeds seeds, stun;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
 	bool terminal;             /* a hang-up means stop, not reload */
@@ -266,9 +266,11 @@ static bool next_message(struct server *s, struct priv_message *m)
 		message_init(m, PRIV_STOP);
 		return true;
 	}
-	/* Rules go first: when the first peer is let in they are in force. */
-	return seeds_next(&s->seeds, m) || policy_feed_next(&s->policy, m)
-	       || trust_feed_next(&s->trust, m) || connect_feed_next(&s->connect, m);
+	/* Rules go first: when the first peer is let in they are in force. And who is to tell us
+	 * where we are is asked before everybody else. */
+	return seeds_next(&s->stun, m) || seeds_next(&s->seeds, m)
+	       || policy_feed_next(&s->policy, m) || trust_feed_next(&s->trust, m)
+	       || connect_feed_next(&s->connect, m);
 }
 
 static void was_sent(struct server *s, const struct priv_message *m)
@@ -277,6 +279,8 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		s->stop_sent = true;
 	else if (m->kind == PRIV_SEED)
 		seeds_sent(&s->seeds);
+	else if (m->kind == PRIV_STUN)
+		seeds_sent(&s->stun);
 	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_PENDING)
 		policy_feed_sent(&s->policy);
 	else if (m->kind >= PRIV_TOKENS_BEGIN && m->kind <= PRIV_SAVED_SEED)
@@ -365,7 +369,8 @@ static void reap(struct server *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (seeds_reaped(&s->seeds, pid) || pid != s->p->node)
+		if (seeds_reaped(&s->seeds, pid) || seeds_reaped(&s->stun, pid) ||
+		    pid != s->p->node)
 			continue;
 		s->ended = true;
 		s->wait_status = status;
@@ -531,6 +536,8 @@ static int server_open(struct server *s)
 	if (!r)
 		r = seeds_open(&s->seeds, s->p->config, &s->loop, s->now);
 	if (!r)
+		r = stun_servers_open(&s->stun, s->p->config, &s->loop, s->now);
+	if (!r)
 		r = s->p->config->mesh ? open_mesh(s) : watch_socket(s);
 	return r;
 }
@@ -538,6 +545,7 @@ static int server_open(struct server *s)
 static void server_close(struct server *s)
 {
 	seeds_close(&s->seeds);
+	seeds_close(&s->stun);
 	if (s->p->config->mesh) {
 		trust_feed_close(&s->trust);
 		policy_feed_close(&s->policy);
@@ -552,7 +560,7 @@ static void server_close(struct server *s)
 
 static struct instant deadline(const struct server *s)
 {
-	struct instant first = seeds_deadline(&s->seeds);
+	struct instant first = instant_min(seeds_deadline(&s->seeds), seeds_deadline(&s->stun));
 
 	if (s->p->config->mesh) {
 		first = instant_min(first, trust_feed_deadline(&s->trust));
@@ -572,6 +580,7 @@ static void turn(struct server *s)
 {
 	s->now = clock_now().boot;
 	seeds_tick(&s->seeds, s->now);
+	seeds_tick(&s->stun, s->now);
 	if (s->p->config->mesh) {
 		policy_feed_tick(&s->policy, s->now);
 		trust_feed_tick(&s->trust, s->now);

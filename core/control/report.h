@@ -29,6 +29,22 @@ enum report_source { REPORT_GIVEN, REPORT_NAME, REPORT_DNS, REPORT_MDNS };
 #define REPORT_ORGS 72u
 #define REPORT_MEMBERSHIPS 4u
 
+/* Where we know a candidate of ours from. */
+enum report_candidate { CANDIDATE_ANNOUNCED, CANDIDATE_INTERFACE, CANDIDATE_MAPPED,
+			CANDIDATE_SEEN };
+#define REPORT_STUN 8u
+/* Who made a port mapping, and as far as we know what it is worth. */
+enum report_protocol { MAPPED_BY_PCP, MAPPED_BY_NATPMP, MAPPED_BY_UPNP };
+#define REPORT_MAPPINGS 3u
+struct report_mapping {
+	enum report_protocol protocol;
+	struct endpoint gateway;
+	struct endpoint external;      /* as the gateway says; unproved */
+	struct instant until;          /* its lease ends */
+	bool double_nat;               /* the external address is not one of the Internet, or not
+	                                  what others see */
+};
+
 struct report_node {
 	struct public_key key;
 	char interface[16];
@@ -61,12 +77,27 @@ struct report_node {
 	uint32_t service_rules;        /* in force, the default not counted */
 	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
 	struct instant services_until; /* a change of them waits for its confirmation; zero: none */
+	uint8_t nat_kind;              /* enum nat_kind of identity/record.h */
+	struct instant dialled_back;   /* a member came through unasked; zero: never */
+	unsigned candidate_count;      /* what our record says */
+	struct {
+		struct endpoint endpoint;
+		enum report_candidate source;
+	} candidates[MAX_CANDIDATES];
+	unsigned stun_count;           /* addresses of STUN servers */
+	struct report_stun {
+		struct endpoint server, mapped; /* mapped.ip.family 0: it never told */
+		bool asking, answered;
+		uint64_t rtt_us;       /* 0: unknown */
+	} stun[REPORT_STUN];
+	unsigned mapping_count;
+	struct report_mapping mappings[REPORT_MAPPINGS];
 	uint64_t wakeups;
 	char aead[16];                 /* what packets are sealed and opened by */
 	char offloads[64];             /* of the kernel, in use: words, each after a space */
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
-	struct { const char *name; uint64_t value; } counters[96];
+	struct { const char *name; uint64_t value; } counters[112];
 	unsigned counter_count;
 	unsigned seed_count;
 	struct {

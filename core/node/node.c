@@ -72,7 +72,8 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	};
 	struct paths_config paths = {
 		.members = l->members, .seed = random_u64(&n->random), .random = &n->random,
-		.loopback = ip_is_loopback(&n->config.announce.ip),
+		.restarted = n->config.clock.len > 0,
+		.loopback = ip_is_loopback(&n->config.announce[0].ip),
 	};
 	struct wg_config wg = {
 		.limits = l->wg, .random = &n->random, .keylog = n->config.keylog,
@@ -123,6 +124,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	successor_init(n);
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
+	where_init(n, now.boot);
 	records_init(n, now);
 	records_sign(n, now);
 	return n;
@@ -192,6 +194,8 @@ static void input_control(struct node *n, struct moment now, const struct node_e
 		n->counters.drop_gossip_only++;
 		break;
 	case DEMUX_STUN:
+		where_stun_input(n, &e->from, e->data, now.boot);
+		break;
 	case DEMUX_RELAY:
 	case DEMUX_UNKNOWN:
 		n->counters.drop_unknown_kind++;
@@ -338,8 +342,17 @@ static void tell_address(struct node *n, struct node_actions *actions)
 	actions->ipv4 = n->told_ipv4 = n->ipv4;
 }
 
-static void begin(struct node *n, struct moment now)
+/* Data goes only where a handshake or a probe went before. */
+static void note_sent(struct node *n, struct instant now, const struct outbox *out)
 {
+	for (uint32_t i = n->out_before; i < out->count; i++)
+		if (out->items[i].kind == OUT_DATAGRAM && out->items[i].data[0] != 4)
+			paths_sent_to(n->paths, &out->items[i].to.ip, now);
+}
+
+static void begin(struct node *n, struct moment now, const struct outbox *out)
+{
+	n->out_before = out->count;
 	n->tunnel_credit = 0;
 	n->orgs.now = orgs_now(n, now);
 }
@@ -361,10 +374,12 @@ static void finish(struct node *n, struct moment now, enum node_event_kind kind,
 		service_tick(n, now.boot);
 		orgs_tick(n, now);
 		successor_tick(n, now.boot, out);
+		where_tick(n, now.boot, out);
 	}
 	reach_facts(n, now, out);
 	orgs_facts(n, now);
 	reach_flush(n, now, out);
+	note_sent(n, now.boot, out);
 	orgs_save(n, actions);
 	connect_wish(n, actions);
 	records_clock(n, now, actions);
@@ -380,18 +395,17 @@ uint32_t node_datagrams(struct node *n, struct moment now, const struct node_eve
 	uint32_t taken;
 
 	BUG_ON(!count);
-	begin(n, now);
+	begin(n, now, &actions->out);
 	taken = input_datagrams(n, now, events, count, &actions->out);
 	finish(n, now, NODE_DATAGRAM, actions);
 	return taken;
 }
 
-void node_step(struct node *n, struct moment now, const struct node_event *e,
-	       struct node_actions *actions)
+static void input(struct node *n, struct moment now, const struct node_event *e,
+		  struct node_actions *actions)
 {
 	struct outbox *out = &actions->out;
 
-	begin(n, now);
 	switch (e->kind) {
 	case NODE_TIME:
 		break;
@@ -418,6 +432,7 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		peering_end(n, e->number, now);
 		if (n->left_out && trust_count(n->trust) < n->config.members)
 			actions->read_trust_again = true;
+		where_started(n, EV_START_SERVING, 0, now.boot);
 		break;
 	case NODE_POLICY_BEGIN:
 	case NODE_POLICY_LIST:
@@ -426,9 +441,13 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 	case NODE_POLICY_UNDONE:
 		service_event(n, e, now.boot);
 		break;
+	case NODE_STUN:
+		where_stun(n, e, now, out);
+		break;
 	case NODE_SEED:
 		paths_add_seed(n->paths, &e->from, (enum seed_source)e->number, now.boot);
 		(void)introduce_add_target(n->orgs.introductions, &e->from, now.boot);
+		where_started(n, EV_START_SEEDS, 1, now.boot);
 		break;
 	case NODE_ADDRESSES:
 		records_own_addresses(n, e->addresses, e->number, now);
@@ -443,6 +462,13 @@ void node_step(struct node *n, struct moment now, const struct node_event *e,
 		stop(n, now);
 		break;
 	}
+}
+
+void node_step(struct node *n, struct moment now, const struct node_event *e,
+	       struct node_actions *actions)
+{
+	begin(n, now, &actions->out);
+	input(n, now, e, actions);
 	finish(n, now, e->kind, actions);
 }
 
@@ -455,6 +481,7 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, instant_min(orgs_deadline(n), successor_deadline(n)));
 	first = instant_min(first, spread_deadline(n->orgs.spread));
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
+	first = instant_min(first, where_deadline(n));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

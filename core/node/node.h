@@ -19,6 +19,8 @@
 
 struct node;
 
+#define NODE_ANNOUNCE 8u
+
 struct node_config {
 	uint32_t members;            /* admitted keys at the most; 0: MAX_MEMBERS */
 	uint32_t sessions;           /* WireGuard key pairs at the most; 0: 3 * 2048 */
@@ -36,8 +38,10 @@ struct node_config {
 	enum swim_profile profile;   /* how much gossip may cost */
 	bool closed;                 /* nothing that is new comes in before NODE_POLICY_END; else
 	                                everything does */
-	struct endpoint announce;    /* first of our candidates; port 0: `port`; family 0: none. On
-	                                loopback: others' candidates there are believed, too */
+	struct endpoint announce[NODE_ANNOUNCE]; /* first of our candidates; port 0: `port`. If the
+	                                first is on loopback, others' candidates there are
+	                                believed, too */
+	unsigned announce_count;
 	uint8_t entropy[32];
 	struct bytes peers;          /* node_actions.peers as saved last; empty: none */
 	struct bytes clock;          /* node_actions.clock as saved last; empty: first start */
@@ -69,6 +73,7 @@ enum node_event_kind {
 	NODE_POLICY_END,    /* number: enum policy_default; they are in force from now on */
 	NODE_POLICY_BAD,    /* name: "global.policy:3: why". What was in force stays */
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
+	NODE_STUN,          /* from: an address of the STUN server of that number, which is asked */
 	NODE_SEED,          /* from: an address to ask; number: enum seed_source (nat/path.h) */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
 	NODE_TOKENS_BEGIN,  /* the tokens in use follow, all of them */

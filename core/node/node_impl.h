@@ -12,6 +12,7 @@
 #include "identity/record.h"
 #include "identity/trust.h"
 #include "nat/path.h"
+#include "nat/stun_client.h"
 #include "node/forward.h"
 #include "node/node.h"
 #include "org/introduce.h"
@@ -122,6 +123,14 @@ struct node {
 		unsigned met_at;
 	} connect;
 
+	struct node_where {         /* where others reach us */
+		struct stun_client stun;
+		struct instant ask_at;  /* the servers, again; NEVER: members tell us */
+		unsigned asked;         /* so often since anybody told us */
+		unsigned started;       /* steps of the start that were told */
+		uint8_t sources[MAX_CANDIDATES]; /* enum report_candidate of each candidate */
+	} where;
+
 	/* our own record */
 	struct record_body self;
 	struct record record;
@@ -156,6 +165,7 @@ struct node {
 	uint32_t bad_keys;
 	uint32_t left_out, left_out_told; /* keys for which there was no room */
 
+	uint32_t out_before;        /* items in the caller's outbox when this step began */
 	size_t tunnel_credit;       /* of this step's datagram, beyond what answered it */
 	unsigned ticked;            /* the room that was served last by time */
 
@@ -267,6 +277,22 @@ void reach_facts(struct node *n, struct moment now, struct outbox *out);
 /* Before swim may take somebody for dead: whether the tunnel has heard of it. */
 void reach_vouch(struct node *n, struct moment now);
 void reach_flush(struct node *n, struct moment now, struct outbox *out);
+
+/* where.c - where others reach us: candidates, and who tells us. */
+void where_init(struct node *n, struct instant now);
+/* Steps of the start, up to this kind of event, are told in their order, each once. */
+void where_started(struct node *n, enum event_kind step, int64_t a, struct instant now);
+void where_stun(struct node *n, const struct node_event *e, struct moment now, struct outbox *out);
+void where_stun_input(struct node *n, const struct endpoint *from, struct bytes datagram,
+		      struct instant now);
+/* Our network changed, or the last path was lost: nobody may know us any more. */
+void where_changed(struct node *n, struct instant now);
+void where_alone(struct node *n, struct instant now);
+void where_tick(struct node *n, struct instant now, struct outbox *out);
+struct instant where_deadline(const struct node *n);
+/* What the record says of it. */
+void where_fill(struct node *n, struct record_body *body, struct instant now);
+void where_report(const struct node *n, struct report_node *r);
 
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);

@@ -206,6 +206,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 		if (!lives(n, f->slot))
 			swim_reachable(n->swim, f->slot, false, now.boot);
 		orgs_path(n, f->slot, &f->endpoint, false, now.boot);
+		where_alone(n, now.boot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
 		break;
 	case PATH_FACT_SEEN_AS:

@@ -73,39 +73,6 @@ void records_init(struct node *n, struct moment now)
 	n->record_stale = true;
 }
 
-static void add_candidate(struct node *n, const struct endpoint *e)
-{
-	for (unsigned k = 0; k < n->self.candidate_count; k++)
-		if (endpoint_equal(&n->self.candidates[k], e))
-			return;
-	if (n->self.candidate_count < MAX_CANDIDATES && e->port && ip_is_unicast(&e->ip) &&
-	    !ip_is_link_local(&e->ip) && !mesh_has_address(&n->config.prefix, &e->ip))
-		n->self.candidates[n->self.candidate_count++] = *e;
-}
-
-/* The first candidate is the one that was asked for, then what others see us as, then our own
- * addresses. On loopback only what was asked for. */
-static void fill_candidates(struct node *n)
-{
-	struct endpoint seen[MAX_CANDIDATES / 2], e = n->config.announce;
-	unsigned count = paths_seen_as(n->paths, seen, MAX_CANDIDATES / 2);
-
-	memset(n->self.candidates, 0, sizeof(n->self.candidates));
-	n->self.candidate_count = 0;
-	e.port = e.port ? e.port : n->config.port;
-	if (e.ip.family)
-		add_candidate(n, &e);
-	for (unsigned i = 0; i < n->own_count + count; i++) {
-		e = (struct endpoint){ .port = n->config.port };
-		if (i < count)
-			e = seen[i];
-		else
-			e.ip = n->own[i - count];
-		if (!ip_is_loopback(&e.ip))
-			add_candidate(n, &e);
-	}
-}
-
 /* When the bucket has a token. */
 static struct instant sign_at(const struct node *n)
 {
@@ -148,7 +115,7 @@ void records_sign(struct node *n, struct moment now)
 	n->self.flags = (uint16_t)((n->leaving ? RECORD_LEAVING : 0) |
 				   (n->settled ? RECORD_SETTLED : 0) |
 				   n->self_left << RECORD_LEFT_SHIFT);
-	fill_candidates(n);
+	where_fill(n, &n->self, now.boot);
 	if (!n->record_urgent && says_the_same(&n->self, &n->record.body)) {
 		n->record_stale = false;
 		return;
@@ -181,6 +148,7 @@ void records_network(struct node *n, struct moment now)
 	n->network_stale = false;
 	n->network_at = instant_add(now.boot, NETWORK_EACH);
 	paths_network_changed(n->paths, now.boot);
+	where_changed(n, now.boot);
 	leave_by_any(n);
 	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, n->own_count);
 }

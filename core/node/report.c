@@ -75,6 +75,7 @@ static void counts(const struct node *n, struct report_node *r)
 	const struct node_counters *c = &n->counters;
 	const struct paths_counters *p = paths_counters(n->paths);
 	const struct swim_counters *s = swim_counters(n->swim);
+	const struct stun_counters *stun = &n->where.stun.counters;
 
 	counter(r, "datagrams", c->datagrams);
 	counter(r, "packets", c->packets);
@@ -104,6 +105,12 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "probe_drop_malformed", p->drop_malformed);
 	counter(r, "probe_drop_unasked", p->drop_unasked);
 	counter(r, "probe_drop_rate", p->drop_rate);
+	counter(r, "stun_requests", stun->requests);
+	counter(r, "stun_answers", stun->answers);
+	counter(r, "stun_unanswered", stun->unanswered);
+	counter(r, "stun_drop_malformed", stun->drop_malformed);
+	counter(r, "stun_drop_unasked", stun->drop_unasked);
+	counter(r, "stun_drop_address", stun->drop_address);
 	counter(r, "swim_pings", s->pings);
 	counter(r, "swim_acks", s->acks);
 	counter(r, "swim_syncs", s->syncs);
@@ -177,6 +184,7 @@ void node_report(const struct node *n, struct report_node *r)
 		r->seeds[i].answered = seeds[i].answered;
 		r->seeds[i].source = sources[seeds[i].source];
 	}
+	where_report(n, r);
 	service_report(n, r);
 	orgs_report(n, r);
 	tables(n, r);

@@ -42,10 +42,12 @@ trust_each_other() {
 
 # up NAME OPTIONS...: the daemon, in the background; does not wait for anything.
 # daemon[NAME] is its process id: that of the privileged process, whose only child is the node.
+# Nobody on the Internet is asked: no STUN servers but those that are named.
 declare -A daemon
 up() {
 	local n=$1
 	shift
+	case " $* " in *" --stun "*) ;; *) set -- "$@" --stun off ;; esac
 	(exec nsenter -t "${holder[$n]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/$n.d" \
 		"$MESHGUARD" up "$@") >>"$work/$n.log" 2>&1 &
 	daemon[$n]=$!

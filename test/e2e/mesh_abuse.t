@@ -94,7 +94,7 @@ on A umount "$d"
 mkfifo "$work/words"
 tail -f /dev/null 4<"$work/words" &
 (exec nsenter -t "${holder[A]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/A.d" \
-	"$MESHGUARD" up --seed 10.0.0.2:51821) >"$work/words" 2>&1 &
+	"$MESHGUARD" up --stun off --seed 10.0.0.2:51821) >"$work/words" 2>&1 &
 daemon[A]=$!
 wait_for 5 "it comes up" all_meet A B
 dd if=/dev/zero of="$work/words" bs=1 count=70000 oflag=nonblock 2>/dev/null

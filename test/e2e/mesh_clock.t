@@ -15,7 +15,7 @@ up_with() {
 	shift 2
 	(exec nsenter -t "${holder[$n]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/$n.d" "$clock" \
 		"LD_PRELOAD=$work/wallclock.so" ASAN_OPTIONS=verify_asan_link_order=0 \
-		"$MESHGUARD" up "$@") >>"$work/$n.log" 2>&1 &
+		"$MESHGUARD" up --stun off "$@") >>"$work/$n.log" 2>&1 &
 	daemon[$n]=$!
 }
 year() { env "$1" LD_PRELOAD="$work/wallclock.so" date +%Y; }

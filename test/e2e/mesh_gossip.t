@@ -23,7 +23,7 @@ starts() {
 	local n=$1
 	shift
 	(exec nsenter -t "${holder[H]}" -m -n -- "${as_nobody[@]}" "MESHGUARD_CONFIG_DIR=$own/home/$n.d" \
-		"$own/meshguard" up --gossip-only --interface "g$n" --port "${port[$n]}" "$@") >>"$work/$n.log" 2>&1 &
+		"$own/meshguard" up --stun off --gossip-only --interface "g$n" --port "${port[$n]}" "$@") >>"$work/$n.log" 2>&1 &
 	daemon[$n]=$!
 }
 says() { as "$1" status --interface "g$1" --json | jq -r "$2"; }
@@ -88,7 +88,7 @@ whole() { on H env "MESHGUARD_CONFIG_DIR=$work/W.d" "$MESHGUARD" "$@"; }
 whole keygen >"$work/W.keygen"
 whole trust "$(key A)" --name A >/dev/null
 as A trust "$(cat "$work/W.d/identity.pub")" --name W >/dev/null
-(exec nsenter -t "${holder[H]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/W.d" "$MESHGUARD" up \
+(exec nsenter -t "${holder[H]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/W.d" "$MESHGUARD" up --stun off \
 	--seed 127.0.0.1:20001) >"$work/W.log" 2>&1 &
 daemon[W]=$!
 ok "a whole node sees it alive" within 5 sees A W alive

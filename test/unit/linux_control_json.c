@@ -90,6 +90,20 @@ static struct report_node sample_node(void)
 	n.seeds[0].answered = true;
 	n.seeds[0].source = REPORT_MDNS;
 	ok(endpoint_parse("[2001:db8::1]:1", 15, 0, &n.seeds[1].endpoint));
+	n.nat_kind = 2;
+	n.dialled_back = (struct instant){ now.ns - span_s(9).ns };
+	n.candidate_count = 2;
+	n.candidates[0].endpoint = n.seeds[1].endpoint;
+	n.candidates[0].source = CANDIDATE_SEEN;
+	n.candidates[1].endpoint = n.seeds[0].endpoint;
+	n.stun_count = 2;
+	n.stun[0] = (struct report_stun){ .server = n.seeds[0].endpoint, .asking = true };
+	n.stun[1] = (struct report_stun){ .server = n.seeds[1].endpoint, .answered = true,
+					  .mapped = n.seeds[0].endpoint, .rtt_us = 1234 };
+	n.mapping_count = 1;
+	n.mappings[0] = (struct report_mapping){ .protocol = MAPPED_BY_UPNP,
+		.gateway = n.seeds[0].endpoint, .external = n.seeds[1].endpoint,
+		.until = instant_add(now, span_s(77)), .double_nat = true };
 	return n;
 }
 
@@ -145,6 +159,21 @@ static void a_node_survives_the_way(void)
 	eq_int(a.node.seeds[0].source, REPORT_MDNS);
 	eq_int(a.node.seeds[1].source, REPORT_GIVEN);
 	ok(endpoint_equal(&a.node.seeds[1].endpoint, &n.seeds[1].endpoint));
+	eq_int(a.node.nat_kind, n.nat_kind);
+	eq_int(a.node.dialled_back.ns, n.dialled_back.ns);
+	eq_int(a.node.candidate_count, 2);
+	eq_int(a.node.candidates[0].source, CANDIDATE_SEEN);
+	ok(endpoint_equal(&a.node.candidates[0].endpoint, &n.candidates[0].endpoint));
+	eq_int(a.node.stun_count, 2);
+	ok(a.node.stun[0].asking && !a.node.stun[0].answered && !a.node.stun[1].asking);
+	ok(!endpoint_is_set(&a.node.stun[0].mapped) && a.node.stun[1].answered);
+	ok(endpoint_equal(&a.node.stun[1].mapped, &n.stun[1].mapped));
+	eq_int(a.node.stun[1].rtt_us, 1234);
+	eq_int(a.node.mapping_count, 1);
+	eq_int(a.node.mappings[0].protocol, MAPPED_BY_UPNP);
+	ok(a.node.mappings[0].double_nat);
+	eq_int(a.node.mappings[0].until.ns, n.mappings[0].until.ns);
+	ok(endpoint_equal(&a.node.mappings[0].external, &n.mappings[0].external));
 	for (unsigned i = 0; i < 2; i++)
 		if (!strcmp(a.node.counters[i].name, "dropped"))
 			eq_int(a.node.counters[i].value, INT64_MAX);

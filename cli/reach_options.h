@@ -1,0 +1,11 @@
+/* reach_options.h - the options of `up` about where this host is reached. */
+#ifndef CLI_REACH_OPTIONS_H
+#define CLI_REACH_OPTIONS_H
+
+#include "cli/options.h"
+#include "linux/priv.h"
+
+/* --announce and --stun. False after a line: wrong usage. Borrows the texts. */
+bool take_reach(struct priv_config *config, const struct arguments *a);
+
+#endif

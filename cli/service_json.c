@@ -13,7 +13,7 @@ static json_t *count_json(const struct report_service *r, bool flows)
 }
 
 static json_t *make(const struct service_list *l, const char *file, uint32_t number,
-		    const struct policy_rule *rule, const char *text,
+		    const struct policy_rule *rule, const char *text, bool covered,
 		    const struct service_hits *hits)
 {
 	static const char *const origins[] = { "peer", "org", "global" };
@@ -22,9 +22,10 @@ static json_t *make(const struct service_list *l, const char *file, uint32_t num
 	const struct report_service *r = hits ? service_hits_find(hits, origin, list, line, text)
 					      : NULL;
 
-	return json_pack("{s:s, s:s, s:s?, s:i, s:i, s:s, s:o, s:o}", "origin", origin, "list",
-			 list, "file", file, "line", (int)line, "number", (int)number, "rule",
-			 text, "packets", count_json(r, false), "flows", count_json(r, true));
+	return json_pack("{s:s, s:s, s:s?, s:i, s:i, s:s, s:b, s:o, s:o}", "origin", origin,
+			 "list", list, "file", file, "line", (int)line, "number", (int)number,
+			 "rule", text, "covered", covered, "packets", count_json(r, false),
+			 "flows", count_json(r, true));
 }
 
 json_t *rule_json(const struct services *sv, const struct service_list *l, uint32_t index,
@@ -33,17 +34,19 @@ json_t *rule_json(const struct services *sv, const struct service_list *l, uint3
 	const struct policy_rule *rule = &sv->rules[l->first + index];
 	char file[sizeof(SERVICES_FOLDER "/") + SERVICES_FILE] = SERVICES_FOLDER "/";
 	char text[POLICY_RULE_TEXT], name[SERVICES_FILE];
+	size_t by;
 
 	services_file(name, l->origin, l->name);
 	memcpy(file + strlen(file), name, strlen(name) + 1);
 	policy_rule_format(rule, text);
-	return make(l, file, index + 1, rule, text, hits);
+	return make(l, file, index + 1, rule, text,
+		    policy_rules_cover(rule - index, index, rule, &by), hits);
 }
 
 json_t *default_json(const struct services *sv, const struct service_hits *hits)
 {
 	return make(NULL, sv->has_default ? SERVICES_FOLDER "/" SERVICES_DEFAULT : NULL, 0, NULL,
-		    policy_default_name(sv->fallback), hits);
+		    policy_default_name(sv->fallback), false, hits);
 }
 
 json_t *reason_json(const struct judge *j, const struct policy_verdict *v)

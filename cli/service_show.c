@@ -36,6 +36,20 @@ static const char *called(const struct service_list *l)
 	return strcmp(name, l->name) ? name : "";
 }
 
+static void print_covered(const struct services *sv, const struct service_list *l, uint32_t index,
+			  const struct screen *s)
+{
+	const struct policy_rule *rules = &sv->rules[l->first];
+	char text[80] = "  never matches: those before it leave nothing";
+	size_t by;
+
+	if (!policy_rules_cover(rules, index, &rules[index], &by))
+		return;
+	if (by < index)
+		snprintf(text, sizeof(text), "  never matches: rule %zu covers it", by + 1);
+	put(s, YELLOW, text);
+}
+
 static void print_list(const struct services *sv, const struct service_list *l,
 		       const struct service_hits *hits, const struct screen *s)
 {
@@ -55,6 +69,7 @@ static void print_list(const struct services *sv, const struct service_list *l,
 		policy_rule_format(r, rule);
 		printf("  %3u  %s", i + 1, rule);
 		service_hits_print(hits, kinds[l->origin], l->name, r->line, rule);
+		print_covered(sv, l, i, s);
 		putchar('\n');
 	}
 	if (!l->count)

@@ -721,7 +721,7 @@ def said(w, *args, env=None):
 
 def rule(origin, name, file, line, number, text):
     return {"origin": origin, "list": name, "file": file and "services/" + file, "line": line,
-            "number": number, "rule": text, "packets": None, "flows": None}
+            "number": number, "rule": text, "covered": False, "packets": None, "flows": None}
 
 
 GLOBAL = [rule("global", "", "global.policy", 2, 1, "allow tcp 22"),
@@ -737,6 +737,19 @@ def some(w):
     w.want(DONE, "service", "allow", "--peer", "node-1", "tcp", "5432")
     w.want(DONE, "service", "reject", "--org", "eosrio", "udp")
     w.write(b"# mine\nallow tcp 22\ndeny all\n", "services", "global.policy")
+
+
+@test
+def rules_that_never_match_are_marked():
+    with World() as w:
+        w.write(b"allow tcp 80-90\ndeny tcp 85\nallow udp 1-99\nallow udp 100-65535\n"
+                b"deny udp 50-200\ndeny all\n", "services", "global.policy")
+        lines = w.want(DONE, "service", "list").text.splitlines()
+        eq([l.split("  never")[1] for l in lines if "never" in l],
+           [" matches: rule 1 covers it", " matches: those before it leave nothing"])
+        ok(lines[3].startswith("    2  deny tcp 85  never"), lines)
+        eq([r["covered"] for r in said(w, "list")["rules"]],
+           [False, True, False, False, True, False])
 
 
 @test

@@ -31,11 +31,15 @@ static void print_orgs(const struct screen *s, const struct report_node *n)
 		put(s, RED, "  open       every key that finds this node is let in (up --open)\n");
 	for (unsigned i = 0; i < n->org_count; i++) {
 		const struct report_org *o = &n->orgs[i];
-		char age[FORMAT_TEXT], ends[FORMAT_TEXT + 60] = "";
+		char age[FORMAT_TEXT], ends[FORMAT_TEXT + 80] = "";
 		enum colour colour = PLAIN;
 
 		format_age(age, o->left_s);
-		if (o->until && !o->left_s) {
+		if (o->revoked) {
+			snprintf(ends, sizeof(ends), "; it revoked this node, which its members "
+				 "let in no more");
+			colour = RED;
+		} else if (o->until && !o->left_s) {
 			snprintf(ends, sizeof(ends), "; this node's certificate has ended");
 			colour = RED;
 		} else if (o->until) {

@@ -12,7 +12,7 @@
 /* One whom a daemon let in. */
 struct live {
 	struct public_key key;
-	char name[2 * MAX_NAME + 2];
+	char name[REPORT_PEER_NAME];
 	bool trusted;
 	struct orgs_asked orgs;
 };

@@ -193,6 +193,7 @@ static json_t *orgs_json(const struct report_node *n)
 		add_key(&o, "key", org->key.b);
 		add_text(&o, "name", org->name);
 		add_bool(&o, "trusted", org->trusted);
+		add_bool(&o, "revoked", org->revoked);
 		add_u64(&o, "members", org->members);
 		add(&o, "member_until_s", org->until
 		    ? json_integer((json_int_t)(org->until & INT64_MAX)) : json_null());

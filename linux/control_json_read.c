@@ -186,6 +186,7 @@ static void read_orgs(struct reader *r, struct report_node *n)
 		get_key(&o, "key", org->key.b);
 		copy_text(&o, "name", org->name, sizeof(org->name));
 		org->trusted = get_bool(&o, "trusted");
+		org->revoked = is_there(&o, "revoked") && get_bool(&o, "revoked");
 		org->members = (uint32_t)get_u64(&o, "members", UINT32_MAX);
 		org->until = get_u64_or_null(&o, "member_until_s");
 		org->left_s = get_u64_or_null(&o, "member_left_s");

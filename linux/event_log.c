@@ -31,6 +31,7 @@ static const char *const words[EV_KINDS] = {
 	[EV_TRUST_FULL] = "trust_full",
 	[EV_KEY_TWIN] = "key_twin",
 	[EV_CERTIFICATE_ENDS] = "certificate_ends",
+	[EV_REVOKED] = "revoked",
 	[EV_ORG_NAMED] = "org_named",
 	[EV_SUCCESSOR] = "successor",
 	[EV_ADDRESS_MOVED] = "address_moved",

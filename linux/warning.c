@@ -1,6 +1,7 @@
 #include "linux/warning.h"
 
 #include "identity/address.h"
+#include "identity/statement.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,16 @@ static void warn(const struct node *node, const struct event *e)
 			(unsigned long long)((left + each / 2) / each), unit);
 }
 
+static void warn_revoked(const struct node *node, const struct event *e)
+{
+	char org[MAX_NAME + 1];
+
+	name_of(node, &e->by, org);
+	fprintf(stderr, "meshguard: the org %s has revoked this node (%s): its members let it in no "
+		"more; with a new key it can be signed again: meshguard keygen --force\n", org,
+		revocation_reason_name((enum revocation_reason)e->a));
+}
+
 void warn_endings(const struct node *node, uint64_t *seen)
 {
 	const struct event_ring *ring = node_events(node);
@@ -48,5 +59,7 @@ void warn_endings(const struct node *node, uint64_t *seen)
 
 		if (e && e->kind == EV_CERTIFICATE_ENDS)
 			warn(node, e);
+		else if (e && e->kind == EV_REVOKED)
+			warn_revoked(node, e);
 	}
 }

@@ -32,6 +32,7 @@ enum event_kind {
 	EV_KEY_TWIN,          /* subject: refused, its X25519 key is that of another key */
 	EV_CERTIFICATE_ENDS,  /* by: the org of a certificate of ours; a: seconds left, 0: it has
 	                         ended. Told 30, 7 and 1 days before, and then */
+	EV_REVOKED,           /* by: an org that revoked this node; a: enum revocation_reason */
 	EV_ORG_NAMED,         /* by: an org, whose alias made some org be called otherwise here */
 	EV_SUCCESSOR,         /* subject: announces the key `by`; a: 1 if it announced another one,
 	                         too: then neither counts */

@@ -28,6 +28,7 @@ enum report_source { REPORT_GIVEN, REPORT_NAME, REPORT_DNS, REPORT_MDNS };
 
 #define REPORT_ORGS 72u
 #define REPORT_MEMBERSHIPS 4u
+#define REPORT_PEER_NAME (2 * MAX_NAME + 9u)
 
 /* Where we know a candidate of ours from. */
 enum report_candidate { CANDIDATE_ANNOUNCED, CANDIDATE_INTERFACE, CANDIDATE_MAPPED,
@@ -68,6 +69,7 @@ struct report_node {
 		struct public_key key;
 		char name[MAX_NAME + 1];
 		bool trusted;
+		bool revoked;          /* it revoked this node */
 		uint32_t members;      /* let in by certificate, and peers that have a good one */
 		uint64_t until;        /* unix seconds at which our own certificate of it ends; 0:
 		                          we have none */
@@ -132,7 +134,8 @@ enum report_state { REPORT_UNKNOWN, REPORT_ALIVE, REPORT_SUSPECT, REPORT_DEAD, R
 struct report_peer {
 	struct public_key key;
 	struct dh_public wireguard_key;
-	char name[2 * MAX_NAME + 2];   /* from the trust store; of an org's member NODE.ORG */
+	char name[REPORT_PEER_NAME];   /* from the trust store; of an org's member NODE.ORG, or of
+	                                  one of several NODEs of an org NODE-1f3a90.ORG */
 	char label[MAX_NAME + 1];      /* what the node calls itself */
 	enum report_admission admission;
 	char org[MAX_NAME + 1];        /* of which it is a member, as people call it; empty: of

@@ -87,7 +87,7 @@ static bool same_name(const void *ctx, uint32_t slot)
 {
 	const struct wanted *w = ctx;
 
-	return !strcmp(w->t->peers[slot].name, w->what);
+	return w->t->peers[slot].named && !strcmp(w->t->peers[slot].name, w->what);
 }
 
 uint64_t trust_hash(const struct trust *t, const void *data, size_t len)
@@ -119,18 +119,26 @@ static void unname(struct trust *t, uint32_t slot)
 {
 	struct peer *p = &t->peers[slot];
 
-	if (p->named)
-		map_remove(&t->by_name, trust_hash(t, p->name, strlen(p->name)), slot);
+	if (*p->name)
+		BUG_ON(!map_remove(&t->by_name, trust_hash(t, p->name, strlen(p->name)), slot));
 	p->named = false;
+	memset(p->name, 0, sizeof(p->name));
 }
 
 void trust_label(struct trust *t, uint32_t slot, const char *name)
 {
+	struct peer *p = &t->peers[slot];
 	char given[MAX_NAME + 1] = "";
 
 	memcpy(given, name, strlen(name)); /* it may be the peer's own */
+	if (!strcmp(p->name, given)) {
+		p->named = false;
+		return;
+	}
 	unname(t, slot);
-	memcpy(t->peers[slot].name, given, sizeof(given));
+	memcpy(p->name, given, sizeof(given));
+	if (*given)
+		BUG_ON(!map_add(&t->by_name, trust_hash(t, given, strlen(given)), slot));
 }
 
 static bool is_guest(enum admission why)
@@ -159,8 +167,7 @@ static void give_name(struct trust *t, uint32_t slot, const char *name)
 	if (holder != TRUST_NONE && t->peers[holder].round == t->round)
 		return;
 	if (holder != TRUST_NONE)
-		unname(t, holder);
-	BUG_ON(!map_add(&t->by_name, trust_hash(t, name, strlen(name)), slot));
+		t->peers[holder].named = false;
 	p->named = true;
 }
 

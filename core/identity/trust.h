@@ -113,6 +113,8 @@ uint32_t trust_count(const struct trust *t);
 const struct public_key *trust_key(const struct trust *t, uint32_t slot);
 const struct dh_public *trust_dh(const struct trust *t, uint32_t slot);
 const char *trust_name(const struct trust *t, uint32_t slot);
+/* True where another slot of the same org has that label, too. O(1). */
+bool trust_label_is_shared(const struct trust *t, uint32_t slot);
 /* ADMIT_NO for a slot that is not in use. */
 enum admission trust_admission(const struct trust *t, uint32_t slot);
 /* The numbers of the orgs whose certificates of this slot were good when it was last judged, also

@@ -20,7 +20,7 @@ struct peer {
 	struct dh_public dh;
 	uint64_t round;            /* it was given in last; 0: never */
 	enum admission why;
-	bool named;                /* its name is in the map */
+	bool named;                /* it is found by its name, which is no mere label */
 	uint8_t label_of;          /* 1 + the membership that its label comes from; 0: none */
 	char name[MAX_NAME + 1];
 	struct membership memberships[TRUST_MEMBERSHIPS];
@@ -52,7 +52,8 @@ struct trust {
 	uint64_t expiry;
 	const struct statement_store *statements;
 	struct pool pool, denial_pool;
-	struct map by_key, by_dh, by_name, denied;
+	struct map by_key, by_dh, denied;
+	struct map by_name;        /* labels, too, which nobody is found by */
 	struct peer *peers;
 	struct denial *denials;
 	struct trusted_org orgs[TRUST_ORGS];

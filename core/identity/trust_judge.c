@@ -454,6 +454,30 @@ uint32_t trust_label_org(const struct trust *t, uint32_t slot)
 	return p->label_of ? org_of(t, &p->memberships[p->label_of - 1]) : TRUST_NONE;
 }
 
+struct label {
+	const struct trust *t;
+	const char *name;
+	uint32_t slot, org;
+};
+
+static bool is_another(const void *ctx, uint32_t slot)
+{
+	const struct label *l = ctx;
+
+	return slot != l->slot && !strcmp(l->t->peers[slot].name, l->name)
+	    && l->t->peers[slot].why == ADMIT_ORG && trust_label_org(l->t, slot) == l->org;
+}
+
+bool trust_label_is_shared(const struct trust *t, uint32_t slot)
+{
+	const char *name = trust_name(t, slot);
+	struct label l = { t, name, slot, trust_label_org(t, slot) };
+
+	return l.org != TRUST_NONE
+	    && map_find(&t->by_name, trust_hash(t, name, strlen(name)), is_another, &l)
+	       != MAP_NONE;
+}
+
 uint64_t trust_member_until(const struct trust *t, uint32_t slot)
 {
 	uint64_t until = 0;

@@ -371,6 +371,7 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 	unsigned index = (unsigned)(a - path->list);
 	bool first = !instant_is_set(a->answered) || a->rough || !a->rtt.ns;
 
+	path_seeds_met(p, slot, &a->to);
 	if (first)
 		a->rtt = rtt;
 	else if (exact)

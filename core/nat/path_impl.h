@@ -74,6 +74,7 @@ struct seed {
 	struct endpoint to;
 	uint8_t source;             /* enum seed_source */
 	uint32_t slot;              /* the member that answered there, or NO_SLOT */
+	uint32_t met;               /* the one that did last, met elsewhere or not; or NO_SLOT */
 	uint32_t first;             /* the slot that this round began with, by chance */
 	uint32_t cursor;            /* next member to call, counted from there */
 	uint64_t rounds;            /* unanswered rounds */
@@ -182,6 +183,8 @@ bool path_seeds_here(struct paths *p, uint32_t slot, const struct endpoint *from
 		     const uint8_t id[static 8], struct instant now, struct outbox *out);
 void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now);
 void path_seeds_wanted(struct paths *p, struct instant now);
+/* It answered at that address. */
+void path_seeds_met(struct paths *p, uint32_t slot, const struct endpoint *at);
 void path_seeds_tick(struct paths *p, struct instant now, struct outbox *out);
 struct instant path_seeds_deadline(const struct paths *p);
 

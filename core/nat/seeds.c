@@ -36,6 +36,20 @@ static void forget_pending(struct paths *p, uint32_t number)
 			memset(&p->pending[i], 0, sizeof(p->pending[i]));
 }
 
+/* Who answered there before it was a seed. */
+static uint32_t met_at(const struct paths *p, const struct endpoint *at)
+{
+	for (uint32_t slot = 0; slot < p->top; slot++) {
+		const struct path *path = &p->list[slot];
+
+		for (unsigned i = 0; path->admitted && i < path->count; i++)
+			if (instant_is_set(path->list[i].answered)
+			    && endpoint_equal(&path->list[i].to, at))
+				return slot;
+	}
+	return NO_SLOT;
+}
+
 void paths_add_seed(struct paths *p, const struct endpoint *seed, enum seed_source source,
 		    struct instant now)
 {
@@ -57,7 +71,8 @@ void paths_add_seed(struct paths *p, const struct endpoint *seed, enum seed_sour
 	else
 		forget_pending(p, i);
 	p->seeds[i] = (struct seed){
-		.to = *seed, .source = (uint8_t)source, .slot = NO_SLOT, .added = now, .next = now,
+		.to = *seed, .source = (uint8_t)source, .slot = NO_SLOT, .met = met_at(p, seed),
+		.added = now, .next = now,
 	};
 }
 
@@ -106,6 +121,8 @@ bool path_seeds_here(struct paths *p, uint32_t slot, const struct endpoint *from
 void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now)
 {
 	for (uint32_t i = 0; i < p->seed_count; i++) {
+		if (p->seeds[i].met == slot && !instant_is_set(now)) /* it goes */
+			p->seeds[i].met = NO_SLOT;
 		if (p->seeds[i].slot != slot)
 			continue;
 		p->seeds[i].slot = NO_SLOT;
@@ -114,6 +131,13 @@ void path_seeds_lost(struct paths *p, uint32_t slot, struct instant now)
 		p->seeds[i].next = now;
 		p->seeds[i].cursor = 0;
 	}
+}
+
+void path_seeds_met(struct paths *p, uint32_t slot, const struct endpoint *at)
+{
+	for (uint32_t i = 0; i < p->seed_count; i++)
+		if (p->seeds[i].met != slot && endpoint_equal(&p->seeds[i].to, at))
+			p->seeds[i].met = slot;
 }
 
 void path_seeds_wanted(struct paths *p, struct instant now)
@@ -221,13 +245,19 @@ struct instant path_seeds_deadline(const struct paths *p)
 	return first;
 }
 
+static bool is_answered(const struct paths *p, const struct seed *s)
+{
+	return s->slot != NO_SLOT
+	    || (s->met != NO_SLOT && p->list[s->met].best != NO_ADDRESS);
+}
+
 unsigned paths_seeds(const struct paths *p, struct path_seed *out, unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < p->seed_count && i < n; i++)
 		out[i] = (struct path_seed){
-			.endpoint = p->seeds[i].to, .answered = p->seeds[i].slot != NO_SLOT,
+			.endpoint = p->seeds[i].to, .answered = is_answered(p, &p->seeds[i]),
 			.source = (enum seed_source)p->seeds[i].source,
 		};
 	return i;

@@ -237,6 +237,8 @@ void orgs_facts(struct node *n, struct moment now);
 void orgs_save(struct node *n, struct node_actions *actions);
 /* In unix seconds, as of certificate_validity. */
 uint64_t orgs_now(const struct node *n, struct moment now);
+/* That org said that our own key is revoked. */
+bool orgs_revoked_us(const struct node *n, const struct public_key *org);
 bool orgs_own_is_good(const struct node *n, const struct certificate *c, struct moment now);
 void orgs_tick(struct node *n, struct moment now);
 void orgs_report(const struct node *n, struct report_node *r);

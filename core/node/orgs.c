@@ -146,6 +146,21 @@ void orgs_keep(struct node *n, uint32_t statement)
 	o->unsaved[statement / 64] |= bit;
 }
 
+bool orgs_revoked_us(const struct node *n, const struct public_key *org)
+{
+	return statement_store_find(n->orgs.statements, STATEMENT_REVOCATION, org,
+				    &n->config.public) != STATEMENT_NONE;
+}
+
+static void said_of_us(struct node *n, const struct statement_body *b, struct moment now)
+{
+	struct event e = { .at = now.boot, .kind = EV_REVOKED, .by = b->issuer,
+			   .a = (int64_t)b->reason };
+
+	if (b->kind == STATEMENT_REVOCATION)
+		event_emit(&n->events, &e);
+}
+
 /* In a round they are named at its end. */
 static void name_orgs(struct node *n, const struct statement_body *b, struct moment now)
 {
@@ -171,6 +186,8 @@ static void fact(struct node *n, const struct spread_fact *f, bool save, struct 
 		orgs_keep(n, f->slot);
 	if (b.kind == STATEMENT_ALIAS)
 		name_orgs(n, &b, now);
+	else if (!memcmp(&b.subject, &n->config.public, sizeof(b.subject)))
+		said_of_us(n, &b, now);
 	else
 		judge_key(n, &b.subject, now);
 }

@@ -1,6 +1,8 @@
 /* What orgs are trusted here, what this node is in them, and who is in by them. */
 #include "node/node_impl.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 static const struct certificate *own_of(const struct node *n, const struct public_key *org)
@@ -23,6 +25,7 @@ static struct report_org *add(const struct node *n, struct report_node *r,
 	const struct certificate *own = own_of(n, org);
 
 	o->key = *org;
+	o->revoked = orgs_revoked_us(n, org);
 	if (own) {
 		o->until = own->body.expires;
 		o->left_s = left(n, o->until);
@@ -79,6 +82,28 @@ static void report_rules(const struct node *n, const uint32_t *orgs, unsigned co
 	}
 }
 
+/* By its label and its org; two of one name, or one that has a name of the trust store, are told
+ * apart by six hex digits of a hash of the key, as those of orgs are. */
+static void name_member(const struct node *n, uint32_t slot, struct report_peer *r)
+{
+	char digits[MAX_NAME + 1];
+	struct text t = text_of(r->name, sizeof(r->name));
+
+	text_add(&t, trust_name(n->trust, slot));
+	text_char(&t, '.');
+	text_add(&t, r->org);
+	if (!trust_label_is_shared(n->trust, slot)
+	    && trust_find_name(n->trust, r->name) == TRUST_NONE)
+		return;
+	org_name_default(trust_key(n->trust, slot), digits);
+	t = text_of(r->name, sizeof(r->name));
+	text_add(&t, trust_name(n->trust, slot));
+	text_char(&t, '-');
+	text_add(&t, digits);
+	text_char(&t, '.');
+	text_add(&t, r->org);
+}
+
 void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r)
 {
 	static const enum report_admission words[] = {
@@ -102,6 +127,5 @@ void orgs_report_peer(const struct node *n, uint32_t slot, struct report_peer *r
 		return;
 	r->until = trust_member_until(n->trust, slot);
 	r->left_s = left(n, r->until);
-	r->name[strlen(name)] = '.';
-	memcpy(r->name + strlen(name) + 1, r->org, strlen(r->org));
+	name_member(n, slot, r);
 }

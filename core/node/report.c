@@ -266,7 +266,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	paths_info(n->paths, slot, &path);
 	r->path_up = path.up;
 	r->endpoint = path.endpoint;
-	r->rtt_us = path.rtt.ns / 1000;
+	r->rtt_us = path.up ? path.rtt.ns / 1000 : 0;
 	r->reason = reason(n, &n->peers[slot], r, &path);
 	return slot;
 }

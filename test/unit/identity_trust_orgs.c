@@ -237,6 +237,47 @@ static void a_member_that_is_trusted_too_keeps_its_slot(void)
 	eq_int(trust_org_count(t), 0);
 }
 
+static uint32_t show_as(unsigned org, unsigned node, const char *name)
+{
+	struct certificate_body b = { .org = keys[org], .node = keys[node],
+				      .not_before = NOW - HOUR, .expires = NOW + HOUR };
+	uint32_t slot = TRUST_NONE;
+	struct certificate c;
+
+	memcpy(b.name, name, strlen(name) + 1);
+	ok(certificate_sign(&b, &secrets[org], &c));
+	ok(trust_admit_certificate(t, &c, NOW, &slot) <= TRUST_SAME);
+	return slot;
+}
+
+static void labels_of_one_org_are_known_as_shared(void)
+{
+	uint32_t web, other, third;
+
+	fresh(8);
+	trust_begin(t);
+	trust_add_org(t, &keys[ACME], "acme");
+	trust_add_org(t, &keys[BETA], "beta");
+	trust_end(t, NOW);
+	web = show_as(ACME, 5, "web");
+	ok(!trust_label_is_shared(t, web));
+	third = show_as(BETA, 7, "web"); /* of another org */
+	ok(!trust_label_is_shared(t, web) && !trust_label_is_shared(t, third));
+	other = show_as(ACME, 6, "web");
+	ok(trust_label_is_shared(t, web) && trust_label_is_shared(t, other));
+	ok(!trust_label_is_shared(t, third));
+	eq_int(trust_find_name(t, "web"), TRUST_NONE); /* they are no names */
+	show_as(ACME, 6, "db");
+	ok(!trust_label_is_shared(t, web) && !trust_label_is_shared(t, other));
+	show_as(ACME, 6, "web");
+	ok(trust_label_is_shared(t, web));
+	say(STATEMENT_REVOCATION, ACME, 6);
+	trust_judge(t, NOW);
+	ok(!trust_label_is_shared(t, web));
+	trust_remove(t, other);
+	ok(!trust_label_is_shared(t, web));
+}
+
 static void a_vouch_admits_an_outsider(void)
 {
 	uint32_t slot;
@@ -622,6 +663,7 @@ int main(int argc, char **argv)
 		T(an_orgs_revocation_beats_what_it_signed),
 		T(no_org_changes_local_trust),
 		T(a_member_that_is_trusted_too_keeps_its_slot),
+		T(labels_of_one_org_are_known_as_shared),
 		T(a_vouch_admits_an_outsider),
 		T(open_admits_everybody_but_who_is_denied),
 		T(a_denial_beats_everything),

@@ -214,6 +214,45 @@ static void a_silent_candidate_gets_three_probes_and_then_few(void)
 	ok(probes_to[10] >= 10 && probes_to[10] <= 20);
 }
 
+/* Who was met first by what he sent us: nobody is asked for at the seed, where he answers. */
+static void a_seed_where_a_member_answered_reads_so(void)
+{
+	struct endpoint seed = at(20), other = at(21);
+	struct path_seed told[2];
+
+	begin();
+	paths_admit(p, 4, now);
+	answers_at(4, 20);
+	claim(4, 20, 1);
+	run_ms(500);
+	ok(best_is(4, 20));
+	paths_add_seed(p, &other, SEED_GIVEN, now);
+	paths_add_seed(p, &seed, SEED_GIVEN, now);
+	eq_int(paths_seeds(p, told, 2), 2);
+	ok(told[1].answered && !told[0].answered);
+	/* then it is met elsewhere, where another seed is */
+	alive[0] = at(21);
+	claim(4, 21, 1);
+	paths_doubt(p, 4, now);
+	run_ms(30000);
+	paths_seeds(p, told, 2);
+	ok(best_is(4, 21) && told[1].answered && told[0].answered);
+	alive_count = 0;
+	paths_doubt(p, 4, now);
+	run_ms(60000);
+	paths_seeds(p, told, 2);
+	ok(!told[1].answered && !told[0].answered);
+	alive[alive_count] = at(21);
+	alive_slot[alive_count++] = 4;
+	run_ms(60000);
+	paths_seeds(p, told, 2);
+	ok(told[0].answered);
+	paths_forget(p, 4);
+	paths_admit(p, 4, now); /* another one has the slot */
+	paths_seeds(p, told, 2);
+	ok(!told[1].answered && !told[0].answered);
+}
+
 static void seeds_are_asked_for_each_member_without_a_path(void)
 {
 	begin();
@@ -1301,6 +1340,7 @@ static void who_was_not_probed_is_when_somebody_wants_it(void)
 TAP_TESTS(T(the_candidate_that_answers_becomes_the_path),
 	  T(of_many_not_all_are_probed), T(who_was_not_probed_is_when_somebody_wants_it),
 	  T(a_silent_candidate_gets_three_probes_and_then_few),
+	  T(a_seed_where_a_member_answered_reads_so),
 	  T(seeds_are_asked_for_each_member_without_a_path),
 	  T(seeds_that_were_found_give_way_and_typed_ones_do_not),
 	  T(calls_to_seeds_are_at_most_fifty_a_second),

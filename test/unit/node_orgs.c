@@ -50,6 +50,37 @@ static void a_revocation_told_to_one_cuts_the_node_off_everywhere(void)
 	ok(!knows(0, 3) && !knows(2, 3) && !knows(1, 3));
 }
 
+static unsigned told_revoked(unsigned i)
+{
+	const struct event_ring *ring = node_events(machines[i].node);
+	unsigned count = 0;
+
+	for (uint64_t at = 1; at <= ring->count; at++) {
+		const struct event *e = event_get(ring, at);
+
+		count += e && e->kind == EV_REVOKED && !memcmp(&e->by, &orgs[ACME], sizeof(e->by));
+	}
+	return count;
+}
+
+static void a_revoked_node_that_holds_its_revocation_says_so(void)
+{
+	static struct report_node r;
+
+	four_members();
+	run_ms(3000);
+	node_report(machines[3].node, &r);
+	ok(!r.orgs[0].revoked);
+	say(3, STATEMENT_REVOCATION, ACME, 2); /* of another one */
+	eq_int(told_revoked(3), 0);
+	say(3, STATEMENT_REVOCATION, ACME, 3);
+	eq_int(told_revoked(3), 1);
+	node_report(machines[3].node, &r);
+	ok(r.orgs[0].revoked);
+	read_disk(3); /* is no news */
+	eq_int(told_revoked(3), 1);
+}
+
 static void a_late_joiner_hears_of_revocations(void)
 {
 	orgs_world();
@@ -335,6 +366,7 @@ static void mixed_admission_works_both_ways(void)
 
 TAP_TESTS(T(members_that_never_heard_of_each_other_meet_by_one_seed),
 	  T(a_revocation_told_to_one_cuts_the_node_off_everywhere),
+	  T(a_revoked_node_that_holds_its_revocation_says_so),
 	  T(a_late_joiner_hears_of_revocations), T(an_individually_trusted_key_stays_in),
 	  T(a_denial_counts_more_and_can_be_lifted), T(a_guest_is_let_in_by_a_vouch),
 	  T(who_does_not_trust_the_org_hears_nothing_of_it),

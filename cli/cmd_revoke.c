@@ -72,8 +72,9 @@ static enum exit_code deny(struct store *s, const struct public_key *key, const 
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (!denied[0] && write_denial(s, key, name) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
-	printf("denied %s: neither an org nor --open lets it in here; meshguard trust lifts that\n",
-	       denied[0] ? denied : name);
+	name = denied[0] ? denied : name;
+	printf("denied %s: neither an org nor --open lets it in here; meshguard trust --undeny %s "
+	       "ends that\n", name, name);
 	return EXIT_DONE;
 }
 

@@ -168,6 +168,48 @@ static enum exit_code lift_denial(struct store *s, const struct public_key *key)
 	return EXIT_DONE;
 }
 
+/* By the name of its file, which revoke took from status (NODE.ORG), or by the key. */
+static enum exit_code undeny(struct store *s, const char *word)
+{
+	char file[TRUST_FILE];
+	struct public_key key;
+	int r;
+
+	if (name_valid(word, strlen(word))) {
+		trust_file(file, DENIED_FOLDER, word);
+		if (!store_exists(s, file))
+			return nobody_trusted(s, DENIED_FOLDER, word);
+		if (!trusted_key(s, DENIED_FOLDER, word, &key)) {
+			if (store_remove(s, file) < 0)
+				return fail(EXIT_FAILED, "%s", s->error);
+			printf("removed " DENIED_FOLDER "/%s.pub, which held no usable key\n", word);
+			return EXIT_DONE;
+		}
+	} else if (public_key_parse(word, strlen(word), &key) != KEY_OK) {
+		return fail(EXIT_USAGE, "\"%.80s\": neither a name nor a public key", word);
+	}
+	r = remove_key(s, DENIED_FOLDER, &key, NULL);
+	if (r < 0)
+		return fail(EXIT_FAILED, "%s", s->error);
+	if (!r)
+		return fail(EXIT_FAILED, "this key is not denied here");
+	printf("%s is not denied any more: an org or --open may let it in again\n", word);
+	return EXIT_DONE;
+}
+
+static enum exit_code run_undeny(const char *word)
+{
+	enum exit_code code;
+	struct store s;
+
+	if (open_store(&s) < 0)
+		return s.dir < 0 && s.path[0] ? fail(EXIT_FAILED, "nobody is denied in %s", s.path)
+					      : EXIT_FAILED;
+	code = undeny(&s, word);
+	store_close(&s);
+	return code;
+}
+
 static enum exit_code follow_key(struct store *s, const char *name, const struct public_key *key)
 {
 	if (store_follow(s, name, key) < 0)
@@ -205,6 +247,9 @@ static enum exit_code run_trust(const struct arguments *a)
 
 	if (successor && (given || org || follow))
 		return fail(EXIT_USAGE, "--successor goes with none of --name, --org, --follow");
+	if (has_option(a, "undeny") && (given || org || follow || successor))
+		return fail(EXIT_USAGE, "--undeny goes with none of --name, --org, --follow, "
+			    "--successor");
 	if (org && follow)
 		return fail(EXIT_USAGE, "--org and --follow do not go together");
 	if (!successor && !a->word_count)
@@ -212,6 +257,8 @@ static enum exit_code run_trust(const struct arguments *a)
 			    "KEY|FILE|- or --successor NAME");
 	if (!start_crypto())
 		return EXIT_FAILED;
+	if (has_option(a, "undeny"))
+		return run_undeny(a->words[0]);
 	if (successor)
 		return trust_successor(successor, a->word_count ? a->words[0] : NULL);
 	if (given && !name_valid(given, strlen(given)))
@@ -251,13 +298,16 @@ const struct command command_trust = {
 		  .help = "it is an org's key: let in whom that org signed" },
 		{ .name = "successor", .kind = OPTION_TEXT, .value = "NAME",
 		  .help = "accept the new key that NAME announced" },
+		{ .name = "undeny", .kind = OPTION_FLAG,
+		  .help = "end what revoke denied, without trusting the key" },
 		{ .name = "follow", .kind = OPTION_FLAG,
 		  .help = "accept its new keys unasked, a thief's, too" },
 		{ 0 } },
 	.text = "Adds a public key, given in base64, as a file that holds it, or on standard\n"
 		"input (-), to authorized_keys/NAME.pub, or with --org to trusted_orgs/NAME.pub.\n"
 		"A running daemon knows within a second. Two machines connect when both trust\n"
-		"each other. Who was denied by revoke is denied no more. With --successor the\n"
+		"each other. Who was denied by revoke is denied no more; --undeny NAME|KEY ends\n"
+		"just the denial, so that an org lets him in again. With --successor the\n"
 		"word is not needed, or is the file of the statement that rotate made; the old\n"
 		"key stays trusted as NAME.old until the overlap ends.",
 	.example = "meshguard trust alice.pub --name alice",

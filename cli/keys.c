@@ -294,16 +294,17 @@ int nearest_trusted(struct store *s, const char *folder, const char *word,
 enum exit_code nobody_trusted(struct store *s, const char *folder, const char *word)
 {
 	const char *who = !strcmp(folder, ORGS_FOLDER) ? "no org" : "nobody";
+	const char *is = !strcmp(folder, DENIED_FOLDER) ? "denied" : "trusted";
 	char best[NAME_MAX + 1];
 
 	if (nearest_trusted(s, folder, word, best) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (*best)
-		return fail(EXIT_FAILED, "%s is trusted by the name %.80s; did you mean %s?", who,
+		return fail(EXIT_FAILED, "%s is %s by the name %.80s; did you mean %s?", who, is,
 			    word, best);
 	return fail(EXIT_FAILED,
-		    "%s is trusted by the name %.80s; meshguard config show lists the names", who,
-		    word);
+		    "%s is %s by the name %.80s; meshguard config show lists the names", who,
+		    is, word);
 }
 
 bool trusted_key(struct store *s, const char *folder, const char *name, struct public_key *key)

@@ -238,4 +238,25 @@ def files_of_a_trusted_folder_that_are_no_keys_are_counted():
         ok("1 unusable" in r.words, r.words)
 
 
+@test
+def a_denial_ends_without_trust():
+    with World() as w:
+        w.want(FAILED, "trust", "--undeny", "bob")
+        w.want(DONE, "revoke", "--deny", A, says="meshguard trust --undeny peer-6c310412 ends that")
+        w.want(DONE, "trust", B, "--name", "bob")
+        w.want(DONE, "revoke", "--deny", "bob")
+        eq(w.names("denied_keys"), ["bob.pub", "peer-6c310412.pub"])
+        w.want(FAILED, "trust", "--undeny", "bop", says="nobody is denied by the name bop; did you mean bob")
+        w.want(FAILED, "trust", "--undeny", C, says="not denied here")
+        w.want(USAGE, "trust", "--undeny", "not/a/name", says="neither")
+        w.want(USAGE, "trust", "--undeny", "bob", "--name", "x")
+        w.want(USAGE, "trust", "--undeny", says="usage")
+        w.want(DONE, "trust", "--undeny", "bob", says="bob is not denied any more")
+        w.want(DONE, "trust", "--undeny", A)
+        eq((w.names("denied_keys"), w.names("authorized_keys")), ([], []))
+        w.write(b"x\n", "denied_keys", "spoilt.pub")
+        w.want(DONE, "trust", "--undeny", "spoilt", says="no usable key")
+        eq(w.names("denied_keys"), [])
+
+
 main()

@@ -137,6 +137,10 @@ ok "its tunnels are gone" eval 'not meets4 D A && not meets4 D B && not meets4 D
 ok "the others go on" all_meet A B C
 ok "it is kept by who did not have it" within 5 test -s \
 	"$work/C.d/statements/revocation-$(org_hex acme)-$(key_hex D)"
+mg D org-join "$work/D.revoked" >/dev/null
+ok "a revoked node that is told says so itself" within 2 grep -q \
+	"the org acme has revoked this node (key-compromised): its members let it in no more" "$work/D.log"
+ok "in status, too" eval 'mg D status | grep -q "org        acme:.*; it revoked this node"'
 # Attack 33: the org's key signs it once more.
 ok "the org does not sign it again" exits 4 orgs org-sign "$work/D.d/identity.pub" --name node-D
 rm -r "$work/hq.d/statements" # as if another copy of the org's key knew nothing of it
@@ -144,6 +148,18 @@ orgs org-sign "$work/D.d/identity.pub" --name node-D2 --out "$work/D.second" >/d
 mg D org-join "$work/D.second" >/dev/null
 out() { gone_from A node-D2.acme && gone_from B node-D2.acme && gone_from A node-D.acme; }
 ok "attack 33: a second certificate lets a revoked key in nowhere" always 4 out
+
+# --- two of one label
+orgs org-sign "$work/C.d/identity.pub" --name node-B --out "$work/C.twin" >/dev/null
+mg C org-join "$work/C.twin" >/dev/null
+twins() { mg A status --json | jq -r '.peers[].name' | grep -cE '^node-B-[0-9a-f]{6}[.]acme$'; }
+ok "two members of one label are told apart" within 10 eval '[ "$(twins)" = 2 ]'
+ok "neither is found by what both are called" not mg A revoke node-B.acme
+ok "but by its own" mg A service explain \
+	"$(mg A status --json | jq -r --arg k "$(cat "$work/C.d/identity.pub")" '.peers[] | select(.key == $k).name')" tcp 80
+orgs org-sign "$work/C.d/identity.pub" --name node-C --out "$work/C.again" >/dev/null
+mg C org-join "$work/C.again" >/dev/null
+ok "with another label it is as before" within 10 eval 'knows A node-B.acme && knows A node-C.acme'
 
 # --- over restarts
 killed B
@@ -167,6 +183,10 @@ ok "and that of others" within 5 eval 'mg A status | grep -q "node-C.acme: its c
 ok "revoke takes the name that status shows" mg A revoke node-B.acme
 ok "revoke of a member denies it here, within a second" within 1 gone_from A node-B.acme
 ok "and nowhere else" knows C node-B.acme
+ok "the denial ends without trust in the key" mg A trust --undeny node-B.acme
+ok "and the org lets it in again" within 10 eval 'knows A node-B.acme && meets4 A B'
+mg A revoke node-B.acme >/dev/null
+ok "it is denied once more" within 1 gone_from A node-B.acme
 mg A trust "$work/B.d/identity.pub" --name bob >/dev/null
 ok "trust lets it in again" within 10 meets4 A B
 mg A revoke --org acme >/dev/null

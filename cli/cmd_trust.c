@@ -182,7 +182,8 @@ static enum exit_code undeny(struct store *s, const char *word)
 		if (!trusted_key(s, DENIED_FOLDER, word, &key)) {
 			if (store_remove(s, file) < 0)
 				return fail(EXIT_FAILED, "%s", s->error);
-			printf("removed " DENIED_FOLDER "/%s.pub, which held no usable key\n", word);
+			printf("removed " DENIED_FOLDER "/%s.pub, which held no usable key\n",
+			       word);
 			return EXIT_DONE;
 		}
 	} else if (public_key_parse(word, strlen(word), &key) != KEY_OK) {

@@ -39,9 +39,8 @@ static bool kind_of_signed(struct bytes wire, char out[static KIND_LINE])
 		snprintf(out, KIND_LINE, "the announcement of a new key, not a key: meshguard "
 			 "trust --successor NAME takes it");
 	else
-		snprintf(out, KIND_LINE, "a statement of an org (%s), not a key: meshguard org-join "
-			 "takes it",
-			 statement_kind_name(statement.body.kind));
+		snprintf(out, KIND_LINE, "a statement of an org (%s), not a key: meshguard "
+			 "org-join takes it", statement_kind_name(statement.body.kind));
 	return true;
 }
 

@@ -45,8 +45,8 @@ static void warn_revoked(const struct node *node, const struct event *e)
 	char org[MAX_NAME + 1];
 
 	name_of(node, &e->by, org);
-	fprintf(stderr, "meshguard: the org %s has revoked this node (%s): its members let it in no "
-		"more; with a new key it can be signed again: meshguard keygen --force\n", org,
+	fprintf(stderr, "meshguard: the org %s has revoked this node (%s): its members let it in "
+		"no more; with a new key it can be signed again: meshguard keygen --force\n", org,
 		revocation_reason_name((enum revocation_reason)e->a));
 }
 

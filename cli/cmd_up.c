@@ -108,6 +108,10 @@ static bool take_kind(struct priv_config *config, const struct arguments *a)
 		note("up: --log-events needs standard error, which --detach lets go of");
 		return false;
 	}
+	if (config->gossip_only && has_option(a, "hosts")) {
+		note("up: --gossip-only gives no addresses that --hosts could name");
+		return false;
+	}
 	if (config->gossip_only && (config->keylog || has_option(a, "mtu"))) {
 		note("up: --gossip-only makes no tunnel that --%s could be for",
 		     config->keylog ? "debug-keylog" : "mtu");
@@ -134,6 +138,7 @@ static enum exit_code run(const struct arguments *a)
 	config.port = (uint16_t)option_number(a, "port", MESH_PORT);
 	config.port_given = has_option(a, "port");
 	config.open = has_option(a, "open");
+	config.hosts = has_option(a, "hosts");
 	if (config.open)
 		note("every key that knows this node's address is let in: --open");
 	return (enum exit_code)priv_run(&config, mesh_child);
@@ -169,6 +174,10 @@ const struct command command_up = {
 		  .help = "an address of this host to tell first; may be repeated" },
 		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
 		  .help = "a STUN server to ask, or off; may be repeated" },
+		{ .name = "announce", .kind = OPTION_TEXT, .value = "ADDR[:PORT]",
+		  .help = "an address of this host that peers are told first" },
+		{ .name = "hosts", .kind = OPTION_FLAG,
+		  .help = "keep the names of peers in /etc/hosts, too" },
 		{ .name = "open", .kind = OPTION_FLAG,
 		  .help = "let in every key that is not denied; dangerous" },
 		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE" },

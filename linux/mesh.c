@@ -566,6 +566,7 @@ static struct instant deadline(const struct mesh *m)
 	struct instant first = instant_min(node_deadline(m->node), uapi_server_deadline(&m->uapi));
 
 	first = instant_min(first, m->restore);
+	first = instant_min(first, names_deadline(&m->names));
 	first = instant_min(first, saver_deadline(&m->saver));
 	return instant_min(first, control_server_deadline(m->control));
 }
@@ -594,6 +595,7 @@ static void turn(struct mesh *m)
 	saver_save(&m->saver, m->now.boot);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);
+	names_tick(&m->names, m->now.boot);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }

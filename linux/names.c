@@ -1,6 +1,7 @@
 #include "linux/names.h"
 
 #include "dns/zone.h"
+#include "linux/hosts.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -132,4 +133,77 @@ void names_open(struct names *n)
 		error = loop_add(n->loop, n->fd6, EPOLLIN, on_query6, n);
 	if (error)
 		complain(n, error);
+}
+
+/* --- /etc/hosts ------------------------------------------------------------------------------ */
+
+#define HOSTS_EVERY span_s(1)
+#define HOSTS_IN_ONE (PRIV_DATA / sizeof(struct host_entry))
+
+static bool hosts_changed(const struct names *n)
+{
+	return n->child->config->hosts && n->hosts_version != node_names_version(n->node);
+}
+
+static bool entry_of(const struct names *n, const struct node_name *name, struct host_entry *e)
+{
+	const size_t len = strlen(name->name);
+
+	memset(e, 0, sizeof(*e));
+	if (len >= sizeof(e->name))
+		return false;
+	e->ipv4 = name->ipv4;
+	e->ipv6 = name->ipv6;
+	memcpy(e->name, name->name, len);
+	return hosts_entry_ok(e, &n->child->prefix);
+}
+
+static int give(struct names *n, const struct host_entry *list, size_t count, uint32_t flag)
+{
+	struct priv_message m = { .kind = PRIV_HOSTS, .flag = flag };
+
+	m.data_len = (uint32_t)(count * sizeof(*list));
+	memcpy(m.data, list, m.data_len);
+	return priv_ask(n->child, &m, NULL);
+}
+
+static int give_all(struct names *n)
+{
+	struct host_entry list[HOSTS_IN_ONE];
+	struct node_name name;
+	uint32_t at = UINT32_MAX, flag = PRIV_HOSTS_FIRST;
+	unsigned count = 0, given = 0;
+	int error = 0;
+
+	while (!error && given < HOSTS_MOST
+	       && (at = node_name(n->node, at, &name)) != UINT32_MAX) {
+		if (!entry_of(n, &name, &list[count]))
+			continue;
+		given++;
+		if (++count < HOSTS_IN_ONE)
+			continue;
+		error = give(n, list, count, flag);
+		flag = 0;
+		count = 0;
+	}
+	return error ? error : give(n, list, count, flag | PRIV_HOSTS_LAST);
+}
+
+struct instant names_deadline(const struct names *n)
+{
+	return hosts_changed(n) ? n->hosts_at : INSTANT_NEVER;
+}
+
+void names_tick(struct names *n, struct instant now)
+{
+	int error;
+
+	if (!hosts_changed(n) || !instant_reached(n->hosts_at, now))
+		return;
+	n->hosts_version = node_names_version(n->node);
+	n->hosts_at = instant_add(now, HOSTS_EVERY);
+	error = give_all(n);
+	if (error)
+		fprintf(stderr, "meshguard: the names for /etc/hosts were not taken: %s\n",
+			strerror(-error));
 }

@@ -19,6 +19,8 @@ struct names {
 	int loopback;
 	int fd4, fd6;         /* -1: none */
 	bool complained;
+	uint64_t hosts_version;  /* of the names that were given for /etc/hosts */
+	struct instant hosts_at; /* not before this again */
 	void (*wake)(void *ctx); /* before each batch: the node may be asked */
 	void *ctx;
 };
@@ -27,5 +29,9 @@ struct names {
  * once, and stops nothing. */
 void names_open(struct names *n);
 void names_close(struct names *n);
+/* Names for /etc/hosts (`up --hosts`): given to the parent when they changed, once a second at the
+ * most. */
+struct instant names_deadline(const struct names *n);
+void names_tick(struct names *n, struct instant now);
 
 #endif

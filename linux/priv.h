@@ -40,6 +40,8 @@ enum priv_kind {
 	                        descriptors (v4, v6), bound to port 53 of our mesh addresses. Those
 	                        of before must be closed */
 	PRIV_TOKEN_WISH,     /* data: struct node_token_wish; see connect_feed_wish */
+	PRIV_HOSTS,          /* data: struct host_entry (linux/hosts.h), as many as fit, for
+	                        /etc/hosts; flag: PRIV_HOSTS_FIRST, PRIV_HOSTS_LAST of a list */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_DENY,     /* key, name: a key that is kept out; flag: no key, but not all that is
@@ -65,6 +67,7 @@ enum priv_kind {
 	PRIV_SAVED_SEED,     /* endpoint: of a file in seeds/ */
 };
 
+enum priv_hosts { PRIV_HOSTS_FIRST = 1, PRIV_HOSTS_LAST = 2 };
 enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };
 #define PRIV_DATA 4096u
 
@@ -130,6 +133,7 @@ struct priv_config {
 	unsigned seed_count;
 	const char *dns[PRIV_MAX_DOMAINS]; /* domains whose seeds are looked up */
 	unsigned dns_count;
+	bool hosts;                    /* names of peers stand in /etc/hosts */
 	bool detach;                   /* return 0 to the caller once the address is usable */
 	bool foreground;               /* wireguard: -f */
 	const char *keylog;            /* path or NULL */

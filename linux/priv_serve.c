@@ -12,6 +12,7 @@
 
 #include "linux/loop.h"
 #include "linux/priv_connect.h"
+#include "linux/priv_names.h"
 #include "linux/priv_policy.h"
 #include "linux/priv_seeds.h"
 #include "linux/priv_trust.h"
@@ -39,6 +40,8 @@ struct server {
 	struct policy_feed policy;
 	struct connect_feed connect;
 	struct seeds seeds, stun;
+	struct seeds seeds;
+	struct name_feed names;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
 	bool terminal;             /* a hang-up means stop, not reload */
@@ -143,6 +146,8 @@ static int dns_request(struct server *s, const struct priv_message *m)
 
 	if (r == 0)
 		hand_out(s, s->p->dns[0], s->p->dns[1]);
+	if (r == 0)
+		resolved_tell(s->p, &m->prefix.ip);
 	return r;
 }
 
@@ -169,6 +174,8 @@ static int carry_out(struct server *s, const struct priv_message *m)
 		return 0;
 	case PRIV_DNS_OPEN:
 		return dns_request(s, m);
+	case PRIV_HOSTS:
+		return name_feed_take(&s->names, m);
 	case PRIV_ADDRESS:
 		return priv_change_address(s->p, &m->prefix, m->flag);
 	case PRIV_SET_MTU:
@@ -537,6 +544,7 @@ static int server_open(struct server *s)
 		r = seeds_open(&s->seeds, s->p->config, &s->loop, s->now);
 	if (!r)
 		r = stun_servers_open(&s->stun, s->p->config, &s->loop, s->now);
+		r = name_feed_open(&s->names, s->p);
 	if (!r)
 		r = s->p->config->mesh ? open_mesh(s) : watch_socket(s);
 	return r;
@@ -546,6 +554,7 @@ static void server_close(struct server *s)
 {
 	seeds_close(&s->seeds);
 	seeds_close(&s->stun);
+	name_feed_close(&s->names);
 	if (s->p->config->mesh) {
 		trust_feed_close(&s->trust);
 		policy_feed_close(&s->policy);
@@ -581,6 +590,7 @@ static void turn(struct server *s)
 	s->now = clock_now().boot;
 	seeds_tick(&s->seeds, s->now);
 	seeds_tick(&s->stun, s->now);
+	name_feed_tick(&s->names);
 	if (s->p->config->mesh) {
 		policy_feed_tick(&s->policy, s->now);
 		trust_feed_tick(&s->trust, s->now);

@@ -6,6 +6,7 @@
 
 #include "identity/address.h"
 #include "identity/keyfile.h"
+#include "linux/hosts.h"
 #include "linux/runtime.h"
 #include "linux/tun.h"
 
@@ -425,6 +426,9 @@ static int set_up_mesh(struct priv *p)
 
 	if (!r)
 		r = alone ? reserve_name(p) : make_interface(p);
+	if (!r && hosts_write(p->child->interface, NULL, 0) == 0) {
+		/* What a killed daemon left of --hosts is gone now, if there was any. */
+	}
 	if (!r)
 		r = open_udp(p);
 	if (!r)

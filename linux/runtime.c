@@ -1,6 +1,7 @@
 /* runtime.c - who runs what in this network namespace. */
 #include "linux/runtime.h"
 
+#include "linux/hosts.h"
 #include "linux/priv.h"
 #include "linux/rtnetlink.h"
 #include "linux/tun.h"
@@ -246,7 +247,9 @@ static void remove_files(const char *interface)
 {
 	static const char *const endings[] = { "sock", "state" };
 	char path[PATH_MAX];
+	int error = hosts_write(interface, NULL, 0);
 
+	(void)error; /* who may not write there did not */
 	for (unsigned place = 0; place < RUNTIME_PLACES; place++) {
 		for (unsigned i = 0; i < 2; i++)
 			if (runtime_path(path, sizeof(path), place, interface, endings[i]))

@@ -14,6 +14,7 @@ demo='iproute2 iputils-ping netcat-openbsd procps util-linux mawk'
 tests="$demo git perl clang libclang-rt-14-dev shellcheck mandoc jq sudo \
 wireguard-tools wireguard-go tshark tcpdump nftables conntrack iperf3 python3 python3-nacl \
 dnsmasq-base bind9-dnsutils coturn stun-server"
+dnsmasq-base bind9-dnsutils dbus python3-dbus python3-gi"
 
 case ${1:-all} in
 build) want=$build ;;

@@ -174,3 +174,23 @@ size_t node_answer_dns(const struct node *n, struct bytes query, uint8_t *out)
 
 	return dns_answer(query, &names, out);
 }
+
+uint32_t node_name(const struct node *n, uint32_t after, struct node_name *out)
+{
+	const uint32_t slot = trust_next(n->trust, after);
+	struct dns_host host;
+
+	if (slot == TRUST_NONE)
+		return UINT32_MAX;
+	name_of(n, slot, out->name);
+	host_of(n, slot, &host);
+	out->ipv4 = host.ipv4;
+	out->ipv6 = host.ipv6;
+	return slot;
+}
+
+/* Routes follow every coming, going and moving; names change with the trust store. */
+uint64_t node_names_version(const struct node *n)
+{
+	return n->forwarding.current->generation + ((uint64_t)n->trust_rounds << 32);
+}

@@ -173,6 +173,15 @@ uint32_t node_datagrams(struct node *node, struct moment now, const struct node_
 			uint32_t count, struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
+struct node_name {
+	char name[2 * MAX_NAME + 2];
+	struct ip ipv4, ipv6;        /* family 0: none */
+};
+/* The peers with their names, in no order: fills *out with the one above `after` (UINT32_MAX to
+ * start) and returns its number, or UINT32_MAX when there is none. */
+uint32_t node_name(const struct node *node, uint32_t after, struct node_name *out);
+/* Another number whenever names or their addresses may have changed. */
+uint64_t node_names_version(const struct node *node);
 /* Answers a question for names of the mesh (dns/zone.h); out has DNS_ANSWER_MAX bytes. Returns the
  * length; 0: no answer. */
 size_t node_answer_dns(const struct node *node, struct bytes query, uint8_t *out);

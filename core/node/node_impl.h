@@ -161,6 +161,7 @@ struct node {
 	struct instant cache_saved;
 
 	bool trust_loaded;          /* once at least */
+	uint32_t trust_rounds;
 	bool trust_unreadable;
 	uint32_t bad_keys;
 	uint32_t left_out, left_out_told; /* keys for which there was no room */

@@ -184,6 +184,7 @@ void peering_end(struct node *n, uint32_t bad, struct moment now)
 {
 	orgs_end(n, now);
 	n->trust_loaded = true;
+	n->trust_rounds++;
 	service_bind_all(n);
 	n->bad_keys += bad;
 	if (bad)

@@ -40,7 +40,6 @@ struct server {
 	struct policy_feed policy;
 	struct connect_feed connect;
 	struct seeds seeds, stun;
-	struct seeds seeds;
 	struct name_feed names;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
@@ -544,6 +543,7 @@ static int server_open(struct server *s)
 		r = seeds_open(&s->seeds, s->p->config, &s->loop, s->now);
 	if (!r)
 		r = stun_servers_open(&s->stun, s->p->config, &s->loop, s->now);
+	if (!r)
 		r = name_feed_open(&s->names, s->p);
 	if (!r)
 		r = s->p->config->mesh ? open_mesh(s) : watch_socket(s);

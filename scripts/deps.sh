@@ -13,8 +13,7 @@ build='make gcc libc6-dev pkg-config libsodium-dev libssl-dev libmnl-dev libjans
 demo='iproute2 iputils-ping netcat-openbsd procps util-linux mawk'
 tests="$demo git perl clang libclang-rt-14-dev shellcheck mandoc jq sudo \
 wireguard-tools wireguard-go tshark tcpdump nftables conntrack iperf3 python3 python3-nacl \
-dnsmasq-base bind9-dnsutils coturn stun-server"
-dnsmasq-base bind9-dnsutils dbus python3-dbus python3-gi"
+dnsmasq-base bind9-dnsutils coturn stun-server dbus python3-dbus python3-gi"
 
 case ${1:-all} in
 build) want=$build ;;

@@ -47,5 +47,42 @@ STUN = {
     "padding-cut": stun(0x0101, (1, PLAIN), (0x8022, b"abc"))[:-1],
 }
 
+# --- PCP and NAT-PMP: a length and a datagram each; a length of 0 is a second
+
+V4_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def each(*datagrams):
+    return b"".join(bytes([len(d)]) + d for d in datagrams)
+
+
+def pcp(result=0, lifetime=7200, epoch=100, op=0x81, port=51821):
+    head = struct.pack(">BBBBII12x", 2, op, 0, result, lifetime, epoch)
+    if op != 0x81:
+        return head
+    return head + bytes(range(12)) + struct.pack(">B3xHH", 17, port, 40000) + V4_MAPPED + bytes([5, 5, 5, 9])
+
+
+def natpmp(op, body=b"", result=0, epoch=100):
+    return struct.pack(">BBHI", 0, op, result, epoch) + body
+
+
+ADDRESS = natpmp(0x80, bytes([5, 5, 5, 9]))
+MAP = natpmp(0x81, struct.pack(">HHI", 51821, 40000, 7200))
+PCP = {
+    "mapped": each(pcp()),
+    "restarted": each(pcp(), b"", pcp(op=0x80, epoch=0, lifetime=0), pcp(epoch=1)),
+    "refused": each(pcp(result=8, lifetime=30)),
+    "other-port": each(pcp(port=1)),
+    "with-option": each(pcp() + bytes([1, 0, 0, 0])),
+    "no-pcp": each(natpmp(0x81, result=1), ADDRESS, MAP),
+    "address-late": each(natpmp(0x81, result=1), MAP, ADDRESS),
+    "natpmp-refused": each(natpmp(0x81, result=1), natpmp(0x81, struct.pack(">HHI", 51821, 0, 0), 2)),
+    "natpmp-restarted": each(natpmp(0x81, result=1), ADDRESS, MAP, b"", natpmp(0x80, bytes(4), epoch=0)),
+    "silent": bytes(20),
+    "cut": each(pcp()[:-1], MAP[:-1], ADDRESS[:-1]),
+}
+
 if __name__ == "__main__":
+    write("nat_pcp", PCP)
     write("nat_stun", STUN)

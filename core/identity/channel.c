@@ -326,3 +326,14 @@ uint32_t channel_called(const struct channel *c, struct bytes datagram,
 	memcpy(id, d + 1, CHANNEL_CALL_ID);
 	return slot;
 }
+
+bool channel_expects(const struct channel *c, struct bytes datagram)
+{
+	const uint8_t *d = datagram.data;
+	uint8_t id[CHANNEL_CALL_ID];
+
+	if (datagram.len && d[0] == CHANNEL_CALL_BYTE)
+		return channel_called(c, datagram, id) != CHANNEL_NOBODY;
+	return datagram.len >= CHANNEL_OVERHEAD && d[0] == CHANNEL_FIRST_BYTE
+	       && find_tag(c, d + 1) != MAP_NONE;
+}

@@ -91,6 +91,8 @@ struct channel_opened {
 /* *out holds the message for FRESH and AUTHENTIC only. */
 enum channel_verdict channel_open(struct channel *c, struct bytes datagram,
 				  struct channel_opened *out) must_check;
+/* False: no peer of ours seals with its tag; of a call: it asks for none of us. Proves nothing. */
+bool channel_expects(const struct channel *c, struct bytes datagram);
 /* Takes the sender's epoch and counter as current: the payload was the answer to our own
  * question. Ignored if it does not carry our epoch, and for the epoch that we know. What that
  * sender sealed before it is not fresh any more. True: two epochs have taken turns for a while, so

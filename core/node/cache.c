@@ -94,6 +94,11 @@ static size_t fill(const struct node *n, uint8_t *out)
 	return wr_len(&w);
 }
 
+size_t node_peers(const struct node *n, uint8_t out[static NODE_PEERS_MAX])
+{
+	return fill(n, out);
+}
+
 void cache_save(struct node *n, struct instant now, struct node_actions *actions)
 {
 	size_t len = fill(n, actions->peers);

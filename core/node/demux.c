@@ -33,3 +33,20 @@ enum demux_kind demux(struct bytes d)
 		return DEMUX_INTRODUCTION;
 	return DEMUX_UNKNOWN;
 }
+
+enum node_claim node_expects(const struct node *n, struct bytes d)
+{
+	switch (demux(d)) {
+	case DEMUX_WIREGUARD:
+		return wg_expects(n->wg, d) ? NODE_CLAIMS : NODE_DISCLAIMS;
+	case DEMUX_SEALED:
+	case DEMUX_CALL:
+		return channel_expects(n->channel, d) ? NODE_CLAIMS : NODE_DISCLAIMS;
+	case DEMUX_STUN:
+	case DEMUX_RELAY:
+	case DEMUX_INTRODUCTION:
+	case DEMUX_UNKNOWN:
+		break;
+	}
+	return NODE_CANNOT_SAY;
+}

@@ -186,6 +186,19 @@ uint64_t node_names_version(const struct node *node);
  * length; 0: no answer. */
 size_t node_answer_dns(const struct node *node, struct bytes query, uint8_t *out);
 
+/* For two nodes with different keys on the same sockets: whether a datagram is meant for this one.
+ * Changes nothing. What is of neither kind each may look at. */
+enum node_claim {
+	NODE_CLAIMS,     /* only this key can read it, or is asked for */
+	NODE_DISCLAIMS,  /* another key's, or nobody's */
+	NODE_CANNOT_SAY, /* it names no key */
+};
+enum node_claim node_expects(const struct node *node, struct bytes datagram);
+/* True if a peer has that key and a path to it is up. */
+bool node_reaches(const struct node *node, const struct public_key *key);
+/* What node_actions.peers would be now, for the configuration of another node. The length. */
+size_t node_peers(const struct node *node, uint8_t out[static NODE_PEERS_MAX]);
+
 const struct event_ring *node_events(const struct node *node);
 void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its

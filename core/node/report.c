@@ -270,3 +270,11 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	r->reason = reason(n, &n->peers[slot], r, &path);
 	return slot;
 }
+
+bool node_reaches(const struct node *n, const struct public_key *key)
+{
+	uint32_t slot = trust_find(n->trust, key);
+	struct endpoint at;
+
+	return slot != TRUST_NONE && paths_best(n->paths, slot, &at);
+}

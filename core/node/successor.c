@@ -47,11 +47,38 @@ void successor_given(struct node *n, const struct statement *s)
 	r->announced = false; /* not this one */
 }
 
+/* Who runs both keys during their overlap has them at one address. */
+static void suggest(struct node *n, const struct public_key *old, const struct public_key *new,
+		    struct instant now)
+{
+	uint32_t from = trust_find(n->trust, old), to = trust_find(n->trust, new);
+	struct endpoint at, there;
+
+	if (from != TRUST_NONE && to != TRUST_NONE && paths_best(n->paths, from, &at)
+	    && !paths_best(n->paths, to, &there))
+		paths_suggest(n->paths, to, &at, now);
+}
+
+/* To those that were accepted since. */
+static void suggest_all(struct node *n, struct instant now)
+{
+	const struct statement_store *all = n->orgs.statements;
+	uint32_t at = STATEMENT_NONE;
+
+	while ((at = statement_store_next(all, at)) != STATEMENT_NONE) {
+		const struct statement_body *b = &statement_store_at(all, at)->body;
+
+		if (b->kind == STATEMENT_SUCCESSOR)
+			suggest(n, &b->issuer, &b->subject, now);
+	}
+}
+
 void successor_end(struct node *n, struct instant now)
 {
 	struct rotation *r = &n->rotation;
 	uint32_t slot = TRUST_NONE;
 
+	suggest_all(n, now);
 	if (!r->given || r->announced) {
 		r->announced = r->given;
 		return;
@@ -64,6 +91,12 @@ void successor_end(struct node *n, struct instant now)
 
 void successor_path_up(struct node *n, uint32_t slot, struct instant now)
 {
+	const struct public_key *key = trust_key(n->trust, slot);
+	bool disputed;
+	uint32_t at = statement_store_successor(n->orgs.statements, key, &disputed);
+
+	if (at != STATEMENT_NONE)
+		suggest(n, key, &statement_store_at(n->orgs.statements, at)->body.subject, now);
 	if (!n->rotation.announced)
 		return;
 	n->peers[slot].tells = TELLS;

@@ -112,6 +112,32 @@ static void input_data(struct wg *wg, struct moment now, const struct endpoint *
 	note_received(wg, p, p->pairs[PAIR_NEXT] == slot, padded > 0, now, out);
 }
 
+bool wg_expects(const struct wg *wg, struct bytes datagram)
+{
+	const uint8_t *d = datagram.data;
+	size_t receiver = offsetof(struct message_data, receiver);
+	uint32_t slot;
+
+	if (datagram.len < MESSAGE_DATA_OVERHEAD)
+		return false;
+	switch (load_le32(d)) {
+	case MESSAGE_INITIATION:
+		return datagram.len == sizeof(struct message_initiation) &&
+		       cookie_mac1_valid(&wg->checker, datagram);
+	case MESSAGE_RESPONSE:
+		receiver = offsetof(struct message_response, receiver);
+		if (datagram.len != sizeof(struct message_response))
+			return false;
+		break;
+	case MESSAGE_COOKIE_REPLY:
+	case MESSAGE_DATA:
+		break;
+	default:
+		return false;
+	}
+	return indices_find(&wg->indices, load_le32(d + receiver), &slot) != INDEX_NONE;
+}
+
 void wg_input(struct wg *wg, struct moment now, const struct endpoint *from, uint8_t ecn,
 	      struct bytes datagram, struct outbox *out)
 {

@@ -106,6 +106,10 @@ bool wg_route(struct wg *wg, struct moment now, struct bytes packet, struct outb
 void wg_input(struct wg *wg, struct moment now, const struct endpoint *from, uint8_t ecn,
 	      struct bytes datagram, struct outbox *out);
 
+/* False: it was made for another private key than ours, or for nobody (by mac1 of an initiation,
+ * section 5.4.4, and the receiver index of the others). Changes nothing, and proves nothing. */
+bool wg_expects(const struct wg *wg, struct bytes datagram);
+
 /* Does what is due (section 6), as far as the outbox has room; call again while
  * wg_deadline() has come. */
 void wg_tick(struct wg *wg, struct moment now, struct outbox *out);

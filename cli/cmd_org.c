@@ -3,6 +3,7 @@
 #include "cli/keys.h"
 #include "cli/org.h"
 #include "cli/org_names.h"
+#include "cli/rotation.h"
 #include "cli/words.h"
 
 #include "base/text.h"
@@ -288,7 +289,20 @@ static enum exit_code judge_time(const struct certificate *c)
 	return EXIT_DONE;
 }
 
-static enum exit_code judge_node(struct store *s, const struct certificate *c)
+/* The key that is announced as the next one (docs/rotation.md). */
+static bool is_next_key(struct store *s, const struct public_key *key)
+{
+	struct rotation r;
+	bool is;
+
+	if (!store_exists(s, NEXT_KEY) || rotation_read(s, &r) != EXIT_DONE)
+		return false;
+	is = r.pending && !memcmp(&r.next, key, sizeof(*key));
+	rotation_close(&r);
+	return is;
+}
+
+static enum exit_code judge_node(struct store *s, const struct certificate *c, bool *is_next)
 {
 	struct identity id;
 
@@ -303,6 +317,9 @@ static enum exit_code judge_node(struct store *s, const struct certificate *c)
 		break;
 	}
 	if (!memcmp(&id.key, &c->body.node, sizeof(id.key)))
+		return EXIT_DONE;
+	*is_next = is_next_key(s, &c->body.node);
+	if (*is_next)
 		return EXIT_DONE;
 	return fail(EXIT_REFUSED, "this certificate is for %s, another node than this; let the org "
 		    "sign the key that meshguard export prints", c->body.name);
@@ -356,8 +373,9 @@ static enum exit_code join(struct store *s, const struct certificate *c)
 {
 	const struct certificate_body *b = &c->body;
 	char until[WHEN_TEXT], span[SPAN_TEXT], org[MAX_NAME + 1];
-	bool clock_is_wrong;
-	enum exit_code code = judge_node(s, c);
+	bool clock_is_wrong, is_next = false;
+	char file[STORE_ORGS_FILE];
+	enum exit_code code = judge_node(s, c, &is_next);
 
 	if (code == EXIT_DONE)
 		code = judge_time(c);
@@ -368,7 +386,12 @@ static enum exit_code join(struct store *s, const struct certificate *c)
 	code = refuse_older(s, c);
 	if (code != EXIT_DONE)
 		return code;
-	if (find_org(s, &b->org, org) < 0 || store_certificate_write(s, c) < 0)
+	if (is_next)
+		certificate_file_of(file, &b->org, &b->node);
+	else
+		certificate_file(file, &b->org);
+	if (find_org(s, &b->org, org) < 0
+	    || store_certificate_write_as(s, file, c) < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (!org[0]) {
 		char text[BASE64_LEN(32) + 1];
@@ -380,7 +403,8 @@ static enum exit_code join(struct store *s, const struct certificate *c)
 	}
 	format_when(b->expires, until);
 	format_span(b->expires - wall_clock(&clock_is_wrong), span);
-	printf("joined %s as %s, until %s (%s)\n", org, b->name, until, span);
+	printf("joined %s as %s%s, until %s (%s)\n", org, b->name,
+	       is_next ? " with the next key" : "", until, span);
 	return EXIT_DONE;
 }
 
@@ -467,7 +491,8 @@ const struct command command_org_join = {
 	.max_words = 1,
 	.text = "Checks that the certificate is for this node, that the org signed it and that\n"
 		"it is valid now, says when it ends, and keeps it as org/ORG.cert, ORG the org's\n"
-		"key in hex. One of the same org that is there is replaced. Also takes what\n"
+		"key in hex. One of the same org that is there is replaced. While this node's\n"
+		"key changes it may be for the next key (export --next), too. Also takes what\n"
 		"org-vouch and org-revoke wrote with --out. A running daemon uses it\n"
 		"within a second.",
 	.example = "meshguard org-join bob.cert",

@@ -8,7 +8,7 @@
  *   --finish  former.key               pending still; --finish begins anew
  *             no identity.pub          the same
  *             identity.key is new      --finish does what is left; the identity is good
- *             identity.pub is new      the same
+ *             identity.pub is new      the same; certificates of the new key are in its place
  *             no next.key              done
  *
  * At each moment every secret key that was there is in one file at least, but for an older
@@ -111,22 +111,13 @@ static enum exit_code announce(struct store *s, struct rotation *r, uint64_t now
 	return EXIT_DONE;
 }
 
-static int count_certificate(void *ctx, const struct certificate *c)
+static void note_orgs(struct store *s, const struct public_key *new, const char *which)
 {
-	unsigned *count = ctx;
+	unsigned count = rotation_orgs_missing(s, new);
 
-	*count += c != NULL;
-	return 0;
-}
-
-static void note_orgs(struct store *s)
-{
-	unsigned count = 0;
-
-	if (store_each_certificate(s, count_certificate, &count) >= 0 && count)
+	if (count)
 		note("certificates in org/: %u, of the old key; have the orgs sign the new one "
-		     "(meshguard export --next), and take that with org-join after --finish",
-		     count);
+		     "(meshguard export%s), and take that with org-join", count, which);
 }
 
 static enum exit_code start(struct store *s, struct rotation *r, const char *overlap)
@@ -150,8 +141,12 @@ static enum exit_code start(struct store *s, struct rotation *r, const char *ove
 	format_when(until, when);
 	print_key("old key    ", &r->now.key);
 	print_key("new key    ", &r->next);
-	printf("overlap    until %s; before that: meshguard rotate --finish\n", when);
-	note_orgs(s);
+	printf("overlap    until %s; before that: meshguard rotate --finish\n"
+	       "a running daemon uses both keys now; the new one, for peers that accepted it\n",
+	       when);
+	if (store_exists(s, FORMER_KEY))
+		note("the former key in " FORMER_KEY " is not used any more, if it still was");
+	note_orgs(s, &r->next, " --next");
 	return EXIT_DONE;
 }
 
@@ -192,6 +187,8 @@ static int take_over(struct store *s, const struct rotation *r)
 {
 	int done = write_secret(s, FORMER_KEY, &r->secret);
 
+	if (done == 0)
+		done = rotation_carry_clock(s);
 	if (done == 0 && store_exists(s, IDENTITY_PUB))
 		done = store_remove(s, IDENTITY_PUB);
 	return done < 0 ? done : write_secret(s, IDENTITY_KEY, &r->next_secret);
@@ -206,6 +203,8 @@ static enum exit_code finish(struct store *s, const struct rotation *r)
 		return nothing_pending(r);
 	if (!r->is_switched)
 		done = take_over(s, r);
+	if (done == 0)
+		done = rotation_carry_certificates(s, &r->next);
 	public_key_format(&r->next, text);
 	if (done == 0)
 		done = store_write(s, IDENTITY_PUB, text, KEYFILE_PUBLIC, STORE_REPLACE);
@@ -214,10 +213,11 @@ static enum exit_code finish(struct store *s, const struct rotation *r)
 	if (done < 0)
 		return fail(EXIT_FAILED, "%s", s->error);
 	print_key("own key    ", &r->next);
-	printf("the old one is in %s/" FORMER_KEY "; remove it when nobody needs it\n", s->path);
-	note("a running daemon keeps the old key until it is started again; peers that have not "
-	     "accepted the new one do not let it in");
-	note_orgs(s);
+	printf("the old one is in %s/" FORMER_KEY "%s\n", s->path, r->pending
+	       ? ", and in use beside it until the overlap ends;\nremove that file to end it now"
+	       : "; remove it when nobody needs it");
+	note("peers that have not accepted the new key let only the old one in");
+	note_orgs(s, &r->next, "");
 	return EXIT_DONE;
 }
 
@@ -254,13 +254,14 @@ const struct command command_rotate = {
 		{ .name = "overlap", .kind = OPTION_TEXT, .value = "WHEN",
 		  .help = "when the old key ends: 12h, 2027-01-31 (default: 7d)" },
 		{ .name = "finish", .kind = OPTION_FLAG,
-		  .help = "use the new key from the next start on" },
+		  .help = "the new key is the main one from now on" },
 		{ .name = "cancel", .kind = OPTION_FLAG, .help = "announce it no more" },
 		{ 0 } },
 	.text = "Makes a new key, next.key, and a statement that both keys sign, which peers\n"
-		"accept with trust --successor. A daemon runs one key at a time: the old one\n"
-		"until you say --finish and start it again, which must be before the overlap\n"
-		"ends, for peers that accepted the new key let the old one in until then.",
+		"accept with trust --successor. A daemon runs both keys, with the addresses of\n"
+		"both, within a second and until the overlap ends. With --finish the new one\n"
+		"becomes the main key; do that before the end, for peers that accepted the new\n"
+		"key let the old one in until then.",
 	.example = "meshguard rotate --overlap 14d",
 	.run = run_rotate,
 };

@@ -66,6 +66,61 @@ const char *nat_text(unsigned kind)
 	return "unknown";
 }
 
+#define NAMED_NOT_REACHED 6u
+
+/* Those that are here, and do not know the new key yet. */
+static void print_not_reached(const struct report *r, const struct screen *s)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+
+		if (!p->path_up || p->second_reached)
+			continue;
+		if (++count <= NAMED_NOT_REACHED)
+			fprintf(s->out, "%s%s", count == 1 ? "; not: " : ", ", p->name);
+	}
+	if (count > NAMED_NOT_REACHED)
+		fprintf(s->out, " and %u more", count - NAMED_NOT_REACHED);
+}
+
+/* The other key, while this node's key changes. */
+static void print_second(const struct report *r, const struct screen *s)
+{
+	const struct report_node *n = &r->node;
+	const bool is_next = n->second.role == REPORT_NEXT;
+	char key[BASE64_LEN(32) + 1], ipv4[IP_TEXT] = "no IPv4", ipv6[IP_TEXT];
+	char left[FORMAT_TEXT], line[FORMAT_TEXT + 160];
+
+	if (n->second.role == REPORT_NO_SECOND)
+		return;
+	base64_encode(n->second.key.b, sizeof(n->second.key.b), key, sizeof(key));
+	if (n->second.ipv4.family != FAMILY_NONE)
+		ip_format(&n->second.ipv4, ipv4);
+	ip_format(&n->second.ipv6, ipv6);
+	format_age(left, n->second.left_s);
+	fprintf(s->out, "  %s    %s\n", is_next ? "new key" : "old key", key);
+	if (!n->gossip_only)
+		fprintf(s->out, "    there    %s, %s\n", ipv4, ipv6);
+	fprintf(s->out, "    reaches  %u of %u peers", n->second.reached, n->second.peers);
+	if (is_next)
+		print_not_reached(r, s);
+	putc('\n', s->out);
+	if (is_next && !n->second.left_s)
+		snprintf(line, sizeof(line), "    the overlap has ended: peers that accepted the "
+			 "new key let only that one in\n    finish it with: meshguard rotate "
+			 "--finish\n");
+	else if (is_next)
+		snprintf(line, sizeof(line), "    overlap  ends in %s; before that: meshguard "
+			 "rotate --finish\n", left);
+	else
+		snprintf(line, sizeof(line), "    overlap  ends in %s, and the old key with it\n",
+			 left);
+	put(s, !is_next ? PLAIN : !n->second.left_s ? RED
+	    : n->second.left_s <= 86400 ? YELLOW : PLAIN, line);
+}
+
 static void print_node(const struct report *r, const struct screen *s)
 {
 	const struct report_node *n = &r->node;
@@ -87,6 +142,7 @@ static void print_node(const struct report *r, const struct screen *s)
 		fprintf(s->out, "  addresses  none: this node carries no packets\n");
 	else
 		fprintf(s->out, "  addresses  %s, %s (prefix %s)\n", ipv4, ipv6, prefix);
+	print_second(r, s);
 	fprintf(s->out, "  directory  %s\n", r->about.directory);
 	if (n->nat_kind)
 		fprintf(s->out, "  NAT        %s\n", nat_text(n->nat_kind));

@@ -30,6 +30,13 @@ enum exit_code rotation_read(struct store *s, struct rotation *out);
 /* Wipes the secrets. */
 void rotation_close(struct rotation *r);
 
+/* --finish: what is kept for a key over restarts, and its certificates, which lie in the place of
+ * the main key's from now on (linux/store_orgs.h). 0, or negative errno with s->error. */
+int rotation_carry_clock(struct store *s) must_check;
+int rotation_carry_certificates(struct store *s, const struct public_key *key) must_check;
+/* Orgs that gave another key of this machine a certificate, and this one none. */
+unsigned rotation_orgs_missing(struct store *s, const struct public_key *key);
+
 /* Two different keys that one key announced mean none. */
 struct successors {
 	unsigned count;                  /* of different keys; at most two are kept */

@@ -24,6 +24,9 @@ static const char *const source_words[] = {
 	[REPORT_GIVEN] = "address", [REPORT_NAME] = "name", [REPORT_DNS] = "dns",
 	[REPORT_MDNS] = "mdns",
 };
+static const char *const second_words[] = {
+	[REPORT_NO_SECOND] = "none", [REPORT_NEXT] = "next", [REPORT_FORMER] = "former",
+};
 static const char *const problem_words[] = {
 	[REQUEST_OK] = "ok", [REQUEST_MALFORMED] = "malformed", [REQUEST_VERSION] = "version",
 	[REQUEST_UNKNOWN] = "unknown", [REQUEST_REFUSED] = "refused", [REQUEST_BUSY] = "busy",
@@ -55,6 +58,11 @@ const char *report_admission_word(enum report_admission admission)
 const char *report_source_word(enum report_source source)
 {
 	return WORD(source_words, (unsigned)source);
+}
+
+const char *report_second_word(enum report_second role)
+{
+	return WORD(second_words, (unsigned)role);
 }
 
 const char *request_problem_word(enum request_problem problem)
@@ -207,6 +215,24 @@ static json_t *orgs_json(const struct report_node *n)
 	return NULL;
 }
 
+static json_t *second_json(const struct report_node *n)
+{
+	struct object o;
+
+	if (n->second.role == REPORT_NO_SECOND)
+		return json_null();
+	o = object_new();
+	add_text(&o, "role", report_second_word(n->second.role));
+	add_key(&o, "key", n->second.key.b);
+	add_ip(&o, "ipv4", &n->second.ipv4);
+	add_ip(&o, "ipv6", &n->second.ipv6);
+	add_u64(&o, "until_s", n->second.until);
+	add_u64(&o, "left_s", n->second.left_s);
+	add_u64(&o, "reached", n->second.reached);
+	add_u64(&o, "peers", n->second.peers);
+	return done(&o);
+}
+
 static json_t *tables_json(const struct report_node *n)
 {
 	json_t *list = json_array();
@@ -246,6 +272,7 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_text(&o, "directory", about->directory);
 	add_text(&o, "mode", n->gossip_only ? "gossip-only" : "userspace");
 	add_key(&o, "key", n->key.b);
+	add(&o, "second", second_json(n));
 	add_text(&o, "interface", n->interface);
 	add_ip(&o, "ipv4", &n->ipv4);
 	add_ip(&o, "ipv6", &n->ipv6);
@@ -331,6 +358,7 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 		add_key(&o, "successor", p->successor.b);
 	else
 		add(&o, "successor", json_null());
+	add_bool(&o, "second_reached", p->second_reached);
 	add_bool(&o, "successor_disputed", p->successor_disputed);
 	add(&o, "successor_until_s", p->has_successor
 	    ? json_integer((json_int_t)(p->successor_until & INT64_MAX)) : json_null());

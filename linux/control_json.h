@@ -72,6 +72,7 @@ const char *report_reason_word(enum report_reason reason);
 const char *report_admission_word(enum report_admission admission);
 /* "address", "name", "dns", "mdns" */
 const char *report_source_word(enum report_source source);
+const char *report_second_word(enum report_second role);
 const char *request_problem_word(enum request_problem problem);
 const char *request_verb_word(enum request_verb verb);
 

@@ -275,6 +275,25 @@ static void read_counters(struct reader *r, struct answer *a)
 	}
 }
 
+static const char *second_word(unsigned i) { return report_second_word((enum report_second)i); }
+
+static void read_second(struct reader *r, struct report_node *n)
+{
+	struct reader o = { .object = json_object_get(r->object, "second") };
+
+	if (!o.object || json_is_null(o.object)) /* an older daemon says nothing of it */
+		return;
+	n->second.role = (enum report_second)find_word(second_word, get_text(&o, "role"));
+	get_key(&o, "key", n->second.key.b);
+	get_ip(&o, "ipv4", &n->second.ipv4);
+	get_ip(&o, "ipv6", &n->second.ipv6);
+	n->second.until = get_u64(&o, "until_s", INT64_MAX);
+	n->second.left_s = get_u64(&o, "left_s", INT64_MAX);
+	n->second.reached = (uint32_t)get_u64(&o, "reached", UINT32_MAX);
+	n->second.peers = (uint32_t)get_u64(&o, "peers", UINT32_MAX);
+	r->failed |= o.failed;
+}
+
 static bool read_node(struct reader *r, struct answer *a)
 {
 	struct report_node *n = &a->node;
@@ -283,6 +302,7 @@ static bool read_node(struct reader *r, struct answer *a)
 	copy_text(r, "directory", a->about.directory, sizeof(a->about.directory));
 	n->gossip_only = !strcmp(get_text(r, "mode"), "gossip-only");
 	get_key(r, "key", n->key.b);
+	read_second(r, n);
 	copy_text(r, "interface", n->interface, sizeof(n->interface));
 	get_ip(r, "ipv4", &n->ipv4);
 	get_ip(r, "ipv6", &n->ipv6);
@@ -384,6 +404,7 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	p->tx_bytes = get_u64(r, "tx_bytes", INT64_MAX);
 	p->sequence = get_u64(r, "sequence", INT64_MAX);
 	p->conflict = get_u64_or_null(r, "conflict");
+	p->second_reached = is_there(r, "second_reached") && get_bool(r, "second_reached");
 	p->has_successor = is_there(r, "successor") && !is_null(r, "successor");
 	if (p->has_successor) {
 		get_key(r, "successor", p->successor.b);

@@ -14,6 +14,7 @@
 #include "linux/notice.h"
 #include "linux/rtnetlink.h"
 #include "linux/saver.h"
+#include "linux/second.h"
 #include "linux/tun.h"
 #include "linux/uapi_server.h"
 #include "linux/udp.h"
@@ -40,6 +41,7 @@ struct mesh {
 	struct priv_child *child;
 	struct loop loop;
 	struct node *node;
+	void *memory;               /* its */
 	struct node_actions actions;
 	struct moment now;
 	uint64_t turn;              /* of the loop, in which `now` was read */
@@ -58,6 +60,7 @@ struct mesh {
 	uint64_t events_told;       /* on standard error */
 	uint64_t events_seen;       /* by warn_endings */
 	struct saver saver;
+	struct second second;
 	struct notices notices;
 	struct names names;
 	bool stopping;
@@ -79,16 +82,24 @@ static void fail(struct mesh *m, const char *what, int error)
 	m->failed = true;
 }
 
+static void send_out(void *ctx, struct outbox *out)
+{
+	struct mesh *m = ctx;
+
+	if (out->count) {
+		udp_send(&m->udp, out);
+		if (m->child->tun >= 0)
+			tun_write(m->child->tun, out);
+	}
+	outbox_clear(out);
+}
+
 static void flush(void *ctx)
 {
 	struct mesh *m = ctx;
 
-	if (m->actions.out.count) {
-		udp_send(&m->udp, &m->actions.out);
-		if (m->child->tun >= 0)
-			tun_write(m->child->tun, &m->actions.out);
-	}
-	outbox_clear(&m->actions.out);
+	send_out(m, &m->actions.out);
+	second_flush(&m->second);
 }
 
 /* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it: a
@@ -104,6 +115,7 @@ static void wake(struct mesh *m)
 	m->now = clock_now();
 	entropy(fresh, sizeof(fresh));
 	node_entropy(m->node, fresh);
+	second_entropy(&m->second, fresh);
 	wipe(fresh, sizeof(fresh));
 }
 
@@ -191,8 +203,10 @@ static void act(struct mesh *m)
 		read_trust_again(m);
 }
 
-static void step(struct mesh *m, const struct node_event *e)
+static void step(void *ctx, const struct node_event *e)
 {
+	struct mesh *m = ctx;
+
 	make_room(m);
 	node_step(m->node, m->now, e, &m->actions);
 	act(m);
@@ -224,7 +238,8 @@ static void on_udp(struct mesh *m, int fd)
 		};
 	}
 	if (n > 0)
-		step_datagrams(m, m->datagrams, (uint32_t)n);
+		step_datagrams(m, m->datagrams,
+			       second_pick(&m->second, m->datagrams, (uint32_t)n));
 	flush(m);
 }
 
@@ -266,6 +281,8 @@ static void on_tun(void *ctx, uint32_t events)
 
 		if (!loopguard_hops(e.data, &hops))
 			continue;
+		if (second_took_packet(&m->second, &e, hops))
+			continue;
 		make_room(m);
 		const uint32_t before = m->actions.out.count;
 		step(m, &e);
@@ -290,14 +307,29 @@ static void tell_left_out(struct mesh *m)
 	m->left_out = report.left_out;
 }
 
-static void notice(struct mesh *m, const struct priv_message *p)
+/* Another node is the first one now. */
+static void main_changed(struct mesh *m)
+{
+	node_uapi(m->node, &m->device);
+	m->names.node = m->node;
+	m->names.hosts_version = 0;
+	if (!m->child->config->gossip_only)
+		names_open(&m->names);
+}
+
+static void notice(struct mesh *m, struct priv_message *p)
 {
 	struct node_event e;
 
 	m->stopping |= p->kind == PRIV_STOP;
+	if (p->kind == PRIV_SECOND) {
+		second_notice(&m->second, p);
+		if (m->names.node != m->node)
+			main_changed(m);
+	}
 	if (!notice_event(&m->notices, p, &e))
 		return;
-	step(m, &e);
+	second_give(&m->second, &e);
 	if (p->kind == PRIV_TRUST_END) {
 		tell_left_out(m);
 		priv_ready(m->child);
@@ -342,7 +374,8 @@ static void on_answer(void *ctx, uint32_t events)
 
 	(void)events;
 	wake(m);
-	take_answer(m);
+	if (!second_answer(&m->second))
+		take_answer(m);
 }
 
 struct address_list {
@@ -361,8 +394,9 @@ static int add_address(void *ctx, const struct rtnl_address *a)
 	return 0;
 }
 
-static void tell_addresses(struct mesh *m)
+static void tell_addresses(void *ctx)
 {
+	struct mesh *m = ctx;
 	struct address_list l = { .own = m->link };
 	struct node_event e = { .kind = NODE_ADDRESSES };
 	int error = rtnl_addresses(add_address, &l);
@@ -374,7 +408,7 @@ static void tell_addresses(struct mesh *m)
 	}
 	e.addresses = l.list;
 	e.number = l.count;
-	step(m, &e);
+	second_give(&m->second, &e);
 }
 
 /* Setting the interface down, or its MTU below what IPv6 needs, takes its IPv6 addresses away for
@@ -403,8 +437,9 @@ static void restore_addresses(struct mesh *m)
 		int error = priv_ask(m->child, &add[i], NULL);
 
 		if (error == -EPIPE || error == -ETIMEDOUT)
-			break;
+			return;
 	}
+	second_restore(&m->second);
 }
 
 static void wake_for_names(void *ctx)
@@ -451,13 +486,16 @@ static void on_status(void *ctx, struct report_node *out)
 	snprintf(out->aead, sizeof(out->aead), "%s", aead_name());
 	out->mtu = m->mtu;
 	out->services_until = m->notices.pending_until;
+	second_report(&m->second, out);
 }
 
 static uint32_t on_peer(void *ctx, uint32_t after, struct report_peer *out)
 {
 	struct mesh *m = ctx;
+	uint32_t slot = node_report_peer(m->node, after, out);
 
-	return node_report_peer(m->node, after, out);
+	second_report_peer(&m->second, out);
+	return slot;
 }
 
 static uint32_t on_service(void *ctx, uint32_t after, struct report_service *out)
@@ -500,41 +538,53 @@ static int open_servers(struct mesh *m)
 	return uapi_server_open(&m->uapi);
 }
 
-static int open_node(struct mesh *m)
+/* What holds for both keys, should there be two; not the keys, and nothing that was saved. */
+static void configure(void *ctx, struct node_config *config)
 {
+	struct mesh *m = ctx;
 	struct priv_child *c = m->child;
-	struct node_config config = {
+
+	*config = (struct node_config){
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
-		.secret = c->secret, .public = c->public,
 		.gossip_only = c->config->gossip_only, .closed = true,
 		.open = c->config->open, .built = MESHGUARD_RELEASED,
 		.announce_count = c->config->announce_count,
 		.profile = c->config->profile, .members = c->config->members,
-		.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]),
-		.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]),
 	};
+	memcpy(config->announce, c->config->announce, sizeof(config->announce));
+	if (c->keylog >= 0) {
+		config->keylog = keylog_write;
+		config->keylog_ctx = &c->keylog;
+	}
+	/* What this host is called; a label, believed by nobody. */
+	if (gethostname(config->label, sizeof(config->label)) ||
+	    !name_valid(config->label, strnlen(config->label, sizeof(config->label))))
+		memset(config->label, 0, sizeof(config->label));
+	config->label[MAX_NAME] = '\0';
+	memcpy(config->interface, c->interface, sizeof(config->interface));
+	entropy(config->entropy, sizeof(config->entropy));
+}
+
+static int open_node(struct mesh *m)
+{
+	struct priv_child *c = m->child;
+	struct node_config config;
 	void *memory = map_memory(node_size(c->config->members, 0));
 	struct out *items = map_memory(ITEMS * sizeof(*items));
 	uint8_t *arena = map_memory(ARENA);
 
-	memcpy(config.announce, c->config->announce, sizeof(config.announce));
 	m->packet = map_memory(MAX_PACKET + 1);
 	if (!memory || !items || !arena || !m->packet)
 		return -ENOMEM;
-	if (c->keylog >= 0) {
-		config.keylog = keylog_write;
-		config.keylog_ctx = &c->keylog;
-	}
-	/* What this host is called; a label, believed by nobody. */
-	if (gethostname(config.label, sizeof(config.label)) ||
-	    !name_valid(config.label, strnlen(config.label, sizeof(config.label))))
-		memset(config.label, 0, sizeof(config.label));
-	config.label[MAX_NAME] = '\0';
-	memcpy(config.interface, c->interface, sizeof(config.interface));
-	entropy(config.entropy, sizeof(config.entropy));
+	configure(m, &config);
+	config.secret = c->secret;
+	config.public = c->public;
+	config.clock = bytes_of(c->saved[PRIV_SAVE_CLOCK], c->saved_len[PRIV_SAVE_CLOCK]);
+	config.peers = bytes_of(c->saved[PRIV_SAVE_PEERS], c->saved_len[PRIV_SAVE_PEERS]);
 	outbox_init(&m->actions.out, items, ITEMS, arena, ARENA);
 	m->now = clock_now();
 	m->node = node_init(memory, &config, m->now);
+	m->memory = memory;
 	wipe(&config, sizeof(config));
 	wipe(&c->secret, sizeof(c->secret));
 	return udp_batch_make(&m->batch);
@@ -568,6 +618,7 @@ static struct instant deadline(const struct mesh *m)
 	first = instant_min(first, m->restore);
 	first = instant_min(first, names_deadline(&m->names));
 	first = instant_min(first, saver_deadline(&m->saver));
+	first = instant_min(first, second_deadline(&m->second));
 	return instant_min(first, control_server_deadline(m->control));
 }
 
@@ -577,6 +628,7 @@ static void turn(struct mesh *m)
 
 	if (m->saver.saving) /* the answer may have come while we waited for another */
 		take_answer(m);
+	(void)second_answer(&m->second);
 	if (m->stopping || m->failed)
 		return;
 	error = loop_turn(&m->loop, deadline(m));
@@ -593,6 +645,7 @@ static void turn(struct mesh *m)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
 	warn_endings(m->node, &m->events_seen);
 	saver_save(&m->saver, m->now.boot);
+	second_tick(&m->second);
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);
 	names_tick(&m->names, m->now.boot);
@@ -607,8 +660,9 @@ static void say_goodbye(struct mesh *m)
 
 	m->now = clock_now();
 	m->saver.again = INSTANT_NEVER;
-	step(m, &e);
+	second_give(&m->second, &e);
 	flush(m);
+	second_close(&m->second);
 	saver_finish(&m->saver, m->now.boot);
 }
 
@@ -621,6 +675,12 @@ int mesh_child(struct priv_child *child)
 
 	m->child = child;
 	m->saver = (struct saver){ .child = child, .actions = &m->actions };
+	m->second = (struct second){
+		.child = child, .now = &m->now, .step = step, .send = send_out,
+		.configure = configure, .renew = tell_addresses, .ctx = m,
+		.first = { &m->node, &m->memory, &m->actions, &m->saver, &m->events_told,
+			   &m->events_seen },
+	};
 	m->link = child->tun < 0 ? 0 : (int)if_nametoindex(child->interface);
 	m->mtu = child->mtu;
 	m->restore = INSTANT_NEVER;

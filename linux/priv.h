@@ -29,8 +29,9 @@ enum priv_kind {
 	PRIV_SET_MARK = 1,   /* value: SO_MARK for the UDP sockets */
 	PRIV_UDP_OPEN,       /* value: port, 0 any; answer: value the port, two descriptors (v4,
 	                        v6). The port in use gives the same sockets again */
-	PRIV_ADDRESS,        /* prefix: an address of our key with the length of its net (host bits
-	                        stay): put it on the interface (flag set) or take it off */
+	PRIV_ADDRESS,        /* prefix: an address of our key, or of the second one, with the length
+	                        of its net (host bits stay): put it on the interface (flag set) or
+	                        take it off. value: additional, and nobody's source by default */
 	PRIV_SET_MTU,        /* value */
 	PRIV_SAVE,           /* which, data: a small file of state, replaced whole */
 	PRIV_UDP_CLOSE,      /* the child closed its UDP sockets: the port shall be free again */
@@ -55,6 +56,7 @@ enum priv_kind {
 	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed, which:
 	                        enum seed_source (nat/path.h) */
 	PRIV_STUN,           /* endpoint: an address of the STUN server number `value` */
+	PRIV_SECOND,         /* data: struct priv_second; key: which one is the main key */
 	PRIV_POLICY_BEGIN,   /* the service rules follow, all of them */
 	PRIV_POLICY_LIST,    /* data: struct priv_rules, a list or a part of it */
 	PRIV_POLICY_END,     /* value: enum policy_default */
@@ -68,7 +70,8 @@ enum priv_kind {
 };
 
 enum priv_hosts { PRIV_HOSTS_FIRST = 1, PRIV_HOSTS_LAST = 2 };
-enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVES };
+enum priv_save { PRIV_SAVE_CLOCK, PRIV_SAVE_PEERS, PRIV_SAVE_NEXT_CLOCK, PRIV_SAVE_FORMER_CLOCK,
+		 PRIV_SAVES };
 #define PRIV_DATA 4096u
 
 struct priv_message {
@@ -105,6 +108,20 @@ struct priv_statement {
 	uint64_t number;
 	struct public_key issuer, subject;
 	uint8_t wire[MAX_STATEMENT];
+};
+
+/* The other key that a daemon runs while its key changes (docs/rotation.md). It holds a secret:
+ * whoever has it wipes it. */
+enum second_role {
+	SECOND_NONE,             /* there is none (any more) */
+	SECOND_NEXT,             /* it is to follow the main key */
+	SECOND_FORMER,           /* the main key followed it */
+};
+struct priv_second {
+	uint32_t role;           /* enum second_role; the rest: unless there is none */
+	struct public_key key;
+	struct secret_key secret;
+	uint64_t until;          /* unix seconds at which the older of the two ends */
 };
 
 #define PRIV_MAX_SEEDS MAX_SEEDS

@@ -178,6 +178,12 @@ void connect_feed_tick(struct connect_feed *f, struct instant now)
 	f->next = 0;
 }
 
+void connect_feed_again(struct connect_feed *f, struct instant now)
+{
+	f->told = false;
+	watch_reload(&f->watch, now);
+}
+
 struct instant connect_feed_deadline(const struct connect_feed *f)
 {
 	return f->phase == CONNECT_IDLE ? instant_min(watch_deadline(&f->watch), f->ends)

@@ -34,6 +34,8 @@ void connect_feed_close(struct connect_feed *f);
  * -ETIME: it is over; or another negative errno. */
 int connect_feed_wish(struct connect_feed *f, const struct priv_message *m) must_check;
 
+/* The tokens are to be told again: to another node. */
+void connect_feed_again(struct connect_feed *f, struct instant now);
 struct instant connect_feed_deadline(const struct connect_feed *f);
 void connect_feed_tick(struct connect_feed *f, struct instant now);
 /* The next message, the same until connect_feed_sent; false when there is none. */

@@ -24,7 +24,9 @@ struct priv {
 	struct store store;
 	struct rtnl netlink;
 	int link;                 /* index of the interface we made; 0: none */
-	unsigned ipv4_indexes;    /* one bit for each mesh address that it has */
+	struct public_key second; /* the other key, the last one: */
+	bool has_second;          /* there was one */
+	unsigned ipv4_indexes[2]; /* of both keys: a bit for each mesh address that it has */
 	int interface_lock;
 	int port_lock;
 	struct udp udp;           /* our copies: marks need rights */
@@ -52,6 +54,8 @@ void priv_silence(void);
 int priv_setup(struct priv *p) must_check;
 /* Takes away all that priv_setup made; for a half-made one too. */
 void priv_cleanup(struct priv *p);
+/* The main key's name is on the interface. 0, or negative errno. */
+int priv_alias(struct priv *p) must_check;
 /* The name in the store of what PRIV_SAVE saves, or NULL. */
 const char *priv_saved_name(unsigned which);
 
@@ -89,10 +93,14 @@ int channel_receive(int fd, struct priv_message *m, int fds[2]) must_check;
 void message_init(struct priv_message *m, uint32_t kind);
 
 /* priv_address.c: one of our own, with the length of its net (host bits stay), onto the interface
- * or off it. 0, or negative errno: -EPERM for what is not ours. */
-int priv_change_address(struct priv *p, const struct prefix *a, bool add) must_check;
+ * or off it; additional: see PRIV_ADDRESS. 0, or negative errno: -EPERM for what is not ours. */
+int priv_change_address(struct priv *p, const struct prefix *a, bool add,
+			bool additional) must_check;
+/* The node process was told of its keys: main, and the second one as long as there is one. */
+void priv_keys_told(struct priv *p, const struct public_key *main,
+		    const struct public_key *second);
 
-/* It derives from our key. */
+/* It derives from our main key. */
 bool priv_is_own_ipv4(const struct priv *p, const struct ip *ip);
 
 /* priv_dns.c: opens p->dns anew. 0, or negative errno. */

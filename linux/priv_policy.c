@@ -97,6 +97,12 @@ void policy_feed_tick(struct policy_feed *f, struct instant now)
 
 /* --- out --------------------------------------------------------------------------------- */
 
+void policy_feed_again(struct policy_feed *f, struct instant now)
+{
+	f->seen = false;
+	watch_reload(&f->watch, now);
+}
+
 struct instant policy_feed_deadline(const struct policy_feed *f)
 {
 	struct instant pending = pending_feed_deadline(&f->pending);

@@ -28,6 +28,8 @@ struct policy_feed {
 /* The store is borrowed. The first state is due at once. */
 void policy_feed_open(struct policy_feed *f, struct store *store, struct instant now);
 void policy_feed_close(struct policy_feed *f);
+/* All is to be read and told again, changed or not. */
+void policy_feed_again(struct policy_feed *f, struct instant now);
 struct instant policy_feed_deadline(const struct policy_feed *f);
 void policy_feed_tick(struct policy_feed *f, struct instant now);
 /* The next message, the same until policy_feed_sent; false when there is none. */

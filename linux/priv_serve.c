@@ -176,7 +176,7 @@ static int carry_out(struct server *s, const struct priv_message *m)
 	case PRIV_HOSTS:
 		return name_feed_take(&s->names, m);
 	case PRIV_ADDRESS:
-		return priv_change_address(s->p, &m->prefix, m->flag);
+		return priv_change_address(s->p, &m->prefix, m->flag, m->value);
 	case PRIV_SET_MTU:
 		if (s->p->config->gossip_only || m->value < MIN_MTU || m->value > MAX_PACKET)
 			return -EINVAL;
@@ -279,6 +279,19 @@ static bool next_message(struct server *s, struct priv_message *m)
 	       || connect_feed_next(&s->connect, m);
 }
 
+/* The rules are told to it, too. */
+static void second_sent(struct server *s)
+{
+	const struct second_feed *f = &s->trust.second;
+
+	if (memcmp(&f->main, &s->p->child->public, sizeof(f->main)) != 0)
+		connect_feed_again(&s->connect, s->now);
+	priv_keys_told(s->p, &f->main, f->role == SECOND_NONE ? NULL : &f->key);
+	trust_feed_sent(&s->trust);
+	if (f->role != SECOND_NONE)
+		policy_feed_again(&s->policy, s->now);
+}
+
 static void was_sent(struct server *s, const struct priv_message *m)
 {
 	if (m->kind == PRIV_STOP)
@@ -291,6 +304,8 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		policy_feed_sent(&s->policy);
 	else if (m->kind >= PRIV_TOKENS_BEGIN && m->kind <= PRIV_SAVED_SEED)
 		connect_feed_sent(&s->connect, m);
+	else if (m->kind == PRIV_SECOND)
+		second_sent(s);
 	else
 		trust_feed_sent(&s->trust);
 }
@@ -326,6 +341,8 @@ static void send_notices(struct server *s)
 		r = channel_send(s->p->channel, &m, NULL, 0);
 		if (r == 0)
 			was_sent(s, &m);
+		if (m.kind == PRIV_SECOND)
+			wipe(&m, sizeof(m));
 	}
 	if (r < 0 && r != -EAGAIN)
 		close_channels(s);
@@ -507,6 +524,7 @@ static int open_mesh(struct server *s)
 	int r = 0;
 
 	trust_feed_open(&s->trust, &s->p->store, &s->p->child->public, s->now);
+	s->trust.second.secret = &s->p->child->secret; /* the main one's is wiped */
 	policy_feed_open(&s->policy, &s->p->store, s->now);
 	connect_feed_open(&s->connect, &s->p->store, s->now);
 	if (s->trust.watch.inotify >= 0)

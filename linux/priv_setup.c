@@ -26,6 +26,8 @@
 static const char *const saved_names[PRIV_SAVES] = {
 	[PRIV_SAVE_CLOCK] = "state/clock",
 	[PRIV_SAVE_PEERS] = "state/peers",
+	[PRIV_SAVE_NEXT_CLOCK] = "state/next.clock",
+	[PRIV_SAVE_FORMER_CLOCK] = "state/former.clock",
 };
 
 const char *priv_saved_name(unsigned which)
@@ -288,21 +290,27 @@ static void add_ipv6(struct priv *p)
 			 p->netlink.error);
 }
 
+int priv_alias(struct priv *p)
+{
+	const struct public_key *key = &p->child->public;
+	char alias[sizeof(ALIAS_PREFIX) + BASE64_LEN(sizeof(*key))];
+
+	memcpy(alias, ALIAS_PREFIX, sizeof(ALIAS_PREFIX));
+	base64_encode(key->b, sizeof(*key), alias + strlen(alias), sizeof(alias) - strlen(alias));
+	return rtnl_link_alias(&p->netlink, p->link, alias);
+}
+
 static int give_mesh_addresses(struct priv *p)
 {
 	struct priv_child *c = p->child;
-	char alias[sizeof(ALIAS_PREFIX) + BASE64_LEN(sizeof(c->public))];
 	struct ip ip;
 
-	memcpy(alias, ALIAS_PREFIX, sizeof(ALIAS_PREFIX));
-	base64_encode(c->public.b, sizeof(c->public), alias + strlen(alias),
-		      sizeof(alias) - strlen(alias));
-	if (rtnl_link_alias(&p->netlink, p->link, alias) < 0)
+	if (priv_alias(p) < 0)
 		return failed_on_link(p, "name the owner of");
 	mesh_ipv4(&c->public, 0, &c->prefix, &ip);
 	if (rtnl_address_add(&p->netlink, p->link, &ip, c->prefix.len) < 0)
 		return failed_on_link(p, "give an IPv4 address to");
-	p->ipv4_indexes = 1;
+	p->ipv4_indexes[0] = 1;
 	add_ipv6(p);
 	if (rtnl_link_up(&p->netlink, p->link) < 0)
 		return failed_on_link(p, "bring up");

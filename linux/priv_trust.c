@@ -39,7 +39,9 @@ void trust_feed_open(struct trust_feed *f, struct store *store, const struct pub
 		.orgs = { .folder = ORGS_FOLDER, .most = TRUST_ORGS },
 	};
 	f->ends = INSTANT_NEVER;
+	second_feed_open(&f->second, own);
 	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "trust", now);
+	f->watch.all_beside = true; /* keys of ours */
 	f->watch.is_ours = is_ours;
 	f->watch.ctx = f;
 }
@@ -93,13 +95,19 @@ static void close_for_lost(struct trust_feed *f, const char *folder)
 	close_orgs(f, why);
 }
 
+static bool is_own_key(const struct trust_feed *f, const struct public_key *key)
+{
+	return !memcmp(key, &f->own, sizeof(*key))
+	       || (f->second.role != SECOND_NONE && !memcmp(key, &f->second.key, sizeof(*key)));
+}
+
 static void read_certificate(struct trust_feed *f, const char *file)
 {
 	struct own_certificates *all = &f->certificates;
 	char why[PATH_MAX + STORE_ORGS_FILE + 80];
 	struct certificate c;
 	int r = store_certificate_load(f->store, file, &c);
-	bool own = r == 1 && !memcmp(&c.body.node, &f->own, sizeof(f->own));
+	bool own = r == 1 && is_own_key(f, &c.body.node);
 
 	if (r == -ENOENT) /* removed since it was listed */
 		return;
@@ -108,7 +116,9 @@ static void read_certificate(struct trust_feed *f, const char *file)
 		unusable_add(&f->unusable, f->store->error);
 		return;
 	}
-	if (!own || all->count == TRUST_ORGS) {
+	if (!own && !certificate_is_main(file, &c)) /* it waits for its key, or did its work */
+		return;
+	if (!own || all->count == sizeof(all->list) / sizeof(*all->list)) {
 		snprintf(why, sizeof(why), "%s/%s: %s", f->store->path, file, own
 			 ? "there are too many certificates" : "a certificate of another node");
 		unusable_add(&f->unusable, why);
@@ -173,6 +183,8 @@ static void read_all(struct trust_feed *f, int r)
 		free_all(f);
 		return;
 	}
+	f->again |= second_feed_read(&f->second, f->store, clock_now(), &f->watch.again);
+	f->own = f->second.main;
 	read_keys(f, &f->denials);
 	read_keys(f, &f->orgs);
 	statement_folder_list(&f->statements, f->store, &f->unusable);
@@ -227,7 +239,7 @@ static void judge(struct trust_feed *f, struct instant now)
 	statement_folder_settle(&f->statements);
 	statement_folder_rewind(&f->statements);
 	watch_done(&f->watch, now);
-	f->phase = tell ? TRUST_AT_BEGIN : TRUST_IDLE;
+	f->phase = !tell ? TRUST_IDLE : f->second.tell ? TRUST_AT_SECOND : TRUST_AT_BEGIN;
 	f->again = false;
 	f->next = 0;
 }
@@ -236,7 +248,8 @@ static void judge(struct trust_feed *f, struct instant now)
 
 struct instant trust_feed_deadline(const struct trust_feed *f)
 {
-	return f->phase == TRUST_IDLE ? instant_min(watch_deadline(&f->watch), f->ends)
+	return f->phase == TRUST_IDLE
+	     ? instant_min(watch_deadline(&f->watch), instant_min(f->ends, f->second.look))
 	     : f->phase == TRUST_READING ? INSTANT_ZERO : INSTANT_NEVER;
 }
 
@@ -244,8 +257,9 @@ void trust_feed_tick(struct trust_feed *f, struct instant now)
 {
 	int error;
 
-	if (f->phase == TRUST_IDLE && instant_reached(f->ends, now)) {
-		f->ends = INSTANT_NEVER;
+	if (f->phase == TRUST_IDLE
+	    && instant_reached(instant_min(f->ends, f->second.look), now)) {
+		f->ends = f->second.look = INSTANT_NEVER;
 		watch_reload(&f->watch, now);
 	}
 	if (f->phase == TRUST_IDLE && watch_due(&f->watch, now, &error))
@@ -284,6 +298,9 @@ bool trust_feed_next(const struct trust_feed *f, struct priv_message *m)
 	case TRUST_IDLE:
 	case TRUST_READING:
 		return false;
+	case TRUST_AT_SECOND:
+		second_feed_message(&f->second, m);
+		return true;
 	case TRUST_AT_BEGIN:
 		message_init(m, PRIV_TRUST_BEGIN);
 		m->flag = f->now.unreadable;
@@ -347,6 +364,11 @@ static void skip_ended(struct trust_feed *f)
 
 void trust_feed_sent(struct trust_feed *f)
 {
+	if (f->phase == TRUST_AT_SECOND) {
+		second_feed_sent(&f->second);
+		f->phase = TRUST_AT_BEGIN;
+		return;
+	}
 	if (f->phase == TRUST_AT_END) {
 		f->phase = TRUST_IDLE;
 		f->told = true;

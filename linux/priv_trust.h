@@ -16,26 +16,29 @@
 #include "identity/trust.h"
 #include "linux/priv.h"
 #include "linux/priv_keys.h"
+#include "linux/priv_second.h"
 #include "linux/priv_statements.h"
 #include "linux/priv_watch.h"
 
 enum trust_phase {
-	TRUST_IDLE, TRUST_READING, TRUST_AT_BEGIN, TRUST_AT_DENIALS, TRUST_AT_CLOSED, TRUST_AT_ORGS,
-	TRUST_AT_STATEMENTS, TRUST_AT_CERTIFICATES, TRUST_AT_KEYS, TRUST_AT_END,
+	TRUST_IDLE, TRUST_READING, TRUST_AT_SECOND, TRUST_AT_BEGIN, TRUST_AT_DENIALS,
+	TRUST_AT_CLOSED, TRUST_AT_ORGS, TRUST_AT_STATEMENTS, TRUST_AT_CERTIFICATES, TRUST_AT_KEYS,
+	TRUST_AT_END,
 };
 
-/* This node's certificates, of one reading. */
+/* This node's certificates, of both its keys, of one reading. */
 struct own_certificates {
 	uint32_t count;
 	struct own_certificate {
 		uint32_t len;
 		uint8_t wire[MAX_CERTIFICATE];
-	} list[TRUST_ORGS];
+	} list[2 * TRUST_ORGS];
 };
 
 struct trust_feed {
 	struct store *store;
-	struct public_key own;
+	struct public_key own;      /* the main key */
+	struct second_feed second;  /* the caller may give it a place for its secret */
 	struct watch watch;         /* watch_changed: for the owner of the feed */
 	uid_t owner;                /* of the store when it was read */
 	enum trust_phase phase;
@@ -55,7 +58,8 @@ struct trust_feed {
 	struct unusable unusable;
 };
 
-/* The store is borrowed; own: this node's key. The first state is due at once. */
+/* The store is borrowed; own: this node's key. A second key is told before all else (PRIV_SECOND).
+ * The first state is due at once. */
 void trust_feed_open(struct trust_feed *f, struct store *store, const struct public_key *own,
 		     struct instant now);
 void trust_feed_close(struct trust_feed *f);

@@ -88,6 +88,9 @@ static uint64_t patience_ms(const struct watch *w, const struct inotify_event *e
 		return UINT64_MAX;
 	if (e->mask & IN_Q_OVERFLOW)
 		return DEBOUNCE_MS;
+	if (w->all_beside && e->wd == w->dir && e->len && e->name[0] != '.'
+	    && !(e->mask & IN_ISDIR))
+		return DEBOUNCE_MS;
 	if (w->beside && e->wd == w->dir && e->len && strcmp(e->name, w->beside) == 0)
 		return DEBOUNCE_MS;
 	for (unsigned i = 0; i < w->count; i++) {

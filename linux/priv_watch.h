@@ -20,6 +20,7 @@ struct watch {
 	const char *const *folders;  /* one level or two below the directory */
 	unsigned count;
 	const char *beside;          /* a file beside the folders, or NULL; set it after opening */
+	bool all_beside;             /* every file beside the folders; set it after opening */
 	int inotify;                 /* readable: watch_changed; -1: there is none */
 	int dir, ids[WATCH_FOLDERS];
 	bool open;                   /* there was a directory, this one: */

@@ -317,13 +317,11 @@ int rtnl_link_delete(struct rtnl *r, int index)
 
 /* --- addresses ----------------------------------------------------------------------------- */
 
-static int change_address(struct rtnl *r, uint16_t type, int index, const struct ip *ip,
-			  uint8_t len)
+static void put_address(struct request *q, uint16_t type, uint16_t flags, int index,
+			const struct ip *ip, uint8_t len)
 {
-	struct request q;
 	bool v4 = ip->family == FAMILY_IPV4;
-	uint16_t flags = type == RTM_NEWADDR ? NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL : NLM_F_ACK;
-	struct ifaddrmsg *a = begin(&q, type, flags, sizeof(*a));
+	struct ifaddrmsg *a = begin(q, type, flags, sizeof(*a));
 
 	BUG_ON(ip->family == FAMILY_NONE || len > ip_bits(ip));
 	a->ifa_family = v4 ? AF_INET : AF_INET6;
@@ -331,22 +329,40 @@ static int change_address(struct rtnl *r, uint16_t type, int index, const struct
 	a->ifa_flags = v4 ? 0 : IFA_F_NODAD;
 	a->ifa_scope = RT_SCOPE_UNIVERSE;
 	a->ifa_index = (uint32_t)index;
-	mnl_attr_put(q.h, IFA_LOCAL, v4 ? 4 : 16, ip->b);
-	mnl_attr_put(q.h, IFA_ADDRESS, v4 ? 4 : 16, ip->b);
-	return ask(r, &q, NULL, NULL);
+	mnl_attr_put(q->h, IFA_LOCAL, v4 ? 4 : 16, ip->b);
+	mnl_attr_put(q->h, IFA_ADDRESS, v4 ? 4 : 16, ip->b);
 }
 
 int rtnl_address_add(struct rtnl *r, int index, const struct ip *ip, uint8_t len)
 {
-	int error = change_address(r, RTM_NEWADDR, index, ip, len);
+	struct request q;
+	int error;
 
+	put_address(&q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, index, ip, len);
+	error = ask(r, &q, NULL, NULL);
 	return error == -EEXIST ? 0 : error;
+}
+
+int rtnl_address_prefer(struct rtnl *r, int index, const struct ip *ip, uint8_t len,
+			bool preferred)
+{
+	const struct ifa_cacheinfo life = {
+		.ifa_prefered = preferred ? UINT32_MAX : 0, .ifa_valid = UINT32_MAX,
+	};
+	struct request q;
+
+	put_address(&q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, index, ip, len);
+	mnl_attr_put(q.h, IFA_CACHEINFO, sizeof(life), &life);
+	return ask(r, &q, NULL, NULL);
 }
 
 int rtnl_address_remove(struct rtnl *r, int index, const struct ip *ip, uint8_t len)
 {
-	int error = change_address(r, RTM_DELADDR, index, ip, len);
+	struct request q;
+	int error;
 
+	put_address(&q, RTM_DELADDR, NLM_F_ACK, index, ip, len);
+	error = ask(r, &q, NULL, NULL);
 	return error == -EADDRNOTAVAIL ? 0 : error;
 }
 

@@ -50,6 +50,9 @@ int rtnl_link_delete(struct rtnl *r, int index) must_check;
 /* `ip` with the length of its net; IPv6 without duplicate address detection. Adding what is there
  * and removing what is not are no errors. */
 int rtnl_address_add(struct rtnl *r, int index, const struct ip *ip, uint8_t len) must_check;
+/* The same for IPv6, and says whether it may become the source of what does not name one. */
+int rtnl_address_prefer(struct rtnl *r, int index, const struct ip *ip, uint8_t len,
+			bool preferred) must_check;
 int rtnl_address_remove(struct rtnl *r, int index, const struct ip *ip, uint8_t len) must_check;
 
 /* Calls fn for each address of the host; stops at the first non-zero and returns it. Opens its own

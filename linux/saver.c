@@ -91,7 +91,7 @@ static struct priv_message message_of(const struct saver *s, enum saver_wish whi
 
 	switch (which) {
 	case SAVER_CLOCK:
-		return file_of(PRIV_SAVE_CLOCK, a->clock, NODE_CLOCK_LEN);
+		return file_of(s->clock, a->clock, NODE_CLOCK_LEN);
 	case SAVER_PEERS:
 		return file_of(PRIV_SAVE_PEERS, a->peers, a->peers_len);
 	case SAVER_TOKEN:
@@ -135,6 +135,8 @@ void saver_save(struct saver *s, struct instant now)
 		return;
 	}
 	s->again = INSTANT_ZERO;
+	if (s->clock_only)
+		s->actions->save_peers = false;
 	save(s, SAVER_TOKEN, now);
 	save(s, SAVER_CLOCK, now);
 	save(s, SAVER_PEERS, now);

@@ -19,6 +19,8 @@ struct saver {
 	struct priv_child *child;      /* borrowed, as are the actions */
 	struct node_actions *actions;  /* save_clock, save_peers: cleared here, and set again;
 	                                  save_statement: cleared when it is written */
+	enum priv_save clock;          /* whose clock it is: of the main key unless said */
+	bool clock_only;               /* peers are kept for the main key */
 	struct instant again;          /* what could not be saved: not before; zero: nothing */
 	struct instant statement;      /* the next one: not before */
 	bool token_told;               /* what became of token_wish: */

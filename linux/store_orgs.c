@@ -26,6 +26,21 @@ void certificate_file(char out[static STORE_ORGS_FILE], const struct public_key 
 	snprintf(out, STORE_ORGS_FILE, CERTIFICATE_FOLDER "/%s" ENDING, digits_of(org).text);
 }
 
+void certificate_file_of(char out[static STORE_ORGS_FILE], const struct public_key *org,
+			 const struct public_key *node)
+{
+	snprintf(out, STORE_ORGS_FILE, CERTIFICATE_FOLDER "/%s-%s" ENDING, digits_of(org).text,
+		 digits_of(node).text);
+}
+
+bool certificate_is_main(const char *file, const struct certificate *c)
+{
+	char main[STORE_ORGS_FILE];
+
+	certificate_file(main, &c->body.org);
+	return !strcmp(main, file);
+}
+
 void statement_file(char out[static STORE_ORGS_FILE], enum statement_kind kind,
 		    const struct public_key *issuer, const struct public_key *subject)
 {
@@ -46,6 +61,11 @@ int store_certificate_write(struct store *s, const struct certificate *c)
 	char file[STORE_ORGS_FILE];
 
 	certificate_file(file, &c->body.org);
+	return store_certificate_write_as(s, file, c);
+}
+
+int store_certificate_write_as(struct store *s, const char *file, const struct certificate *c)
+{
 	return write_signed(s, file, bytes_of(c->wire, c->len));
 }
 
@@ -90,8 +110,9 @@ int store_certificate_load(struct store *s, const char *file, struct certificate
 	if (!certificate_decode(bytes_of(wire, (size_t)n), &claim)
 	    || !certificate_verify(&claim, out))
 		return no_good(s, file, "certificate");
-	certificate_file(right, &out->body.org);
-	return strcmp(right, file) ? no_good(s, file, "certificate") : 1;
+	certificate_file_of(right, &out->body.org, &out->body.node);
+	return certificate_is_main(file, out) || !strcmp(right, file)
+	       ? 1 : no_good(s, file, "certificate");
 }
 
 int store_statement_load(struct store *s, const char *file, struct statement *out)

@@ -1,8 +1,9 @@
 /* linux/store_orgs.h - what orgs signed, as it lies in the configuration directory.
  *
- * org/ORG.cert: this node's certificates; statements/KIND-ISSUER-SUBJECT: signed statements. ORG,
- * ISSUER and SUBJECT are keys in 64 lower-case hex digits, KIND is statement_kind_name. Each file
- * is one line of base64. What is read was verified, and is about what the name of its file says.
+ * org/ORG.cert: this node's certificates; org/ORG-NODE.cert: those of its other key, NODE, while
+ * its key changes; statements/KIND-ISSUER-SUBJECT: signed statements. ORG, NODE, ISSUER and SUBJECT
+ * are keys in 64 lower-case hex digits, KIND is statement_kind_name. Each file is one line of
+ * base64. What is read was verified, and is about what the name of its file says.
  */
 #ifndef LINUX_STORE_ORGS_H
 #define LINUX_STORE_ORGS_H
@@ -19,8 +20,15 @@ void certificate_file(char out[static STORE_ORGS_FILE], const struct public_key 
 void statement_file(char out[static STORE_ORGS_FILE], enum statement_kind kind,
 		    const struct public_key *issuer, const struct public_key *subject);
 
+void certificate_file_of(char out[static STORE_ORGS_FILE], const struct public_key *org,
+			 const struct public_key *node);
+/* True for the first form of name. */
+bool certificate_is_main(const char *file, const struct certificate *c);
+
 /* Replaces what is there. As store_write. */
 int store_certificate_write(struct store *s, const struct certificate *c) must_check;
+int store_certificate_write_as(struct store *s, const char *file,
+			       const struct certificate *c) must_check;
 int store_statement_write(struct store *s, const struct statement *statement) must_check;
 /* 1, 0 if there is none, or negative errno with s->error: -EBADMSG for what is none. */
 int store_statement_read(struct store *s, enum statement_kind kind, const struct public_key *issuer,

@@ -46,8 +46,19 @@ struct report_mapping {
 	                                  what others see */
 };
 
+enum report_second { REPORT_NO_SECOND, REPORT_NEXT, REPORT_FORMER };
+
 struct report_node {
 	struct public_key key;
+	struct {                       /* the other key, while this node's key changes */
+		enum report_second role; /* it is to follow `key`, or `key` followed it */
+		struct public_key key;
+		struct ip ipv4, ipv6;
+		uint64_t until;        /* unix seconds at which the older of the two ends */
+		uint64_t left_s;       /* until then; 0: it has ended */
+		uint32_t reached;      /* peers with a path to it */
+		uint32_t peers;
+	} second;
 	char interface[16];
 	struct ip ipv4, ipv6;          /* ipv4.family 0: IPv6-only at present */
 	struct prefix prefix;
@@ -161,6 +172,7 @@ struct report_peer {
 	bool successor_disputed;       /* two different ones, of which the next is one */
 	struct public_key successor;
 	uint64_t successor_until;      /* unix seconds at which the old one ends */
+	bool second_reached;           /* it has a path to our second key */
 	uint64_t conflict;             /* the last sequence with two records; 0: none */
 };
 

@@ -120,6 +120,34 @@ def finish_changes_the_keys_and_keeps_the_old_one():
 
 
 @test
+def what_belongs_to_a_key_goes_with_it():
+    with World() as w:
+        w.want(DONE, "keygen")
+        old = key(w)
+        w.want(DONE, "org-keygen")
+        org = base64.b64decode(w.read("org", "org.pub")).hex()
+        w.want(DONE, "org-sign", w.path("identity.pub"), "--name", "me", "--out", w.path("a"))
+        w.want(DONE, "org-join", w.path("a"))
+        w.want(DONE, "rotate")
+        new = key(w, "--next")
+        w.write(base64.b64encode(new) + b"\n", "next.pub")
+        w.want(DONE, "org-sign", w.path("next.pub"), "--name", "me", "--out", w.path("b"))
+        w.want(DONE, "org-join", w.path("b"), says="with the next key")
+        w.want(DONE, "org-join", w.path("b"), says="with the next key")
+        first, second = w.read("a"), w.read("b")
+        aside = "%s-%s.cert" % (org, new.hex())
+        eq((w.read("org", org + ".cert"), w.read("org", aside)), (first, second))
+        for name, data in (("clock", b"old"), ("next.clock", b"new"), ("peers", b"all")):
+            w.write(data, "state", name, mode=0o600)
+        w.want(DONE, "rotate", "--finish")
+        eq(w.read("org", org + ".cert"), second)
+        eq(w.read("org", "%s-%s.cert" % (org, old.hex())), first)
+        ok(aside not in w.names("org"), "it is in one place")
+        eq({n: w.read("state", n) for n in w.names("state")},
+           {"clock": b"new", "former.clock": b"old", "peers": b"all"})
+
+
+@test
 def what_a_kill_leaves_is_finished_or_taken_up():
     """Each state between two writes, made by hand."""
     def files(w):

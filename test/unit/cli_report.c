@@ -177,6 +177,40 @@ static void a_new_key_is_shown_with_its_addresses_and_how_to_accept_it(void)
 			"  its key may be stolen\n"));
 }
 
+static void while_its_own_key_changes_both_are_shown(void)
+{
+	struct report_peer p[5];
+	const char *page;
+
+	fill(p);
+
+	struct report r = report_of(p, 5);
+
+	r.node.second.role = REPORT_NEXT;
+	r.node.second.ipv4 = ip_v4(10, 99, 1, 9);
+	ok(ip_parse("fd99:6d67::9", 12, &r.node.second.ipv6));
+	r.node.second.left_s = 2 * 86400;
+	r.node.second.peers = 5;
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(strstr(page, "  new key    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+			"    there    10.99.1.9, fd99:6d67::9\n"
+			"    reaches  0 of 5 peers; not: alice\n"
+			"    overlap  ends in 2d00h; before that: meshguard rotate --finish\n"));
+	p[0].second_reached = true;
+	r.node.second.left_s = 0;
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(strstr(page, "of 5 peers\n    the overlap has ended: peers that accepted the new key "
+			"let only that one in\n    finish it with: meshguard rotate --finish\n"));
+	ok(strstr(printed(&r, (struct screen){ .width = 80, .colour = true }),
+		  "\033[31m    the overlap has ended"));
+	r.node.second.role = REPORT_FORMER;
+	r.node.second.left_s = 3600;
+	page = printed(&r, (struct screen){ .width = 80 });
+	ok(strstr(page, "  old key    AAAA"));
+	ok(strstr(page, "    overlap  ends in 1h00m, and the old key with it"));
+	ok(!strstr(page, "--finish"));
+}
+
 static void orgs_and_what_ends_soon_are_said(void)
 {
 	struct report_peer p[5];
@@ -266,6 +300,7 @@ static void a_node_without_an_ipv4_address_says_so(void)
 TAP_TESTS(T(service_rules_are_told_where_there_are_any),
 	  T(a_node_that_trusts_nobody_says_what_to_do),
 	  T(a_page_for_every_kind_of_peer),
+	  T(while_its_own_key_changes_both_are_shown),
 	  T(orgs_and_what_ends_soon_are_said),
 	  T(a_new_key_is_shown_with_its_addresses_and_how_to_accept_it),
 	  T(lines_stay_within_80_columns), T(an_unreadable_store_is_said_in_red),

@@ -179,6 +179,37 @@ static void a_node_survives_the_way(void)
 			eq_int(a.node.counters[i].value, INT64_MAX);
 }
 
+static void both_keys_survive_the_way(void)
+{
+	static struct answer a;
+	const struct control_about about = { .daemon = "0.1.0", .directory = "/" };
+	struct report_node n = sample_node();
+	json_t *json;
+
+	n.second.role = REPORT_FORMER;
+	memset(n.second.key.b, 9, sizeof(n.second.key.b));
+	n.second.ipv4 = ip_v4(10, 99, 5, 6);
+	ok(ip_parse("fd99:6d67::3", 12, &n.second.ipv6));
+	n.second.until = 1700000001;
+	n.second.left_s = 61;
+	n.second.reached = 2;
+	n.second.peers = 3;
+	json = report_node_json(&n, &about, now);
+	ok(take(frame_encode(7, "node", json, frame, sizeof(frame)), &a));
+	eq_int(a.node.second.role, REPORT_FORMER);
+	eq_mem(&a.node.second.key, &n.second.key, 32);
+	ok(ip_equal(&a.node.second.ipv4, &n.second.ipv4));
+	ok(ip_equal(&a.node.second.ipv6, &n.second.ipv6));
+	eq_int(a.node.second.until, 1700000001);
+	eq_int(a.node.second.left_s, 61);
+	eq_int(a.node.second.reached, 2);
+	eq_int(a.node.second.peers, 3);
+	n.second.role = REPORT_NO_SECOND;
+	json = report_node_json(&n, &about, now);
+	ok(take(frame_encode(7, "node", json, frame, sizeof(frame)), &a));
+	eq_int(a.node.second.role, REPORT_NO_SECOND);
+}
+
 static struct report_peer sample_peer(void)
 {
 	struct report_peer p = {
@@ -197,6 +228,7 @@ static struct report_peer sample_peer(void)
 		.rx_bytes = 123456789012,
 		.tx_bytes = 5,
 		.sequence = 17, .conflict = 16,
+		.second_reached = true,
 		.has_successor = true, .successor_disputed = true, .successor_until = 1800000000,
 	};
 
@@ -235,6 +267,7 @@ static void a_peer_survives_the_way(void)
 	eq_int(a.peer.rx_bytes, 123456789012);
 	eq_int(a.peer.sequence, 17);
 	eq_int(a.peer.conflict, 16);
+	ok(a.peer.second_reached);
 	ok(a.peer.has_successor && a.peer.successor_disputed);
 	eq_mem(&a.peer.successor, &p.successor, 32);
 	eq_int(a.peer.successor_until, 1800000000);
@@ -375,7 +408,8 @@ static void down_is_for_root_and_the_owner(void)
 }
 
 TAP_TESTS(T(requests_survive_the_way), T(what_is_no_request_is_named), T(deep_nesting_is_refused),
-	  T(a_node_survives_the_way), T(a_peer_survives_the_way), T(what_is_unknown_stays_unknown),
+	  T(a_node_survives_the_way), T(both_keys_survive_the_way),
+	  T(a_peer_survives_the_way), T(what_is_unknown_stays_unknown),
 	  T(ends_and_errors_survive_the_way), T(answers_are_checked),
 	  T(labels_cannot_carry_control_characters), T(a_frame_without_room_is_not_begun),
 	  T(the_largest_report_fits_a_frame), T(down_is_for_root_and_the_owner))

@@ -1,5 +1,5 @@
-/* Two nodes with different keys on one socket, as a machine runs them while its key changes: whose a
- * datagram is, and that peers who accept the new key find it where the old one is. */
+/* Two nodes with different keys on one socket, as a machine runs them while its key changes: whose
+ * a datagram is, and that peers who accept the new key find it where the old one is. */
 #include "orgs_world.h"
 
 #include "node/node_impl.h"

@@ -339,6 +339,8 @@ int invitation_use(struct store *s, const char *id, const struct public_key *key
 		r = end_as(s, &f, OUTCOME_ASKED);
 	else
 		r = settle(s, INVITATION_FOLDER, &f, at);
+	if (r < 0 && f.outcome == OUTCOME_JOINED) /* trusted; how it ended is told as cut short */
+		r = OUTCOME_JOINED;
 	wipe(&f, sizeof(f));
 	path_of(file, INVITATION_FOLDER, id, ".reply");
 	if (r > 0 && store_exists(s, file) && store_remove(s, file) < 0)

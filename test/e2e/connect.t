@@ -2,27 +2,30 @@
 # connect: one token makes two strangers peers, once, and they find each other again.
 . "$(dirname "$0")/mesh.sh"
 
-node A B C
+node A B C D E
 lan wire
 # Addresses as the Internet has them.
 plug A wire eth0 2.0.0.1/24
 plug B wire eth0 2.0.0.2/24
 plug C wire eth0 2.0.0.3/24
+plug D wire eth0 2.0.0.4/24
+plug E wire eth0 2.0.0.5/24
 
 # generates NAME WORDS...: in the background; the token is in $work/NAME.token, its words in
-# $work/NAME.says.
+# $work/NAME.says. What its user types is in `typed`, a file.
+typed=/dev/null
 generates() {
 	local n=$1 pid
 	shift
 	rm -f "$work/$n.token" "$work/$n.status"
 	{
 		nsenter -t "${holder[$n]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/$n.d" \
-			"$MESHGUARD" connect --generate "$@" >"$work/$n.token" 2>"$work/$n.says" &
+			"$MESHGUARD" connect --generate "$@" <"$typed" >"$work/$n.token" 2>"$work/$n.says" &
 		pid=$!
 		echo $pid >"$work/$n.generating"
 		wait $pid
 		echo $? >"$work/$n.status"
-	} </dev/null &
+	} &
 	wait_for 20 "a token of $n" grep -q mg:// "$work/$n.token"
 }
 # generated NAME STATUS: it ends with that.
@@ -38,6 +41,11 @@ join() {
 }
 tunnel() { [ "$(peer "$1" "$2" .tunnel_up)" = true ]; }
 files() { find "$work/$1.d/$2" -type f 2>/dev/null | wc -l; }
+
+# --- one minute: nobody comes to D, and E finds nobody there; looked at in the end
+generates D --in 1
+mg D down >/dev/null
+(mg E connect --join "$(token_of D)" >"$work/E.code" 2>"$work/E.says"; echo $? >"$work/E.status") &
 
 # --- with running daemons
 up A --port 4000
@@ -92,16 +100,52 @@ ok "and said so" said "not a token that can be used"
 ok "no daemon was started for it" exits 3 mg C status
 ok "nothing was written" same "$(files C joins)" "$before"
 
-# --- expiry, cancelling
+# --- asking first
+mkfifo "$work/answer"
+typed=$work/answer
+declines() { echo n >"$work/answer"; }
+accepts() { echo y >"$work/answer"; }
+asked() { grep -q 'let him in' "$work/A.says"; }
+nobody() { same "$(files A authorized_keys) $(files C authorized_keys)" "1 0"; }
+for answer in declines accepts; do
+	# Its writer stays until the end, or the reader would see it at once.
+	exec 4<>"$work/answer"
+	generates A --confirm --name carol
+	(mg C connect --join "$(token_of A)" --name alice >"$work/C.says" 2>&1; echo $? >"$work/C.status") &
+	ok "the user is asked" within 10 asked
+	ok "and nobody is trusted before" always 2 nobody
+	$answer
+	case $answer in
+	declines)
+		ok "no: nobody came in" generated A 4
+		ok "and the other one is told" within 10 grep -q 4 "$work/C.status"
+		ok "nobody is trusted" nobody
+		rm -f "$work/C.status"
+		;;
+	accepts)
+		ok "yes: in he comes" generated A 0
+		ok "and knows" within 10 grep -q 0 "$work/C.status"
+		ok "both trust" same "$(key_of C)" "$(cat "$work/A.d/authorized_keys/carol.pub")"
+		;;
+	esac
+	exec 4>&-
+done
+typed=/dev/null
+ok "a name that is taken is refused before" exits 4 mg A connect --generate --name carol
+mg C down >/dev/null
+rm -rf "$work"/[AC].d/{authorized_keys/{carol,alice}.pub,seeds/{carol,alice}.seed}
+
+# --- cancelling
 generates A
 id=$(mg A connect --list | awk '$2 == "open" { print $1 }')
 ok "one is cancelled" exits 0 mg A connect --cancel "$id"
 ok "who waits is told" generated A 4
-ok "who has it hears nothing more" same "$(files A invitations)" 1
+ok "it is gone" not test -e "$work/A.d/invitations/$id"
 generates A --in 1
+id=$(mg A connect --list | awk '$2 == "open" { print $1 }')
 kill -TERM "$(cat "$work/A.generating")"
 ok "an interrupted one is void" generated A 1
-ok "and gone" same "$(files A invitations)" 1
+ok "and gone" not test -e "$work/A.d/invitations/$id"
 
 # --- without daemons
 stop A B
@@ -112,5 +156,14 @@ ok "A ends well again" generated A 0
 ok "both stay up" all_meet A C
 ok "until down" exits 0 mg C down --interface mgy
 mg A down --interface mgx >/dev/null
+
+# --- a minute is over
+ended_with() { [ "$(cat "$work/$1.status")" = "$2" ]; }
+ok "nobody came to D in time" within 70 ended_with D 5
+ok "and it says so" grep -q 'nobody came in time: the token has expired' "$work/D.says"
+ok "E gives up then" within 5 ended_with E 5
+ok "and says so, too" grep -q 'expired before there was contact' "$work/E.says"
+ok "until then it showed the code for D, once" same "$(grep -cE '^[0-9A-Z]{5}(-[0-9A-Z]{5}){3}$' "$work/E.code")" 1
+ok "nothing is left of either" same "$(files D invitations) $(files E joins)" "0 0"
 
 done_testing

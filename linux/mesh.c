@@ -20,6 +20,7 @@
 #include "linux/udp.h"
 #include "linux/warning.h"
 #include "linux/version.h"
+#include "nat/punch.h"
 #include "node/node.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+_Static_assert(UDP_EXTRA == PUNCH_SOCKETS, "the node asks for so many sockets");
 
 #define ITEMS 1024u
 #define ARENA (4u << 20)
@@ -221,11 +224,8 @@ static void step_datagrams(struct mesh *m, const struct node_event *e, uint32_t 
 	}
 }
 
-static void on_udp(struct mesh *m, int fd)
+static void received(struct mesh *m, int n)
 {
-	wake(m);
-	int n = udp_receive(&m->udp, fd, &m->batch);
-
 	/* The system may be out of memory for a while. */
 	if (n < 0 && n != -ENOMEM && n != -ENOBUFS)
 		fail(m, "receiving on the UDP socket", n);
@@ -241,6 +241,21 @@ static void on_udp(struct mesh *m, int fd)
 		step_datagrams(m, m->datagrams,
 			       second_pick(&m->second, m->datagrams, (uint32_t)n));
 	flush(m);
+}
+
+static void on_udp(struct mesh *m, int fd)
+{
+	wake(m);
+	received(m, udp_receive(&m->udp, fd, &m->batch));
+}
+
+static void on_extra(void *ctx, uint32_t events)
+{
+	struct mesh *m = ctx;
+
+	(void)events;
+	wake(m);
+	received(m, udp_receive_extra(&m->udp, &m->batch));
 }
 
 static void on_udp4(void *ctx, uint32_t events)
@@ -603,6 +618,10 @@ static int add_descriptors(struct mesh *m)
 		error = loop_add(&m->loop, m->udp.fd4, EPOLLIN, on_udp4, m);
 	if (!error && m->udp.fd6 >= 0)
 		error = loop_add(&m->loop, m->udp.fd6, EPOLLIN, on_udp6, m);
+	if (!error)
+		error = udp_allow_extra(&m->udp);
+	if (!error)
+		error = loop_add(&m->loop, m->udp.ready, EPOLLIN, on_extra, m);
 	if (error)
 		return error;
 	m->watch = rtnl_watch_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);

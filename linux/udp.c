@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,12 +71,16 @@ static int open_family(int family, uint16_t port, uint32_t mark)
 		close(fd);
 		return err;
 	}
-	/* As large as we may; small buffers cost throughput, nothing else. */
+	return fd;
+}
+
+/* As large as we may; small buffers cost throughput, nothing else. */
+static void enlarge_buffers(int fd)
+{
 	if (option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES))
 		(void)option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
 	if (option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES))
 		(void)option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
-	return fd;
 }
 
 static uint16_t bound_port(int fd)
@@ -107,6 +112,10 @@ static int open_both(struct udp *u, uint16_t port, uint32_t mark)
 		return -EAFNOSUPPORT;
 	if (!u->port)
 		u->port = bound_port(u->fd6);
+	if (u->fd4 >= 0)
+		enlarge_buffers(u->fd4);
+	if (u->fd6 >= 0)
+		enlarge_buffers(u->fd6);
 	return 0;
 }
 
@@ -120,6 +129,31 @@ int udp_open(struct udp *u, uint16_t port, uint32_t mark)
 	return err;
 }
 
+static void close_extra(struct udp *u, uint16_t number)
+{
+	int *fd = &u->extra[number - 1];
+
+	if (*fd)
+		close(*fd); /* which takes it out of `ready`, too */
+	*fd = 0;
+}
+
+/* What cannot be opened sends nothing: datagrams for it are errors. */
+static void open_extra(struct udp *u, uint16_t number)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = number };
+
+	if (!u->ready || u->extra[number - 1])
+		return;
+	const int fd = open_family(AF_INET, 0, 0);
+	if (fd < 0)
+		return;
+	if (epoll_ctl(u->ready, EPOLL_CTL_ADD, fd, &event) < 0)
+		close(fd);
+	else
+		u->extra[number - 1] = fd;
+}
+
 void udp_close(struct udp *u)
 {
 	if (u->fd4 >= 0)
@@ -127,6 +161,20 @@ void udp_close(struct udp *u)
 	if (u->fd6 >= 0)
 		close(u->fd6);
 	u->fd4 = u->fd6 = -1;
+	for (uint16_t i = 1; i <= UDP_EXTRA; i++)
+		close_extra(u, i);
+	if (u->ready)
+		close(u->ready);
+	u->ready = 0;
+}
+
+int udp_allow_extra(struct udp *u)
+{
+	u->ready = epoll_create1(EPOLL_CLOEXEC);
+	if (u->ready >= 0)
+		return 0;
+	u->ready = 0;
+	return -errno;
 }
 
 int udp_batch_make(struct udp_batch *b)
@@ -213,6 +261,20 @@ int udp_receive(struct udp *u, int fd, struct udp_batch *b)
 	}
 	b->count = (unsigned)n;
 	u->received += (unsigned)n;
+	return n;
+}
+
+int udp_receive_extra(struct udp *u, struct udp_batch *b)
+{
+	struct epoll_event event;
+	int n;
+
+	b->count = 0;
+	if (!u->ready || epoll_wait(u->ready, &event, 1, 0) != 1)
+		return 0;
+	n = udp_receive(u, u->extra[event.data.u32 - 1], b);
+	for (unsigned i = 0; i < b->count; i++)
+		b->items[i].from.socket = (uint16_t)event.data.u32;
 	return n;
 }
 
@@ -325,6 +387,24 @@ static void send_batch(struct udp *u, int fd, const struct out *const *outs, uns
 	}
 }
 
+static int socket_for(const struct udp *u, const struct endpoint *to)
+{
+	if (to->socket)
+		return to->socket <= UDP_EXTRA && to->ip.family == FAMILY_IPV4 &&
+		       u->extra[to->socket - 1] ? u->extra[to->socket - 1] : -1;
+	return to->ip.family == FAMILY_IPV4 ? u->fd4 : to->ip.family == FAMILY_IPV6 ? u->fd6 : -1;
+}
+
+/* False: the item has nothing to do with sockets. */
+static bool change_sockets(struct udp *u, const struct out *o)
+{
+	const bool open = o->kind == OUT_SOCKET_OPEN, close = o->kind == OUT_SOCKET_CLOSE;
+
+	if ((open || close) && o->to.socket && o->to.socket <= UDP_EXTRA)
+		open ? open_extra(u, o->to.socket) : close_extra(u, o->to.socket);
+	return open || close;
+}
+
 void udp_send(struct udp *u, const struct outbox *out)
 {
 	const struct out *batch[UDP_BATCH];
@@ -334,17 +414,18 @@ void udp_send(struct udp *u, const struct outbox *out)
 
 	for (uint32_t i = 0; i < out->count; i++) {
 		const struct out *o = &out->items[i];
-		if (o->kind != OUT_DATAGRAM)
-			continue;
-		const int its = o->to.ip.family == FAMILY_IPV4 ? u->fd4 :
-				o->to.ip.family == FAMILY_IPV6 ? u->fd6 : -1;
-		if (its < 0) {
-			u->send_errors++;
-			continue;
-		}
+		const bool sends = o->kind == OUT_DATAGRAM;
+		const int its = sends ? socket_for(u, &o->to) : -1;
+
 		if (count && (its != fd || count == UDP_BATCH)) {
 			send_batch(u, fd, batch, count, &waited);
 			count = 0;
+		}
+		if (change_sockets(u, o) || !sends)
+			continue;
+		if (its < 0) {
+			u->send_errors++;
+			continue;
 		}
 		fd = its;
 		batch[count++] = o;

@@ -5,9 +5,13 @@
 #include "base/bug.h"
 #include "base/outbox.h"
 
+#define UDP_EXTRA 384 /* more sockets, numbered from 1 */
+
 struct udp {
 	int fd4, fd6;        /* -1: none */
 	uint16_t port;
+	int extra[UDP_EXTRA]; /* IPv4, each on a port of its own; 0: none */
+	int ready;           /* epoll of these; 0: none can be opened */
 	uint64_t sent, received, send_errors;
 };
 
@@ -16,6 +20,10 @@ struct udp {
  * there is neither. */
 int udp_open(struct udp *u, uint16_t port, uint32_t mark) must_check;
 void udp_close(struct udp *u);
+
+/* From now on OUT_SOCKET_OPEN and OUT_SOCKET_CLOSE are obeyed, as far as descriptors can be had;
+ * u->ready is readable when something came to one of those sockets. Negative errno. */
+int udp_allow_extra(struct udp *u) must_check;
 
 #define UDP_BATCH 32
 struct udp_datagram {
@@ -33,6 +41,8 @@ int udp_batch_make(struct udp_batch *b) must_check;
 void udp_batch_free(struct udp_batch *b);
 /* Reads what is there, up to a batch; the count, 0 when nothing is, or negative errno. */
 int udp_receive(struct udp *u, int fd, struct udp_batch *b) must_check;
+/* The same from one of the extra sockets that has something; from.socket says which. */
+int udp_receive_extra(struct udp *u, struct udp_batch *b) must_check;
 /* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg). An error of one datagram
  * (unreachable, local address gone: then once more without it) does not stop the others; errors
  * are counted. A full socket is waited for 5 ms at the most, then the rest is dropped. */

@@ -71,6 +71,7 @@ void host_off(struct host *h)
 	node_wipe(h->node);
 	munmap(h->memory, h->size);
 	h->node = NULL;
+	memset(h->sockets, 0, sizeof(h->sockets));
 }
 
 struct instant host_deadline(const struct host *h)

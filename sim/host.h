@@ -8,6 +8,7 @@
 #define SIM_HOST_H
 
 #include "base/rng.h"
+#include "nat/punch.h"
 #include "node/node.h"
 
 #define HOST_WAITING 128u /* datagrams that a paused process finds in its socket afterwards */
@@ -38,6 +39,7 @@ struct host {
 	bool paused, keeps;          /* keeps: what comes meanwhile waits */
 	struct instant paused_at, resumed_at; /* last, in world time; 0: never since it is on */
 	bool untold;                 /* not all of its trust and addresses was told to the node */
+	bool sockets[PUNCH_SOCKETS + 1]; /* extra ones that are open, on the ports that follow */
 	void *waiting[HOST_WAITING];
 	unsigned waiting_count;
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OPENER_HOPS 8u
 #define ADDRESSES 131072u
 #define PACKET_MAGIC 0x6d677369u
 #define PACKET_PAYLOAD 24u
@@ -94,11 +95,20 @@ void world_nat_reboot(struct world *w, uint32_t i)
 		natbox_forget(w->boxes[w->hosts[i].box - 1]);
 }
 
+/* Whether the machine listens there: extra sockets have the ports that follow the main one's. */
+static bool listens(const struct host *h, const struct endpoint *to)
+{
+	uint32_t socket = (uint32_t)to->port - h->at.port;
+
+	return ip_equal(&h->at.ip, &to->ip) &&
+	       (!socket || (socket <= PUNCH_SOCKETS && h->sockets[socket]));
+}
+
 /* The machine with that inside address. */
 static uint32_t inside_host(const struct world *w, uint32_t box, const struct endpoint *inside)
 {
 	for (uint32_t i = 0; i < w->n; i++)
-		if (w->hosts[i].box == box + 1 && endpoint_equal(&w->hosts[i].at, inside))
+		if (w->hosts[i].box == box + 1 && listens(&w->hosts[i], inside))
 			return i;
 	return NOBODY;
 }
@@ -115,7 +125,7 @@ static uint32_t owner(const struct world *w, const struct endpoint *to)
 
 	if (number >= ADDRESSES || w->owners[number] == NOBODY || w->owners[number] >= w->n)
 		return number >= ADDRESSES ? NOBODY : w->owners[number];
-	return endpoint_equal(&w->hosts[w->owners[number]].at, to) ? w->owners[number] : NOBODY;
+	return listens(&w->hosts[w->owners[number]], to) ? w->owners[number] : NOBODY;
 }
 
 /* Whom a datagram is for as things are when it is sent: decides by which link it goes. */
@@ -139,27 +149,36 @@ static bool leaves(struct world *w, uint32_t from, const struct endpoint *to, st
 {
 	const struct host *h = &w->hosts[from];
 	struct natbox *box = h->box ? w->boxes[h->box - 1] : NULL;
+	struct endpoint outside = *to, inside = h->at;
 
-	*as = h->at;
+	outside.socket = 0;
+	inside.port = (uint16_t)(inside.port + to->socket);
+	*as = inside;
+	if (to->socket && !h->sockets[to->socket])
+		return false;
 	if (!box || is_inside(&to->ip))
 		return true;
 	if (ip_equal(&to->ip, &natbox_config(box)->outside) && !natbox_config(box)->hairpin)
 		return false;
-	return natbox_out(box, w->now, &h->at, to, as);
+	return natbox_out(box, w->now, &inside, &outside, as);
 }
 
-uint32_t net_receiver(struct world *w, const struct datagram *d)
+uint32_t net_receiver(struct world *w, struct datagram *d)
 {
 	uint32_t who = owner(w, &d->to);
-	struct endpoint inside;
+	struct endpoint to = d->to;
 
-	if (is_inside(&d->to.ip))
-		return addressee(w, d->sender, &d->to);
-	if (who < w->n || who == NOBODY)
-		return who;
-	if (!natbox_in(w->boxes[who - w->n], w->now, &d->from, d->to.port, &inside))
-		return NOBODY;
-	return inside_host(w, who - w->n, &inside);
+	if (is_inside(&d->to.ip)) {
+		who = addressee(w, d->sender, &to);
+	} else if (who >= w->n && who != NOBODY) {
+		const uint32_t box = who - w->n;
+
+		who = natbox_in(w->boxes[box], w->now, &d->from, d->to.port, &to) ?
+		      inside_host(w, box, &to) : NOBODY;
+	}
+	if (who != NOBODY)
+		d->from.socket = (uint16_t)(to.port - w->hosts[who].at.port);
+	return who;
 }
 
 /* --- sending */
@@ -180,11 +199,18 @@ static void post(struct world *w, uint32_t from, const struct endpoint *as, cons
 	*d = (struct datagram){ .from = *as, .to = o->to, .sender = from };
 	d->len = o->len;
 	d->to.local = (struct ip){ 0 };
+	d->to.socket = 0;
 	memcpy(d->data, o->data, o->len);
 	d->damage = damage;
 	if (damage)
 		d->data[(damage - 1) / 8] ^= (uint8_t)(1u << (damage - 1) % 8);
 	queue_push(&w->queue, at, d);
+}
+
+/* An opener: beyond its own NAT it meets more routers than its TTL allows. */
+static bool dies(const struct out *o)
+{
+	return o->hops && o->hops <= OPENER_HOPS && !is_inside(&o->to.ip);
 }
 
 static void send(struct world *w, uint32_t from, const struct out *o)
@@ -206,7 +232,7 @@ static void send(struct world *w, uint32_t from, const struct out *o)
 		trace_line(&w->trace, w->now, "%u > %d: %u bytes, first 0x%02x", from, (int)to,
 			   o->len, o->data[0]);
 	if (!leaves(w, from, &o->to, &as) || o->to.ip.family != h->at.ip.family || w->cuts[pair] ||
-	    (to == NOBODY && owner(w, &o->to) == NOBODY)) {
+	    dies(o) || (to == NOBODY && owner(w, &o->to) == NOBODY)) {
 		w->lost++;
 		return;
 	}
@@ -273,6 +299,8 @@ void net_carry_out(struct world *w, uint32_t i)
 
 		if (o->kind == OUT_DATAGRAM)
 			send(w, i, o);
+		else if (o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE)
+			w->hosts[i].sockets[o->to.socket] = o->kind == OUT_SOCKET_OPEN;
 		else if (o->kind == OUT_PACKET)
 			check_packet(w, i, bytes_of(o->data, o->len));
 	}

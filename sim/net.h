@@ -8,7 +8,7 @@
 void net_give_address(struct world *w, uint32_t i);
 /* Sends what the machine's node wished, and takes its packets. */
 void net_carry_out(struct world *w, uint32_t i);
-/* Who gets it, now that it arrives; NOBODY. */
-uint32_t net_receiver(struct world *w, const struct datagram *d);
+/* Who gets it, now that it arrives, and at which socket (d->from.socket); NOBODY. */
+uint32_t net_receiver(struct world *w, struct datagram *d);
 
 #endif

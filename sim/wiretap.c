@@ -154,7 +154,7 @@ enum tapped wiretap_read(struct wiretap *t, uint32_t from, uint32_t to, struct b
 	}
 	*epoch = o->epoch;
 	*counter = o->counter;
-	if (o->len && o->payload[0] >= PATH_TYPE_PROBE && o->payload[0] <= PATH_TYPE_HERE)
+	if (o->len && o->payload[0] >= PATH_TYPE_PROBE && o->payload[0] <= 0x2F)
 		return TAPPED_PATH;
 	if (!wire_decode(bytes_of(o->payload, o->len), &t->message))
 		return TAPPED_BAD;

@@ -16,12 +16,16 @@ enum out_kind {
 	OUT_MESSAGE,  /* to the member in `slot`: plain bytes, to be sealed by the node;
 	                 `to` unset: by its best path */
 	OUT_CALL,     /* to `to`: a struct path_call, from which the node makes the datagram */
+	OUT_THROUGH,  /* as OUT_MESSAGE, handed on by the member in `via` */
+	OUT_SOCKET_OPEN,  /* socket to.socket of ours, before what follows: no bytes */
+	OUT_SOCKET_CLOSE,
 	OUT_NOTHING,  /* taken back */
 };
 
 struct out {
 	enum out_kind kind;
 	uint32_t slot;       /* peer or member the item belongs to; UINT32_MAX: none */
+	uint32_t via;        /* OUT_THROUGH */
 	struct endpoint to;
 	uint8_t *data;
 	uint32_t len;

@@ -110,7 +110,7 @@ struct report_node {
 	char offloads[64];             /* of the kernel, in use: words, each after a space */
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
-	struct { const char *name; uint64_t value; } counters[112];
+	struct { const char *name; uint64_t value; } counters[160];
 	unsigned counter_count;
 	unsigned seed_count;
 	struct {

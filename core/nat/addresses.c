@@ -54,6 +54,17 @@ struct address *path_address(struct paths *p, uint32_t slot, const struct endpoi
 	return &path->list[place];
 }
 
+void path_drop_address(struct path *path, unsigned i)
+{
+	unsigned last = --path->count;
+
+	if (i != last) {
+		path->list[i] = path->list[last];
+		if (path->best == last)
+			path->best = (uint8_t)i;
+	}
+}
+
 bool path_was_asked(const struct path *path)
 {
 	for (unsigned i = 0; i < path->count; i++)

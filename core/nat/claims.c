@@ -14,17 +14,6 @@
 #define CLAIM_EVERY span_ms(30)
 #define WANTED_FOR span_s(60)   /* somebody waited for a path: new addresses are probed, too */
 
-static void drop_address(struct path *path, unsigned i)
-{
-	unsigned last = --path->count;
-
-	if (i != last) {
-		path->list[i] = path->list[last];
-		if (path->best == last)
-			path->best = (uint8_t)i;
-	}
-}
-
 /* A record may send us anywhere but into this host, or where its words mean nothing here. */
 static bool claimable(const struct paths *p, const struct endpoint *e)
 {
@@ -90,7 +79,7 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	for (unsigned i = path->count; i-- > 0;)
 		if (!path->list[i].claimed && i != path->best && !path->list[i].waiting &&
 		    !instant_is_set(path->list[i].heard) && !instant_is_set(path->list[i].answered))
-			drop_address(path, i);
+			path_drop_address(path, i);
 	path_reschedule(p, slot);
 }
 

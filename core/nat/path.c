@@ -414,7 +414,7 @@ static unsigned other_answered(const struct path *path)
 	return found == path->best ? NO_ADDRESS : found;
 }
 
-static void lose_path(struct paths *p, uint32_t slot, struct instant now)
+void path_lost(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
 
@@ -449,7 +449,7 @@ static void best_unanswered(struct paths *p, uint32_t slot, struct instant now)
 			if (i != path->best && !path->list[i].waiting)
 				path->list[i].next = now;
 	if (best->tries >= PATH_TRIES_LOST)
-		lose_path(p, slot, now);
+		path_lost(p, slot, now);
 	else
 		best->next = now;
 }
@@ -486,7 +486,10 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 		a->asked = true;
 		a->since = now;
 	}
-	probe_send(p, slot, &a->to, instant_is_set(a->answered), a->id, out);
+	probe_send(p, slot, &a->to, path_opener(path, a, now), instant_is_set(a->answered), a->id,
+		   out);
+	if (a->claimed && path->best == NO_ADDRESS && a->tries == !path->shy)
+		path_fact_add(p, PATH_FACT_ASKED, slot, &a->to, 0);
 	a->waiting = true;
 	a->sent = now;
 	a->next = instant_add(now, probe_timeout(p, a));

@@ -104,6 +104,39 @@ bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struc
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);
 struct instant paths_deadline(const struct paths *p);
 
+/* --- for punching (punch.h); fire.c */
+
+/* Whether it may be beyond our NAT: unicast, and neither private nor of this link or host. */
+bool paths_outside(const struct ip *ip);
+#define PATH_OPENER_FIRST 2u /* TTLs of openers: they pass our own NATs and die before another's */
+#define PATH_OPENERS 3u
+/* Its record says that it is behind a NAT: what goes first to claims of it on the Internet are
+ * openers. */
+void paths_set_shy(struct paths *p, uint32_t slot, bool shy);
+/* Until then only openers go to its silent claims: whole probes are fired. */
+void paths_leave_to_punch(struct paths *p, uint32_t slot, struct instant until);
+/* One probe now, `hops` as its TTL (0: whole); an answer counts. Whole ones to what never answered
+ * are limited by IP address. False: not sent. */
+bool paths_fire(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t hops,
+		struct instant now, struct outbox *out);
+/* One that is not remembered: an answer to it counts for nothing. */
+void paths_throw(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t hops,
+		 struct outbox *out);
+/* The one spray begins anew: an answer from any port of `ip` counts for ten seconds. */
+void paths_spray_begin(struct paths *p, uint32_t slot, const struct ip *ip, struct instant now);
+void paths_spray(struct paths *p, uint16_t port, struct outbox *out);
+/* Whether the path in use to that member leaves by this socket of ours, or one of its addresses
+ * was heard from there lately. */
+bool paths_socket_used(const struct paths *p, uint32_t slot, uint16_t socket, struct span lately,
+		       struct instant now);
+/* That socket is closed: addresses that were reached by it are forgotten. */
+void paths_drop_socket(struct paths *p, uint32_t slot, uint16_t socket, struct instant now);
+/* What the extra socket that was answered last is seen as; false: not that one. */
+bool paths_socket_seen(const struct paths *p, uint16_t socket, struct endpoint *out);
+/* All that members see us as at present, whether they agree or not, newest first; the number
+ * written (at most n). */
+unsigned paths_seen_any(const struct paths *p, struct endpoint *out, unsigned n);
+
 /* The address in use; false when there is none. */
 bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out);
 
@@ -140,7 +173,8 @@ void paths_sent_to(struct paths *p, const struct ip *to, struct instant now);
 struct instant paths_dialled_back(const struct paths *p);
 
 enum path_fact_kind { PATH_FACT_UP, PATH_FACT_CHANGED, PATH_FACT_LOST, PATH_FACT_SEEN_AS,
-		      PATH_FACT_SEED_UNANSWERED };
+		      PATH_FACT_SEED_UNANSWERED,
+		      PATH_FACT_ASKED /* a claim is probed, or did not answer; no path yet */ };
 struct path_fact {
 	enum path_fact_kind kind;
 	uint32_t slot;

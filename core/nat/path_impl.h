@@ -57,11 +57,13 @@ struct address {
 struct path {
 	bool admitted;
 	bool told;                  /* where it may be: counted in paths.told */
+	bool shy;                   /* it is behind a NAT, by its own word */
 	uint8_t best;               /* index of the address in use, or NO_ADDRESS */
 	uint8_t count;
 	struct instant since;       /* up or down since */
 	struct instant wanted;      /* last paths_wanted */
 	struct instant used;        /* by tunnel traffic, last */
+	struct instant shy_until;   /* only openers go to silent claims, so long */
 	struct instant claimed;     /* when silent claims were last probed for a new record */
 	/* buckets: the instant at which each is full again */
 	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */
@@ -88,6 +90,14 @@ struct pending {
 	uint32_t slot;              /* NO_SLOT: a call */
 	uint32_t seed;
 	struct instant sent;        /* zero: free */
+};
+
+/* One probe to many ports of an address. */
+struct spray {
+	uint32_t slot;
+	struct ip ip;
+	uint8_t id[8];
+	struct instant since;       /* zero: none */
 };
 
 struct paths {
@@ -129,6 +139,11 @@ struct paths {
 		unsigned calls_at;
 	} dialback;
 	struct instant ip_full[PATH_IPS]; /* buckets: probes to what never answered */
+	struct spray spray;
+	struct {                    /* what an extra socket was last seen as */
+		uint16_t socket;
+		struct endpoint as;
+	} extra;
 
 	struct path_fact facts[PATH_FACTS];
 	uint32_t fact_first, fact_count;
@@ -142,6 +157,7 @@ void path_fact_add(struct paths *p, enum path_fact_kind kind, uint32_t slot,
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt, bool exact,
 		   struct instant now);
 void path_reschedule(struct paths *p, uint32_t slot);
+void path_lost(struct paths *p, uint32_t slot, struct instant now);
 bool path_usable(const struct paths *p, const struct endpoint *e);
 
 /* addresses.c */
@@ -149,14 +165,22 @@ bool path_usable(const struct paths *p, const struct endpoint *e);
 struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e);
 /* The same, made when it is new. NULL: unusable, or no room. */
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh);
+void path_drop_address(struct path *path, unsigned i);
 /* Whether a probe ever went to one of its addresses. */
 bool path_was_asked(const struct path *path);
 /* Whether an answer of this address is still on its way, perhaps. */
 bool address_asked(const struct address *a, struct instant now);
 
+/* fire.c */
+/* The TTL of the next probe to that address; 0: the system's. */
+uint8_t path_opener(const struct path *path, const struct address *a, struct instant now);
+bool path_spray_answer(const struct paths *p, uint32_t slot, const struct endpoint *from,
+		       const uint8_t id[static 8], struct instant now);
+
 /* probe.c */
-void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
-		const uint8_t id[static 8], struct outbox *out);
+/* hops: TTL or hop limit to leave with; 0: the system's. */
+void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t hops,
+		bool longer, const uint8_t id[static 8], struct outbox *out);
 /* Whether a probe to this address is within what it may get; takes it from there. */
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now);
 

@@ -29,8 +29,8 @@ _Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) >= PROBE_BYTES, "a here ampl
 
 _Static_assert(CHANNEL_OVERHEAD + PATH_PROBE_LONG == 2 * PROBE_BYTES, "see path.h");
 
-void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool longer,
-		const uint8_t id[static 8], struct outbox *out)
+void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t hops,
+		bool longer, const uint8_t id[static 8], struct outbox *out)
 {
 	size_t len = longer ? PATH_PROBE_LONG : PATH_PROBE_LEN;
 	uint8_t *data = outbox_reserve(out, len);
@@ -44,6 +44,7 @@ void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, bool 
 	struct out *o = outbox_commit(out, OUT_MESSAGE, len);
 	o->slot = slot;
 	o->to = *to;
+	o->hops = hops;
 	p->counters.probes_sent++;
 }
 
@@ -176,6 +177,10 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 		exact = hit->since.ns == hit->sent.ns;
 	} else if (path_seeds_answer(p, slot, from, id, now, &rtt)) {
 		hit = path_address(p, slot, from, true);
+	} else if (path_spray_answer(p, slot, from, id, now)) {
+		rtt = span_ms(100); /* which of many it answers is not known */
+		exact = false;
+		hit = path_address(p, slot, from, true);
 	}
 	if (!hit) {
 		p->counters.drop_unasked++;
@@ -188,7 +193,12 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	path_answered(p, slot, hit, rtt, exact, now);
 	if (moved)
 		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));
-	if (ip_is_unicast(&seen->ip) && seen->port && !from->socket)
+	if (!ip_is_unicast(&seen->ip) || !seen->port)
+		return true;
+	if (from->socket) { /* another mapping: not what others can reach us at */
+		p->extra.socket = from->socket;
+		p->extra.as = (struct endpoint){ .ip = seen->ip, .port = seen->port };
+	} else
 		seen_add(p, slot, seen, now);
 	return true;
 }

@@ -114,7 +114,7 @@ bool path_seeds_here(struct paths *p, uint32_t slot, const struct endpoint *from
 	q->slot = slot;
 	q->sent = now;
 	random_bytes(p->config.random, q->id, sizeof(q->id));
-	probe_send(p, slot, &p->seeds[q->seed].to, true, q->id, out);
+	probe_send(p, slot, &p->seeds[q->seed].to, 0, true, q->id, out);
 	return true;
 }
 

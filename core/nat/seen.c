@@ -68,6 +68,28 @@ unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n)
 	return count;
 }
 
+unsigned paths_seen_any(const struct paths *p, struct endpoint *out, unsigned n)
+{
+	bool left[PATH_OBSERVERS];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+		left[i] = instant_is_set(p->seen[i].at);
+	while (count < n) {
+		unsigned newest = PATH_OBSERVERS;
+
+		for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+			if (left[i] && (newest == PATH_OBSERVERS ||
+					p->seen[i].at.ns > p->seen[newest].at.ns))
+				newest = i;
+		if (newest == PATH_OBSERVERS)
+			break;
+		left[newest] = false;
+		out[count++] = p->seen[newest].as;
+	}
+	return count;
+}
+
 static bool same_set(const struct endpoint *a, unsigned na, const struct endpoint *b, unsigned nb)
 {
 	unsigned found = 0;

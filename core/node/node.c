@@ -5,7 +5,8 @@
 struct layout {
 	uint32_t members;
 	struct wg_limits wg;
-	size_t node, trust, channel, swim, paths, wg_at, peers, forwarding, holders, events;
+	size_t node, trust, channel, swim, paths, punches, wg_at, peers, forwarding, holders;
+	size_t events;
 	size_t burnt, burnt_pool, burnt_map, size;
 	struct service_layout services;
 	struct orgs_layout orgs;
@@ -34,6 +35,7 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.channel = node_place(&at, channel_size(l.members));
 	l.swim = node_place(&at, swim_size(l.members));
 	l.paths = node_place(&at, paths_size(l.members));
+	l.punches = node_place(&at, punches_size(l.members));
 	l.wg_at = node_place(&at, wg_size(&l.wg));
 	l.peers = node_place(&at, l.members * sizeof(struct node_peer));
 	l.forwarding = node_place(&at, forwarding_size(l.members));
@@ -88,6 +90,11 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	n->channel = channel_init(base + l->channel, &channel);
 	n->swim = swim_init(base + l->swim, &swim, now.boot);
 	n->paths = paths_init(base + l->paths, &paths, now.boot);
+	const struct punches_config punches = {
+		.members = l->members, .seed = paths.seed + 1, .random = &n->random,
+		.paths = n->paths, .birthday = !n->config.no_birthday,
+	};
+	n->punches = punches_init(base + l->punches, &punches);
 	n->wg = wg_init(base + l->wg_at, &wg, now.boot);
 	paths_set_filter(n->paths, is_underlay, n);
 	wg_set_mtu(n->wg, n->config.mtu);
@@ -274,13 +281,15 @@ static void input_packet(struct node *n, struct moment now, const struct node_ev
 	service_out(n, packet, slot, now.boot);
 	wg_send(n->wg, now, wg, packet, out);
 
-	if (paths_best(n->paths, slot, &to))
+	if (paths_best(n->paths, slot, &to)) {
 		paths_used(n->paths, slot, now.boot);
-	else
-		paths_wanted(n->paths, slot, now.boot);
+		return;
+	}
+	paths_wanted(n->paths, slot, now.boot);
+	punch_wanted(n->punches, slot, now.boot);
 }
 
-#define TICKED_ROOMS 5u
+#define TICKED_ROOMS 6u
 
 static void tick_room(struct node *n, unsigned room, struct moment now, struct outbox *out)
 {
@@ -306,6 +315,10 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 	case 4:
 		if (instant_reached(introduce_deadline(n->orgs.introductions), now.boot))
 			introduce_tick(n->orgs.introductions, now.boot, out);
+		break;
+	case 5:
+		if (instant_reached(punch_deadline(n->punches), now.boot))
+			punch_tick(n->punches, now.boot, &n->inner);
 		break;
 	}
 	reach_flush(n, now, out);
@@ -482,6 +495,7 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, spread_deadline(n->orgs.spread));
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	first = instant_min(first, where_deadline(n));
+	first = instant_min(first, punch_deadline(n->punches));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

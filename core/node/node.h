@@ -32,6 +32,7 @@ struct node_config {
 	struct public_key public;
 	char label[MAX_NAME + 1];    /* what the node calls itself; may be empty */
 	bool gossip_only;            /* membership alone: no tunnels, no packets */
+	bool no_birthday;            /* neither many sockets nor many ports for a hard NAT */
 	bool open;                   /* every key is let in, as `up --open` */
 	uint64_t built;              /* unix seconds at which this program was made, or 0: it is
 	                                not earlier now, whatever the clock says */

@@ -13,6 +13,7 @@
 #include "identity/trust.h"
 #include "nat/path.h"
 #include "nat/stun_client.h"
+#include "nat/punch.h"
 #include "node/forward.h"
 #include "node/node.h"
 #include "org/introduce.h"
@@ -62,6 +63,7 @@ struct node {
 	struct channel *channel;
 	struct swim *swim;
 	struct paths *paths;
+	struct punches *punches;
 	struct wg *wg;
 	struct node_peer *peers;         /* by slot */
 	struct forwarding forwarding;
@@ -177,7 +179,7 @@ struct node {
 	struct node_counters {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
-		uint64_t drop_replayed, drop_successor;
+		uint64_t drop_replayed, drop_successor, drop_passed;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;
@@ -359,6 +361,15 @@ const char *service_default_name(const struct node *n);
 void service_report(const struct node *n, struct report_node *out);
 void service_tick(struct node *n, struct instant now);
 struct instant service_deadline(const struct node *n);
+
+/* punching.c */
+/* Our own record is about to be made: how our NAT maps, and where we say that we are. */
+void punching_self(struct node *n, struct instant now);
+void punching_record(struct node *n, uint32_t slot, const struct record_body *body,
+		     struct instant now);
+/* A fresh message of that member; false: it has nothing to do with punching. */
+bool punching_input(struct node *n, uint32_t slot, struct bytes message, struct instant now);
+void punching_flush(struct node *n, const struct out *item, struct outbox *out);
 
 /* node.c */
 /* Where something of that size lies in memory that begins at 0; *at: where what comes next does. */

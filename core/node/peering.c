@@ -26,6 +26,7 @@ static bool enter(struct node *n, uint32_t slot, struct moment now)
 		return false;
 	}
 	paths_admit(n->paths, slot, now.boot);
+	punch_admit(n->punches, slot, memcmp(&n->config.public, key, sizeof(*key)) < 0);
 	swim_admit(n->swim, slot, key, now.boot);
 	spread_admit(n->orgs.spread, slot, key);
 	forward_claim(n, slot, 0, now.boot);
@@ -45,6 +46,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 		introduce_target_lost(n->orgs.introductions, &at, now.boot);
 	wg_peer_remove(n->wg, n->peers[slot].wg);
 	channel_remove(n->channel, slot);
+	punch_forget(n->punches, slot);
 	paths_forget(n->paths, slot);
 	swim_forget(n->swim, slot, now.boot);
 	spread_forget(n->orgs.spread, slot);

@@ -74,7 +74,7 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		orgs_input(n, opened->slot, message, now);
 	else if (type == SUCCESSOR_TYPE)
 		successor_input(n, opened->slot, message, now);
-	else
+	else if (!opened->len || !punching_input(n, opened->slot, message, now.boot))
 		n->counters.drop_type++;
 }
 
@@ -144,6 +144,15 @@ void reach_flush(struct node *n, struct moment now, struct outbox *out)
 			flush_call(n, item, out);
 			continue;
 		}
+		if (item->kind == OUT_THROUGH) {
+			punching_flush(n, item, out);
+			continue;
+		}
+		if (item->kind == OUT_SOCKET_OPEN || item->kind == OUT_SOCKET_CLOSE) {
+			if (outbox_reserve(out, 0))
+				outbox_commit(out, item->kind, 0)->to = to;
+			continue;
+		}
 		BUG_ON(item->kind != OUT_MESSAGE);
 		if (!endpoint_is_set(&to) && !paths_best(n->paths, item->slot, &to)) {
 			n->counters.drop_no_path++;
@@ -158,6 +167,7 @@ void reach_flush(struct node *n, struct moment now, struct outbox *out)
 		struct out *sealed = outbox_commit(out, OUT_DATAGRAM, len);
 		sealed->slot = item->slot;
 		sealed->to = to;
+		sealed->hops = item->hops;
 	}
 	outbox_clear(&n->inner);
 }
@@ -180,6 +190,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
 		cache_changed(n, now.boot);
+		punch_up(n->punches, f->slot, now.boot);
 		wg_peer_info(n->wg, wg, &info);
 		if (f->kind == PATH_FACT_CHANGED && endpoint_is_set(&info.endpoint))
 			orgs_path(n, f->slot, &info.endpoint, false, now.boot);
@@ -207,7 +218,11 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 			swim_reachable(n->swim, f->slot, false, now.boot);
 		orgs_path(n, f->slot, &f->endpoint, false, now.boot);
 		where_alone(n, now.boot);
+		punch_wanted(n->punches, f->slot, now.boot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
+		break;
+	case PATH_FACT_ASKED:
+		punch_wanted(n->punches, f->slot, now.boot);
 		break;
 	case PATH_FACT_SEEN_AS:
 		n->record_stale = true;

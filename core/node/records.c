@@ -116,6 +116,7 @@ void records_sign(struct node *n, struct moment now)
 				   (n->settled ? RECORD_SETTLED : 0) |
 				   n->self_left << RECORD_LEFT_SHIFT);
 	where_fill(n, &n->self, now.boot);
+	punching_self(n, now.boot);
 	if (!n->record_urgent && says_the_same(&n->self, &n->record.body)) {
 		n->record_stale = false;
 		return;
@@ -199,6 +200,7 @@ void records_accept(struct node *n, uint32_t slot, struct moment now)
 		forward_claim(n, slot, body->address_index, now.boot);
 	}
 	contest_record(n, slot, body, now);
+	punching_record(n, slot, body, now.boot);
 	if (!(body->flags & RECORD_LEAVING))
 		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count,
 				     now.boot);

@@ -35,6 +35,7 @@ static void tables(const struct node *n, struct report_node *r)
 	table(r, "channel", channel_size(members), members, used);
 	table(r, "swim", swim_size(members), members, swim_counters(n->swim)->alive);
 	table(r, "paths", paths_size(members), members, used);
+	table(r, "punching", punches_size(members), members, used);
 	table(r, "wireguard", wg_size(&wg), members, wg_peer_count(n->wg));
 	table(r, "forwarding", forwarding_size(members), 2 * members,
 	      allowedips_count(n->forwarding.current->routes));
@@ -127,6 +128,24 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "swim_drop_rate", s->drop_rate);
 }
 
+static void punch_counts(const struct node *n, struct report_node *r)
+{
+	const struct punch_counters *u = punch_counters(n->punches);
+
+	counter(r, "punch_asks_sent", u->asks_sent);
+	counter(r, "punch_asks_received", u->asks_received);
+	counter(r, "punch_answers_received", u->answers_received);
+	counter(r, "punch_runs", u->runs);
+	counter(r, "punch_successes", u->successes);
+	counter(r, "punch_birthdays", u->birthdays);
+	counter(r, "punch_sockets", u->sockets);
+	counter(r, "punch_passed", u->passed);
+	counter(r, "punch_drop_malformed", u->drop_malformed);
+	counter(r, "punch_drop_rate", u->drop_rate);
+	counter(r, "punch_drop_unasked", u->drop_unasked);
+	counter(r, "punch_drop_sealed", n->counters.drop_passed);
+}
+
 static void org_counts(const struct node *n, struct report_node *r)
 {
 	const struct introduce_counters *i = introduce_counters(n->orgs.introductions);
@@ -189,6 +208,7 @@ void node_report(const struct node *n, struct report_node *r)
 	orgs_report(n, r);
 	tables(n, r);
 	counts(n, r);
+	punch_counts(n, r);
 	org_counts(n, r);
 	wg_counts(n, r);
 }

@@ -80,7 +80,7 @@ static void routes_are_not_built_for_each_key_nor_for_what_was_assumed(void)
 static void a_step_never_asks_for_more_room_than_it_may(void)
 {
 	static struct out items[OUTBOX_STEP_ITEMS];
-	static uint8_t arena[OUTBOX_STEP_BYTES + 16 * OUTBOX_STEP_ITEMS];
+	static uint8_t arena[OUTBOX_STEP_BYTES + 32 * OUTBOX_STEP_ITEMS];
 	struct node_actions few = { .save_clock = false };
 	const struct node_event time = { .kind = NODE_TIME };
 	struct endpoint at[MAX_CANDIDATES];

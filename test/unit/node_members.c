@@ -5,6 +5,7 @@
 #include "identity/channel.h"
 #include "identity/trust.h"
 #include "nat/path.h"
+#include "nat/punch.h"
 #include "org/spread.h"
 
 #include <stdio.h>
@@ -162,6 +163,11 @@ static size_t node_table(uint32_t members)
 	return node_size(members, 0);
 }
 
+static size_t nat_tables(uint32_t members)
+{
+	return paths_size(members) + punches_size(members);
+}
+
 static size_t wg_table(uint32_t members)
 {
 	return wg_size(&(struct wg_limits){ members, 3 * 2048, 4096 });
@@ -201,7 +207,7 @@ static void docs_membership_states_what_one_more_member_costs(void)
 {
 	const size_t certified = each(certificates), org = each(orgs);
 	const size_t all = each(node_table) - certified;
-	const size_t nat = each(paths_size), wg = each(wg_table);
+	const size_t nat = each(nat_tables), wg = each(wg_table);
 	const size_t swim = each(swim_size), trust = each(trust_size), channel = each(channel_size);
 	char sentence[600];
 

@@ -1,0 +1,179 @@
+/* birthday.c - one side has another outside port for each destination: so many sockets there, and
+ * so many ports tried here, that two of them meet. And the extra sockets, whatever they are for. */
+#include "nat/punch_impl.h"
+
+#include <string.h>
+
+/* Its own words in the run: the first address on the Internet. */
+static const struct endpoint *outside_of(const struct run *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->list[i].ip.family == FAMILY_IPV4 && paths_outside(&r->list[i].ip))
+			return &r->list[i];
+	return NULL;
+}
+
+bool birthday_may(const struct punches *u, const struct run *r, struct instant now)
+{
+	const struct punch_peer *peer = &u->list[r->slot];
+	const bool hard = kind_is_hard(u->kind);
+	struct endpoint best;
+
+	if (!u->config.birthday || u->birthday.slot != NOBODY || !outside_of(r) ||
+	    hard == kind_is_hard(r->kind) || (hard ? r->kind : u->kind) == NAT_PUBLIC ||
+	    paths_best(u->config.paths, r->slot, &best))
+		return false;
+	return !instant_is_set(peer->birthday) ||
+	       instant_since(now, peer->birthday).ns >= BIRTHDAY_EACH.ns;
+}
+
+void birthday_begin(struct punches *u, const struct run *r, struct instant now)
+{
+	struct birthday *b = &u->birthday;
+	struct punch_peer *peer = &u->list[r->slot];
+	const struct endpoint *to = outside_of(r);
+	const bool hard = kind_is_hard(u->kind);
+
+	peer->birthday = now;
+	*b = (struct birthday){
+		.slot = r->slot, .hard = hard, .to = *to, .kind = r->kind,
+		.next = instant_add(r->begin, hard ? BIRTHDAY_AFTER : BIRTHDAY_PROBES_AFTER),
+		.ends = instant_add(r->begin, span_s(8)),
+	};
+	b->to.socket = 0;
+	if (!hard)
+		paths_spray_begin(u->config.paths, r->slot, &to->ip, b->next);
+	u->counters.birthdays++;
+}
+
+void birthday_end(struct punches *u, uint32_t slot)
+{
+	if (u->birthday.slot == slot)
+		u->birthday.slot = NOBODY;
+}
+
+static void open_some(struct punches *u, struct outbox *out)
+{
+	struct birthday *b = &u->birthday;
+
+	for (unsigned i = 0; i < SOCKETS_A_TICK && b->done < BIRTHDAY_SOCKETS; i++, b->done++) {
+		struct endpoint to = b->to;
+
+		to.socket = socket_open(u, b->slot, out);
+		if (!to.socket)
+			continue;
+		for (uint8_t k = 0; k < PATH_OPENERS; k++)
+			paths_throw(u->config.paths, b->slot, &to, (uint8_t)(PATH_OPENER_FIRST + k),
+				    out);
+	}
+}
+
+/* Ports that follow the one that was seen, or precede it, come first where they are given in a
+ * row. */
+static uint16_t next_port(struct punches *u)
+{
+	const struct birthday *b = &u->birthday;
+	uint32_t port;
+
+	if (b->kind == NAT_HARD_SEQUENTIAL && b->done < 2 * PREDICT) {
+		port = b->done < PREDICT ? b->to.port + b->done + 1u :
+					   b->to.port - (b->done - PREDICT) - 1u;
+		if (port >= 1024 && port <= UINT16_MAX)
+			return (uint16_t)port;
+	}
+	return (uint16_t)(1024 + rng_below(&u->rng, UINT16_MAX + 1u - 1024));
+}
+
+static void probe_some(struct punches *u, struct outbox *out)
+{
+	struct birthday *b = &u->birthday;
+
+	for (unsigned i = 0; i < PROBES_A_TICK && b->done < BIRTHDAY_PROBES; i++, b->done++)
+		paths_spray(u->config.paths, next_port(u), out);
+}
+
+void birthday_tick(struct punches *u, struct instant now, struct outbox *out)
+{
+	struct birthday *b = &u->birthday;
+
+	if (b->slot == NOBODY || !instant_reached(b->next, now))
+		return;
+	if (instant_reached(b->ends, now)) {
+		sockets_release(u, b->slot, now);
+		b->slot = NOBODY;
+		return;
+	}
+	if (b->hard)
+		open_some(u, out);
+	else
+		probe_some(u, out);
+	if (b->done >= (b->hard ? BIRTHDAY_SOCKETS : BIRTHDAY_PROBES))
+		b->next = b->ends;
+	else
+		b->next = instant_add(now, b->hard ? SOCKETS_EVERY : PROBES_EVERY);
+}
+
+static void say_socket(enum out_kind kind, uint16_t socket, struct outbox *out)
+{
+	if (outbox_reserve(out, 0))
+		outbox_commit(out, kind, 0)->to.socket = socket;
+}
+
+uint16_t socket_open(struct punches *u, uint32_t slot, struct outbox *out)
+{
+	for (uint16_t i = 1; i <= PUNCH_SOCKETS; i++) {
+		if (u->sockets[i].state != SOCKET_CLOSED)
+			continue;
+		u->sockets[i] = (struct extra_socket){ SOCKET_RUNS, slot, NOBODY, INSTANT_NEVER };
+		u->counters.sockets++;
+		say_socket(OUT_SOCKET_OPEN, i, out);
+		return i;
+	}
+	return 0;
+}
+
+/* Both ends may have been hit at different sockets: what was heard from just now is left for a
+ * while. */
+void sockets_release(struct punches *u, uint32_t slot, struct instant now)
+{
+	for (unsigned i = 1; i <= PUNCH_SOCKETS; i++) {
+		struct extra_socket *s = &u->sockets[i];
+
+		if (s->state != SOCKET_RUNS || s->slot != slot)
+			continue;
+		s->state = SOCKET_KEPT;
+		s->check = instant_add(now, span_s(3));
+		u->close_at = instant_min(u->close_at, s->check);
+	}
+}
+
+void sockets_tick(struct punches *u, struct instant now, struct outbox *out)
+{
+	struct instant next = INSTANT_NEVER;
+	unsigned closed = 0;
+
+	if (!instant_reached(u->close_at, now))
+		return;
+	for (uint16_t i = 1; i <= PUNCH_SOCKETS; i++) {
+		struct extra_socket *s = &u->sockets[i];
+
+		if (s->state != SOCKET_KEPT)
+			continue;
+		if (!instant_reached(s->check, now)) {
+			next = instant_min(next, s->check);
+		} else if (paths_socket_used(u->config.paths, s->slot, i, SOCKET_LATELY, now)) {
+			s->check = instant_add(now, SOCKET_LATELY);
+			next = instant_min(next, s->check);
+		} else if (closed++ < 4 * SOCKETS_A_TICK) {
+			paths_drop_socket(u->config.paths, s->slot, i, now);
+			if (s->via != NOBODY)
+				paths_drop_socket(u->config.paths, s->via, i, now);
+			say_socket(OUT_SOCKET_CLOSE, i, out);
+			*s = (struct extra_socket){ 0 };
+			u->counters.sockets--;
+		} else {
+			next = instant_min(next, instant_add(now, SOCKETS_EVERY));
+		}
+	}
+	u->close_at = next;
+}

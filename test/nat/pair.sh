@@ -1,0 +1,63 @@
+#!/bin/bash
+# pair.sh KIND KIND RUNS - two sites, real daemons, and two public members that both know: by what
+# path the two meet, and how soon. One line a run:
+#
+#   KIND KIND RUN direct|relay|none MILLISECONDS
+#
+# The time is from the moment at which both know of each other (each has the other's record) to that
+# at which both have a path. Both daemons start anew for each run, and the NATs forget. PATIENCE is
+# how many seconds a path is waited for; KEEP_LOGS a directory for what the daemons say.
+# shellcheck source=test/nat/lab.sh
+. "$(dirname "$0")/lab.sh"
+
+kind_a=$1 kind_b=$2 runs=$3 patience=${PATIENCE:-12}
+place() { if [ "$2" = public ]; then public "$3" "$1"; else site "$1" "$2" "$3"; fi; }
+internet
+node r s a b
+public r 1
+public s 2
+place 11 "$kind_a" a && place 12 "$kind_b" b || exit 1
+trust_each_other r s a b || exit 1
+up r
+up s --seed 4.1.0.2:51821
+within 20 serves r && within 20 serves s || exit 1
+
+# first NODE EVENT OTHER: when that happened first in this run, in nanoseconds.
+first() {
+	jq -rR --arg event "$2" --arg key "$(key_of "$3")" 'fromjson? |
+		select(.event == $event and .subject == $key) | .boot_ns' "$work/$1.log" 2>/dev/null |
+		head -n 1
+}
+seen() { [ -n "$(first "$@")" ]; }
+is_up() { seen a path_up b && seen b path_up a; }
+path() { peer "$1" "$2" '.path // "none"'; }
+later() { if [ "$1" -gt "$2" ]; then echo "$1"; else echo "$2"; fi; }
+
+for ((run = 1; run <= runs; run++)); do
+	rm -f "$work/a.log" "$work/b.log"
+	rm -rf "$work"/[ab].d/state
+	for n in a b; do
+		up $n --seed 4.1.0.2:51821 --seed 4.2.0.2:51821 --log-events
+	done
+	within 10 serves a && within 10 serves b || exit 1
+	# Who cannot send at all is never heard of.
+	within "$patience" is_up >/dev/null
+	how=none took=-
+	if is_up; then
+		how=$(path a b)
+		knew=$(later "$(first a member_alive b)" "$(first b member_alive a)")
+		met=$(later "$(first a path_up b)" "$(first b path_up a)")
+		took=$(((met - knew) / 1000000))
+		[ $took -ge 0 ] || took=0
+	fi
+	echo "$kind_a $kind_b $run $how $took"
+	if [ -n "${KEEP_LOGS:-}" ]; then
+		for n in a b r s; do
+			mg $n status --json >"$KEEP_LOGS/$kind_a-$kind_b-$run-$n.json"
+			cp "$work/$n.log" "$KEEP_LOGS/$kind_a-$kind_b-$run-$n.log"
+		done
+	fi
+	stop a b
+	forget_flows 11
+	forget_flows 12
+done

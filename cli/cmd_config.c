@@ -4,6 +4,7 @@
  * take by itself. The keys are read from the directory either way. */
 #include "cli/command.h"
 #include "cli/config_rotations.h"
+#include "cli/config_seeds.h"
 
 #include "base/text.h"
 #include "identity/address.h"
@@ -38,6 +39,7 @@ struct config {
 	struct key_list trusted;
 	struct config_orgs orgs;
 	struct config_rotations rotations;
+	struct config_seeds seeds;
 };
 
 static struct setting *add_setting(struct config *c, const char *name, const char *source)
@@ -264,6 +266,7 @@ static void print_text(const struct config *c)
 	}
 	print_difference(c, &s);
 	print_trusted(c, &s);
+	config_seeds_print(&c->seeds, &s);
 	config_rotations_print(&c->rotations, &s);
 	config_orgs_print(&c->orgs, &s);
 }
@@ -351,6 +354,7 @@ static enum exit_code print_json(const struct config *c)
 	bad |= json_object_set_new(root, "trusted", trusted);
 	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->trusted.unreadable));
 	bad |= json_object_set_new(root, "rotations", config_rotations_json(&c->rotations));
+	bad |= !config_seeds_json(&c->seeds, root, unusable);
 	bad |= config_orgs_json(&c->orgs, root, unusable);
 	bad |= json_object_set_new(root, "unusable", unusable);
 	if (bad == 0)
@@ -379,6 +383,7 @@ static enum exit_code run(const struct arguments *a)
 	read_identity(&c.store, &c.identity);
 	key_list_read(&c.trusted, &c.store, TRUST_FOLDER);
 	config_orgs_read(&c.orgs, &c.store);
+	config_seeds_read(&c.seeds, &c.store);
 	refuse_twins(&c);
 	config_rotations_read(&c.rotations, &c.store, c.identity.state == IDENTITY_GOOD
 			      ? &c.identity.key : NULL, &c.trusted);
@@ -389,6 +394,7 @@ static enum exit_code run(const struct arguments *a)
 	store_close(&c.store);
 	key_list_free(&c.trusted);
 	config_orgs_free(&c.orgs);
+	config_seeds_free(&c.seeds);
 	config_rotations_free(&c.rotations);
 	return code;
 }

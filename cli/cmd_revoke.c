@@ -12,6 +12,7 @@
 #include "identity/address.h"
 #include "identity/keyfile.h"
 #include "linux/store_successor.h"
+#include "linux/store_tokens.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,6 +108,13 @@ static enum exit_code revoke_formers(struct store *s, const struct public_key *k
 	return revoking.code;
 }
 
+/* Where `connect` met him: nobody is to be asked there any more. */
+static void forget_seed(struct store *s, const char *name)
+{
+	if (seed_exists(s, name) && seed_remove(s, name) < 0)
+		note("%s", s->error);
+}
+
 static enum exit_code revoke_key(struct store *s, const struct public_key *key, const char *name,
 				 bool denies)
 {
@@ -120,6 +128,7 @@ static enum exit_code revoke_key(struct store *s, const struct public_key *key, 
 		return fail(EXIT_FAILED, "%s", s->error);
 	if (r == 0 && !denies)
 		return fail(EXIT_FAILED, "this key is not trusted here");
+	forget_seed(s, name);
 	return revoke_formers(s, key, denies);
 }
 

@@ -28,10 +28,12 @@ void connect_stop(const struct connect *c);
 bool connect_tunnel(const struct connect *c, const struct public_key *key);
 /* What we are told of the peer with this key; false: it is not known. */
 bool connect_peer(const struct connect *c, const struct public_key *key, struct report_peer *out);
-/* Where this host may be reached, best first, and whether anybody can from anywhere. */
-bool connect_candidates(const struct connect *c, struct token *t);
-/* Where others see this host from the Internet; false: nobody told. */
-bool connect_seen_as(const struct connect *c, struct endpoint *out);
+/* Where this host may be reached, best first, and whether anybody can from anywhere. Waits a moment
+ * for what others see. */
+bool connect_candidates(struct connect *c, struct token *t);
+/* Where others see this host from the Internet, by a family that the maker of the token has, too;
+ * false: nobody told. */
+bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out);
 
 /* connect_wait.c: what happens while a human waits. */
 void connect_catch(void);              /* signals that end a program end the wait instead */

@@ -3,19 +3,19 @@
 
 #include "cli/daemon.h"
 #include "identity/address.h"
+#include "identity/record.h"
 #include "linux/loop.h"
-#include "linux/rtnetlink.h"
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TUNNEL_MS 10000u
-#define PEERS 256u
+#define LEARN_MS 3000u
 
 /* --- starting and stopping --------------------------------------------------------------- */
 
@@ -115,58 +115,97 @@ bool connect_tunnel(const struct connect *c, const struct public_key *key)
 
 /* --- addresses --------------------------------------------------------------------------- */
 
-struct addresses {
-	const struct connect *connect;
-	struct token *token;
-	bool open;
-};
+static bool is_open(const struct report_node *n, enum report_candidate source)
+{
+	bool double_nat = false;
 
-static void add(struct token *t, const struct endpoint *at, enum token_kind kind, bool open)
+	for (unsigned i = 0; i < n->mapping_count; i++)
+		double_nat |= n->mappings[i].double_nat;
+	switch (source) {
+	case CANDIDATE_ANNOUNCED:
+	case CANDIDATE_INTERFACE:
+		return true;
+	case CANDIDATE_MAPPED:
+		return !double_nat;
+	case CANDIDATE_SEEN:
+		break;
+	}
+	return n->nat_kind == NAT_PUBLIC;
+}
+
+static enum token_kind kind_of(enum report_candidate source)
+{
+	switch (source) {
+	case CANDIDATE_ANNOUNCED:
+		return TOKEN_ANNOUNCED;
+	case CANDIDATE_MAPPED:
+		return TOKEN_MAPPED;
+	case CANDIDATE_SEEN:
+		return TOKEN_SEEN;
+	case CANDIDATE_INTERFACE:
+		break;
+	}
+	return TOKEN_HOST;
+}
+
+static bool has_public(const struct report_node *n)
+{
+	for (unsigned i = 0; i < n->candidate_count; i++)
+		if (ip_is_public(&n->candidates[i].endpoint.ip))
+			return true;
+	return false;
+}
+
+/* What others see may come in a moment, for a daemon that was just started. */
+static void learn(struct connect *c)
+{
+	const struct instant end = instant_add(clock_now().boot, span_ms(LEARN_MS));
+	bool look_at_input = false;
+
+	while (daemon_describes(c->store.path, &c->node) && !has_public(&c->node)
+	       && !instant_reached(end, clock_now().boot) && !connect_interrupted)
+		connect_pause(&look_at_input, NULL, 0);
+}
+
+bool connect_candidates(struct connect *c, struct token *t)
+{
+	bool anybody = false;
+
+	learn(c);
+	t->candidate_count = 0;
+	for (unsigned i = 0; i < c->node.candidate_count; i++) {
+		const struct endpoint *e = &c->node.candidates[i].endpoint;
+		bool open = is_open(&c->node, c->node.candidates[i].source);
+
+		anybody |= open && ip_is_public(&e->ip);
+		t->candidates[t->candidate_count++] = (struct token_candidate){
+			.at = { .ip = e->ip, .port = e->port }, .open = open,
+			.kind = (uint8_t)kind_of(c->node.candidates[i].source),
+		};
+	}
+	return anybody;
+}
+
+static bool has_family(const struct token *t, uint8_t family)
 {
 	for (unsigned i = 0; i < t->candidate_count; i++)
-		if (endpoint_equal(&t->candidates[i].at, at))
-			return;
-	if (t->candidate_count < TOKEN_CANDIDATES)
-		t->candidates[t->candidate_count++] = (struct token_candidate){
-			.at = { .ip = at->ip, .port = at->port }, .kind = (uint8_t)kind,
-			.open = open,
-		};
+		if (t->candidates[i].at.ip.family == family
+		    && ip_is_public(&t->candidates[i].at.ip))
+			return true;
+	return false;
 }
 
-/* Those of the host itself: of the Internet first. */
-static int add_own(void *ctx, const struct rtnl_address *a)
+bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out)
 {
-	struct addresses *l = ctx;
-	struct endpoint e = { .ip = a->ip, .port = l->connect->node.port };
-	bool global = ip_is_public(&a->ip);
-
-	if (a->scope != RT_SCOPE_UNIVERSE || ip_is_loopback(&a->ip) || global != l->open
-	    || (a->flags & (IFA_F_DEPRECATED | IFA_F_TENTATIVE))
-	    || mesh_has_address(&l->connect->node.prefix, &a->ip))
-		return 0;
-	add(l->token, &e, TOKEN_HOST, true);
-	return 0;
-}
-
-bool connect_candidates(const struct connect *c, struct token *t)
-{
-	struct addresses l = { .connect = c, .token = t, .open = true };
-	unsigned global;
-
-	if (rtnl_addresses(add_own, &l) < 0)
-		note("the addresses of this host cannot be listed");
-	global = t->candidate_count;
-	l.open = false;
-	(void)!rtnl_addresses(add_own, &l);
-	return global != 0;
-}
-
-bool connect_seen_as(const struct connect *c, struct endpoint *out)
-{
-	struct token t = { .candidate_count = 0 };
-
-	if (!connect_candidates(c, &t))
+	if (!daemon_describes(c->store.path, &c->node))
 		return false;
-	*out = t.candidates[0].at;
-	return true;
+	for (unsigned i = 0; i < c->node.candidate_count; i++) {
+		const struct endpoint *e = &c->node.candidates[i].endpoint;
+
+		if (!ip_is_public(&e->ip) || !has_family(t, e->ip.family))
+			continue;
+		*out = (struct endpoint){ .ip = e->ip, .port = e->port };
+		return true;
+	}
+	return false;
 }

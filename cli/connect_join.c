@@ -66,12 +66,12 @@ static enum exit_code refuse(struct connect *c, const struct token *t)
 
 /* --- waiting ----------------------------------------------------------------------------- */
 
-static void show_code(const struct connect *c, const struct token *t)
+static void show_code(struct connect *c, const struct token *t)
 {
 	struct endpoint at;
 	char code[TOKEN_REPLY];
 
-	if (!connect_seen_as(c, &at)) {
+	if (!connect_seen_as(c, t, &at)) {
 		note("no contact yet, and nobody has told where this host is seen from outside; "
 		     "trying on");
 		return;

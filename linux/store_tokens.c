@@ -451,6 +451,14 @@ int seed_load(struct store *s, const char *file, struct endpoint *out)
 	return load_endpoint(s, path, out);
 }
 
+bool seed_exists(struct store *s, const char *name)
+{
+	char path[FILE_NAME];
+
+	path_of(path, SEED_FOLDER, name, ".seed");
+	return store_exists(s, path);
+}
+
 int seed_remove(struct store *s, const char *name)
 {
 	char path[FILE_NAME];

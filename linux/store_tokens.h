@@ -80,6 +80,7 @@ int reply_load(struct store *s, const char *id, struct endpoint *out) must_check
 /* seeds/NAME.seed. */
 int seed_load(struct store *s, const char *file, struct endpoint *out) must_check;
 bool is_seed_file(const char *file);
+bool seed_exists(struct store *s, const char *name);
 int seed_remove(struct store *s, const char *name) must_check;
 
 #endif

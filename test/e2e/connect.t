@@ -70,6 +70,8 @@ ok "and at B" tunnel B alice
 ok "traffic passes" meets A B
 ok "A knows where B was" same "$(cat "$work/A.d/seeds/bob.seed")" 2.0.0.2:51821
 ok "B knows where A was" same "$(cat "$work/B.d/seeds/alice.seed")" 2.0.0.1:4000
+ok "config show has it" grep -q '^bob  *2.0.0.2:51821' <(mg A config show)
+ok "for programs, too" same "$(mg A config show --json | jq -c .saved_seeds)" '[{"name":"bob","endpoint":"2.0.0.2:51821"}]'
 ok "no secret is left at A" not grep -rq mg:// "$work/A.d/invitations"
 ok "nor at B" not grep -rq mg:// "$work/B.d/joins"
 ok "A lists the invitation as used" grep -q 'used.*bob' <(mg A connect --list)
@@ -99,6 +101,11 @@ ok "edited anywhere" exits 2 join C "$middle"
 ok "and said so" said "not a token that can be used"
 ok "no daemon was started for it" exits 3 mg C status
 ok "nothing was written" same "$(files C joins)" "$before"
+
+# --- revoking
+ok "who is revoked" mg A revoke bob
+ok "is not looked for any more" not test -e "$work/A.d/seeds/bob.seed"
+trusts A B
 
 # --- asking first
 mkfifo "$work/answer"

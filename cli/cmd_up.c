@@ -139,6 +139,7 @@ static enum exit_code run(const struct arguments *a)
 	config.port_given = has_option(a, "port");
 	config.open = has_option(a, "open");
 	config.hosts = has_option(a, "hosts");
+	config.mdns = has_option(a, "mdns");
 	if (config.open)
 		note("every key that knows this node's address is let in: --open");
 	return (enum exit_code)priv_run(&config, mesh_child);
@@ -153,6 +154,8 @@ const struct command command_up = {
 		  .help = "a peer to ask first (port: 51821)" },
 		{ .name = "dns", .kind = OPTION_TEXT, .repeats = true, .value = "DOMAIN",
 		  .help = "ask the peers that the domain names; see meshguard(8)" },
+		{ .name = "mdns", .kind = OPTION_FLAG,
+		  .help = "find peers on the LAN, and be found by them" },
 		{ .name = "port", .kind = OPTION_NUMBER, .min = 1, .max = 65535, .value = "N",
 		  .help = "UDP port (default: 51821)" },
 		INTERFACE_OPTION,
@@ -166,8 +169,7 @@ const struct command command_up = {
 		  .help = "return when the mesh address is usable" },
 		{ .name = "gossip-only", .kind = OPTION_FLAG,
 		  .help = "membership alone: no interface, no rights needed" },
-		{ .name = "profile", .kind = OPTION_TEXT, .value = "lan|wan|metered",
-		  .help = "how much gossip may cost while idle (default: lan)" },
+		{ .name = "profile", .kind = OPTION_TEXT, .value = "lan|wan|metered" },
 		{ .name = "log-events", .kind = OPTION_FLAG },
 		{ .name = "announce", .kind = OPTION_TEXT, .repeats = true, .value = "ADDR[:PORT]",
 		  .help = "an address of this host to tell first; may be repeated" },

@@ -10,6 +10,7 @@
 #include "linux/keylog.h"
 #include "linux/loop.h"
 #include "linux/loopguard.h"
+#include "linux/mdns.h"
 #include "linux/names.h"
 #include "linux/notice.h"
 #include "linux/rtnetlink.h"
@@ -66,6 +67,7 @@ struct mesh {
 	struct second second;
 	struct notices notices;
 	struct names names;
+	struct mdns mdns;
 	bool stopping;
 	bool failed;
 };
@@ -462,6 +464,24 @@ static void wake_for_names(void *ctx)
 	wake(ctx);
 }
 
+static void on_neighbour(void *ctx, const struct node_event *e)
+{
+	struct mesh *m = ctx;
+
+	wake(m);
+	step(m, e);
+	flush(m);
+}
+
+static int open_mdns(struct mesh *m)
+{
+	m->mdns = (struct mdns){
+		.loop = &m->loop, .node = m->node, .socket = m->child->mdns,
+		.port = m->child->port, .found = on_neighbour, .ctx = m,
+	};
+	return mdns_open(&m->mdns);
+}
+
 static void open_names(struct mesh *m)
 {
 	m->names = (struct names){
@@ -636,6 +656,7 @@ static struct instant deadline(const struct mesh *m)
 
 	first = instant_min(first, m->restore);
 	first = instant_min(first, names_deadline(&m->names));
+	first = instant_min(first, mdns_deadline(&m->mdns));
 	first = instant_min(first, saver_deadline(&m->saver));
 	first = instant_min(first, second_deadline(&m->second));
 	return instant_min(first, control_server_deadline(m->control));
@@ -668,6 +689,7 @@ static void turn(struct mesh *m)
 	if (instant_reached(m->restore, m->now.boot))
 		restore_addresses(m);
 	names_tick(&m->names, m->now.boot);
+	mdns_tick(&m->mdns, m->now.boot);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }
@@ -715,6 +737,8 @@ int mesh_child(struct priv_child *child)
 		error = open_servers(m);
 	if (!error)
 		error = add_descriptors(m);
+	if (!error)
+		error = open_mdns(m);
 	if (error) {
 		fail(m, "starting the node", error);
 		return 1;
@@ -728,6 +752,7 @@ int mesh_child(struct priv_child *child)
 
 	say_goodbye(m);
 	names_close(&m->names);
+	mdns_close(&m->mdns);
 	control_server_close(m->control);
 	uapi_server_close(&m->uapi);
 	node_wipe(m->node);

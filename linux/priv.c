@@ -233,7 +233,7 @@ _Noreturn static void be_child(struct priv *p, pid_t parent, int (*child)(struct
 {
 	struct priv_child *c = p->child;
 	const int keep[] = { c->channel, c->requests, c->tun, c->udp4, c->udp6, c->control,
-			     c->uapi, c->keylog, c->ready };
+			     c->uapi, c->keylog, c->ready, c->mdns };
 	const struct priv_drop drop = {
 		.uid = p->uid, .gid = p->gid, .parent = parent, .name = "meshguard: net",
 		.keep = keep, .keep_count = sizeof(keep) / sizeof(*keep),
@@ -266,7 +266,9 @@ static void close_childs(struct priv *p)
 	close(c->channel);
 	close(c->requests);
 	close(c->tun);
-	c->channel = c->requests = c->tun = -1;
+	if (c->mdns >= 0)
+		close(c->mdns);
+	c->channel = c->requests = c->tun = c->mdns = -1;
 	if (c->keylog >= 0)
 		close(c->keylog);
 	if (c->ready >= 0)
@@ -299,6 +301,7 @@ static int fork_child(struct priv *p, int (*child)(struct priv_child *))
 	/* What is open after a failure here is closed by the end of the program. */
 	if (connect_both(&p->channel, &p->child->channel) < 0
 	    || connect_both(&p->requests, &p->child->requests) < 0
+	    || (p->config->mdns && connect_both(&p->mdns, &p->child->mdns) < 0)
 	    || (p->launcher >= 0 && pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0))
 		return -errno;
 	p->ready = ready[0];
@@ -393,7 +396,7 @@ int priv_run(const struct priv_config *config, int (*child)(struct priv_child *)
 
 	*p = (struct priv){
 		.config = config, .store.dir = -1, .netlink.fd = -1, .interface_lock = -1,
-		.port_lock = -1, .dns = { -1, -1 },
+		.port_lock = -1, .mdns = -1, .dns = { -1, -1 },
 		.udp = { .fd4 = -1, .fd6 = -1 }, .control.fd = -1,
 		.uapi.fd = -1, .channel = -1, .requests = -1, .ready = -1, .launcher = -1,
 	};

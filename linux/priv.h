@@ -150,6 +150,7 @@ struct priv_config {
 	unsigned seed_count;
 	const char *dns[PRIV_MAX_DOMAINS]; /* domains whose seeds are looked up */
 	unsigned dns_count;
+	bool mdns;                     /* neighbours are found and told by mDNS */
 	bool hosts;                    /* names of peers stand in /etc/hosts */
 	bool detach;                   /* return 0 to the caller once the address is usable */
 	bool foreground;               /* wireguard: -f */
@@ -169,6 +170,7 @@ struct priv_child {
 	int control;          /* listener of the control socket (mesh), -1 otherwise */
 	int uapi;             /* listener of the UAPI socket, -1 when it could not be made */
 	int keylog;           /* or -1 */
+	int mdns;             /* the mDNS helper (linux/mdns.h), or -1 */
 	int ready;            /* for priv_ready; -1 when nobody waits */
 	bool told;            /* that it is ready, to who looks at a node in the foreground */
 	struct secret_key secret;   /* mesh: the identity; the child moves and wipes it */

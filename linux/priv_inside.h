@@ -31,6 +31,7 @@ struct priv {
 	int port_lock;
 	struct udp udp;           /* our copies: marks need rights */
 	uint32_t mark;
+	int mdns;                 /* the end of the mDNS helper's, or -1 */
 	int dns[2];               /* copies of the name server's sockets, v4 and v6; -1: none */
 	struct priv_socket control, uapi;
 	char state_path[PATH_MAX];

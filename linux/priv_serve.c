@@ -11,6 +11,7 @@
 #include "linux/priv_inside.h"
 
 #include "linux/loop.h"
+#include "linux/mdns.h"
 #include "linux/priv_connect.h"
 #include "linux/priv_names.h"
 #include "linux/priv_policy.h"
@@ -41,6 +42,7 @@ struct server {
 	struct connect_feed connect;
 	struct seeds seeds, stun;
 	struct name_feed names;
+	struct mdns_keeper mdns;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
 	bool terminal;             /* a hang-up means stop, not reload */
@@ -235,7 +237,7 @@ static void begin_stop(struct server *s)
 {
 	if (s->stopping)
 		return;
-	s->stopping = true;
+	s->stopping = s->mdns.stopping = true;
 	/* s->now is from before the wait that a signal has just ended. */
 	s->stop_at = clock_now().boot;
 	s->kill_at = instant_add(s->stop_at, span_s(STOP_SECONDS));
@@ -393,7 +395,7 @@ static void reap(struct server *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (seeds_reaped(&s->seeds, pid) || seeds_reaped(&s->stun, pid) ||
-		    pid != s->p->node)
+		    mdns_keeper_reaped(&s->mdns, pid, s->now) || pid != s->p->node)
 			continue;
 		s->ended = true;
 		s->wait_status = status;
@@ -563,6 +565,7 @@ static int server_open(struct server *s)
 		r = stun_servers_open(&s->stun, s->p->config, &s->loop, s->now);
 	if (!r)
 		r = name_feed_open(&s->names, s->p);
+	mdns_keeper_open(&s->mdns, s->p, s->now);
 	if (!r)
 		r = s->p->config->mesh ? open_mesh(s) : watch_socket(s);
 	return r;
@@ -573,6 +576,7 @@ static void server_close(struct server *s)
 	seeds_close(&s->seeds);
 	seeds_close(&s->stun);
 	name_feed_close(&s->names);
+	mdns_keeper_close(&s->mdns);
 	if (s->p->config->mesh) {
 		trust_feed_close(&s->trust);
 		policy_feed_close(&s->policy);
@@ -588,6 +592,8 @@ static void server_close(struct server *s)
 static struct instant deadline(const struct server *s)
 {
 	struct instant first = instant_min(seeds_deadline(&s->seeds), seeds_deadline(&s->stun));
+
+	first = instant_min(first, mdns_keeper_deadline(&s->mdns));
 
 	if (s->p->config->mesh) {
 		first = instant_min(first, trust_feed_deadline(&s->trust));
@@ -609,6 +615,7 @@ static void turn(struct server *s)
 	seeds_tick(&s->seeds, s->now);
 	seeds_tick(&s->stun, s->now);
 	name_feed_tick(&s->names);
+	mdns_keeper_tick(&s->mdns, s->now);
 	if (s->p->config->mesh) {
 		policy_feed_tick(&s->policy, s->now);
 		trust_feed_tick(&s->trust, s->now);

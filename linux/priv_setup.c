@@ -408,7 +408,7 @@ static void prepare_child(struct priv *p)
 	struct priv_child *c = p->child;
 
 	c->channel = c->requests = c->tun = c->udp4 = c->udp6 = -1;
-	c->control = c->uapi = c->keylog = c->ready = -1;
+	c->control = c->uapi = c->keylog = c->ready = c->mdns = -1;
 	memcpy(c->interface, p->config->interface, sizeof(c->interface));
 	c->mtu = p->config->mtu ? p->config->mtu : MESH_MTU;
 	c->prefix = p->config->prefix;

@@ -1,7 +1,5 @@
 #include "linux/resolver.h"
 
-#include "linux/priv_inside.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,8 +9,7 @@
 
 void resolver_open(struct resolver *r, struct loop *loop)
 {
-	*r = (struct resolver){ .loop = loop, .uid = 65534, .gid = 65534 };
-	priv_user("nobody", &r->uid, &r->gid);
+	*r = (struct resolver){ .loop = loop };
 }
 
 bool resolver_has_room(const struct resolver *r)

@@ -46,8 +46,6 @@ struct resolver_answer {
 
 struct resolver {
 	struct loop *loop;
-	uid_t uid;                 /* whom the helpers become */
-	gid_t gid;
 	unsigned helpers;          /* at work, or not reaped yet */
 	struct resolver_job *jobs; /* those at work */
 	pid_t dying[RESOLVER_HELPERS]; /* their job is over, and they were not reaped yet */

@@ -8,28 +8,22 @@
 #include "linux/resolver.h"
 
 #include "dns/seeds.h"
-#include "linux/priv_inside.h"
+#include "linux/helper.h"
 
 #include <ares.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/landlock.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FIRST_TRY_MS 1500
 #define TRIES 3
 #define UDP_SIZE 1232
-#define MEMORY (64u << 20)
 
 struct lookup {
 	ares_channel channel;
@@ -39,61 +33,6 @@ struct lookup {
 	uint32_t ttl_s;
 	bool hosts_asked;
 };
-
-/* --- without rights ------------------------------------------------------------------------- */
-
-/* Of the file system it sees what tells it how to resolve. Where the kernel has no Landlock it is
- * still nobody. */
-static void hide_files(void)
-{
-	static const char *const files[] = {
-		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf",
-	};
-	const struct landlock_ruleset_attr all = {
-		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
-	};
-	int rules = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
-
-	if (rules < 0)
-		return;
-	for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		struct landlock_path_beneath_attr rule = {
-			.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-			.parent_fd = open(files[i], O_PATH | O_CLOEXEC),
-		};
-
-		if (rule.parent_fd < 0)
-			continue;
-		syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-		close(rule.parent_fd);
-	}
-	syscall(SYS_landlock_restrict_self, rules, 0);
-	close(rules);
-}
-
-static void limit(int resource, rlim_t most)
-{
-	const struct rlimit to = { most, most };
-
-	setrlimit(resource, &to);
-}
-
-/* An answer that makes it eat memory or time, or fork, ends it. */
-static void bound(void)
-{
-	limit(RLIMIT_CPU, 5);
-	limit(RLIMIT_FSIZE, 0);
-	limit(RLIMIT_NPROC, 0);
-	limit(RLIMIT_NOFILE, 64);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-	return;
-#endif
-#endif
-	limit(RLIMIT_DATA, MEMORY);
-#endif
-}
 
 /* --- answers -------------------------------------------------------------------------------- */
 
@@ -291,22 +230,17 @@ static void wait_for_answers(struct lookup *l, const struct resolver_job *job)
 
 _Noreturn void resolver_help(const struct resolver_job *job, int out, pid_t parent)
 {
-	const struct priv_drop drop = {
-		.uid = job->resolver->uid, .gid = job->resolver->gid, .parent = parent,
-		.name = "meshguard: dns", .keep = &out, .keep_count = 1,
+	static const char *const files[] = {
+		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", NULL,
+	};
+	const struct helper self = {
+		.name = "meshguard: dns", .socket = out, .parent = parent, .files = files,
 	};
 	struct lookup lookup = { .ttl_s = UINT32_MAX, .seeds.ttl = UINT32_MAX }, *l = &lookup;
-	const char *step;
-	sigset_t none;
 
-	signal(SIGALRM, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (priv_drop(&drop, &step) < 0)
+	if (helper_become(&self) < 0)
 		_exit(1);
 	alarm(RESOLVER_SECONDS + 2);
-	hide_files();
-	bound();
 	if (!prepare(l, job))
 		_exit(1);
 	ask(l, job);

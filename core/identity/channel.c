@@ -38,6 +38,7 @@ _Static_assert(CHANNEL_CALL_LEN(CHANNEL_CALL_MOST) <= MAX_DATAGRAM, "see docs/pr
 
 static const char key_label[] = "meshguard sealed datagram v1";
 static const char tag_label[] = "meshguard sealed datagram tag v1";
+static const char hint_label[] = "meshguard hint v1";
 
 struct direction {
 	struct sym_key key;
@@ -336,4 +337,16 @@ bool channel_expects(const struct channel *c, struct bytes datagram)
 		return channel_called(c, datagram, id) != CHANNEL_NOBODY;
 	return datagram.len >= CHANNEL_OVERHEAD && d[0] == CHANNEL_FIRST_BYTE
 	       && find_tag(c, d + 1) != MAP_NONE;
+}
+
+void channel_hint(const struct channel *c, uint32_t slot, bool ours, struct bytes said,
+		  uint8_t out[static CHANNEL_HINT])
+{
+	const struct pair *p = pair_of(c, slot);
+	const struct bytes parts[] = { bytes_of(hint_label, sizeof(hint_label) - 1), said };
+	struct hash h;
+
+	BUG_ON(!p->used || !said.len || said.len > 64);
+	blake2b(&h, ours ? &p->send.key : &p->receive.key, parts, 2);
+	memcpy(out, h.b, CHANNEL_HINT);
 }

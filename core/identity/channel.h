@@ -99,6 +99,13 @@ bool channel_expects(const struct channel *c, struct bytes datagram);
  * two processes use that key. */
 bool channel_adopt(struct channel *c, const struct channel_opened *opened);
 
+/* What may be said in public so that this peer alone recognises it: the hash of `said`, 1 to 64
+ * bytes that are not said twice, under the key that we seal with (ours), or that the peer does. A
+ * slot that is free is a BUG. */
+#define CHANNEL_HINT 8u
+void channel_hint(const struct channel *c, uint32_t slot, bool ours, struct bytes said,
+		  uint8_t out[static CHANNEL_HINT]);
+
 /* Writes a call to the peers in these slots, 1 to CHANNEL_CALL_MOST of them, into out
  * (CHANNEL_CALL_LEN of as many). Returns the length. Slots that are free are BUGs. */
 size_t channel_call(struct channel *c, const uint8_t id[static CHANNEL_CALL_ID],

@@ -462,6 +462,9 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 		(void)introduce_add_target(n->orgs.introductions, &e->from, now.boot);
 		where_started(n, EV_START_SEEDS, 1, now.boot);
 		break;
+	case NODE_LAN:
+		lan_found(n, e, now.boot);
+		break;
 	case NODE_ADDRESSES:
 		records_own_addresses(n, e->addresses, e->number, now);
 		break;

@@ -76,6 +76,8 @@ enum node_event_kind {
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
 	NODE_STUN,          /* from: an address of the STUN server of that number, which is asked */
 	NODE_SEED,          /* from: an address to ask; number: enum seed_source (nat/path.h) */
+	NODE_LAN,           /* from, name, data: a service found by mDNS, the name of its instance
+	                       and its TXT record, from anybody */
 	NODE_ADDRESSES,     /* endpoints, number: own underlay addresses (port 0), anew */
 	NODE_TOKENS_BEGIN,  /* the tokens in use follow, all of them */
 	NODE_TOKEN,         /* token: at most NODE_TOKENS, others are left out */
@@ -183,6 +185,9 @@ struct node_name {
 uint32_t node_name(const struct node *node, uint32_t after, struct node_name *out);
 /* Another number whenever names or their addresses may have changed. */
 uint64_t node_names_version(const struct node *node);
+/* The TXT record for neighbours on the LAN (dns/lan.h) under that name, which must not be known
+ * before; out has LAN_TXT_MAX bytes. Returns the length. */
+size_t node_lan_txt(struct node *node, struct bytes name, uint8_t *out);
 /* Answers a question for names of the mesh (dns/zone.h); out has DNS_ANSWER_MAX bytes. Returns the
  * length; 0: no answer. */
 size_t node_answer_dns(const struct node *node, struct bytes query, uint8_t *out);

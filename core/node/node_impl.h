@@ -164,6 +164,7 @@ struct node {
 
 	bool trust_loaded;          /* once at least */
 	uint32_t trust_rounds;
+	struct instant lan_full;    /* bucket: what was found on the LAN and looked at */
 	bool trust_unreadable;
 	uint32_t bad_keys;
 	uint32_t left_out, left_out_told; /* keys for which there was no room */
@@ -180,6 +181,7 @@ struct node {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
 		uint64_t drop_replayed, drop_successor, drop_passed;
+		uint64_t drop_replayed, drop_successor, drop_lan;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;
@@ -308,6 +310,9 @@ void records_accept(struct node *n, uint32_t slot, struct moment now);
 void records_own_addresses(struct node *n, const struct ip *list, unsigned count,
 			   struct moment now);
 void records_clock(struct node *n, struct moment now, struct node_actions *actions);
+
+/* lan.c - neighbours that were found on a LAN. */
+void lan_found(struct node *n, const struct node_event *e, struct instant now);
 
 /* contest.c - two keys on one IPv4 address. */
 bool contest_burnt(const struct node *n, const struct ip *ip);

@@ -87,6 +87,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "drop_control_unknown_tag", c->drop_unknown_tag);
 	counter(r, "drop_control_forged", c->drop_forged);
 	counter(r, "drop_call_unknown", c->drop_call);
+	counter(r, "drop_lan_unknown", c->drop_lan);
 	counter(r, "drop_call_rate", p->drop_call_rate);
 	counter(r, "drop_control_replayed", c->drop_replayed);
 	counter(r, "drop_control_stale", c->drop_stale);

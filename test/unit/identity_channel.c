@@ -667,6 +667,28 @@ static void only_whole_calls_are_read(void)
 	two_stop(&t);
 }
 
+static void a_hint_is_for_one_peer_one_way_and_one_word(void)
+{
+	struct two t;
+	struct node other;
+	uint8_t a[CHANNEL_HINT], b[CHANNEL_HINT];
+
+	two_start(&t);
+	node_start(&other, 3, EPOCH_A);
+	ok(channel_add(t.a.c, 0, &other.pk));
+	channel_hint(t.a.c, B_OF_A, true, bytes_of("word", 4), a);
+	channel_hint(t.b.c, A_OF_B, false, bytes_of("word", 4), b);
+	eq_mem(a, b, sizeof(a));
+	channel_hint(t.b.c, A_OF_B, true, bytes_of("word", 4), b); /* the other way */
+	ok(memcmp(a, b, sizeof(a)));
+	channel_hint(t.b.c, A_OF_B, false, bytes_of("wore", 4), b);
+	ok(memcmp(a, b, sizeof(a)));
+	channel_hint(t.a.c, 0, true, bytes_of("word", 4), b);
+	ok(memcmp(a, b, sizeof(a)));
+	free(other.c);
+	two_stop(&t);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -686,6 +708,7 @@ int main(int argc, char **argv)
 		T(who_is_called_finds_itself_and_others_do_not),
 		T(a_call_to_few_is_padded),
 		T(only_whole_calls_are_read),
+		T(a_hint_is_for_one_peer_one_way_and_one_word),
 	};
 
 	test_crypto();

@@ -32,7 +32,7 @@ static void announce(struct mdns *m, struct instant now)
 	m->next = instant_add(now, CHANGE_EVERY);
 	a->port = m->port;
 	a->len = (uint16_t)node_lan_txt(m->node, bytes_of(a->name, LAN_NAME), a->txt);
-	/* A helper that is gone asks when it is there again; one that is busy, with the next change. */
+	/* One that is gone asks when it is there again; one that is busy hears the next change. */
 	if (send(m->socket, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN)
 		m->version = 0;
 }

@@ -1,7 +1,7 @@
 /* Neighbours on a LAN, found by mDNS (linux/mdns.h). Anybody can say anything there, and everybody
- * hears it: what we say is a name drawn by chance and one tag for each peer, a hash of the name under
- * the key of the pair. Who shares that key recognises us; to all others it is noise, another one
- * after each start and each day.
+ * hears it: what we say is a name drawn by chance and one tag for each peer, a hash of the name
+ * under the key of the pair. Who shares that key recognises us; to all others it is noise, another
+ * one after each start and each day.
  *
  * Where we recognise somebody, that address is a candidate of his, to be probed like any claim.
  * Where it is not known who may call (an org, --open, more peers than there is room for), it is

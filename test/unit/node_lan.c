@@ -78,7 +78,7 @@ static void to_strangers_it_is_noise(void)
 	for (unsigned i = 0; i < a.count; i++)
 		for (unsigned k = 0; k < b.count; k++)
 			ok(memcmp(a.tags[i], b.tags[k], LAN_TAG));
-	/* Under another name the same tags are nobody's, and a copy of our own is nobody's either. */
+	/* Under another name the tags are nobody's, and a copy of our own is nobody's either. */
 	says(0, "0123456789abcdef");
 	memcpy(name, "0123456789abcdee", LAN_NAME);
 	hears(1, &machines[0].at);

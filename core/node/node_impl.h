@@ -180,8 +180,7 @@ struct node {
 	struct node_counters {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
-		uint64_t drop_replayed, drop_successor, drop_passed;
-		uint64_t drop_replayed, drop_successor, drop_lan;
+		uint64_t drop_replayed, drop_successor, drop_passed, drop_lan;
 		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;

@@ -45,7 +45,7 @@ CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(MB_FLAG) -fno-common -fPIE $(OPT) $(HAR
               $(SAN) -MMD -MP $(CFLAGS)
 LINK    = $(CC) $(SAN) -pie $(HARD_LD) $(LDFLAGS)
 LIBS    := -lsodium -lcrypto $(if $(IPSEC_MB),-lIPSec_MB)
-SHELL_LIBS := -ljansson -lmnl -lcap-ng -lcares -lavahi-core -lavahi-common -lqrencode $(LIBS)
+SHELL_LIBS := -ljansson -lmnl -lminiupnpc -lcap-ng -lcares -lavahi-core -lavahi-common -lqrencode $(LIBS)
 
 PROG := $(B)/meshguard
 all: $(PROG) $(B)/meshguard-wireguard

@@ -173,6 +173,8 @@ const struct command command_up = {
 		{ .name = "log-events", .kind = OPTION_FLAG },
 		{ .name = "announce", .kind = OPTION_TEXT, .repeats = true, .value = "ADDR[:PORT]",
 		  .help = "an address of this host to tell first; may be repeated" },
+		{ .name = "map", .kind = OPTION_TEXT, .value = "auto|off",
+		  .help = "ask the router to map the UDP port (default: auto)" },
 		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
 		  .help = "a STUN server to ask, or off; may be repeated" },
 		{ .name = "hosts", .kind = OPTION_FLAG,

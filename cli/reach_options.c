@@ -79,7 +79,17 @@ static bool take_stun(struct priv_config *config, const struct arguments *a)
 	return true;
 }
 
+static bool take_mapping(struct priv_config *config, const char *text)
+{
+	config->no_mapping = !strcmp(text, "off");
+	if (config->no_mapping || !strcmp(text, "auto"))
+		return true;
+	note("up: --map %.80s: it must be auto or off", text);
+	return false;
+}
+
 bool take_reach(struct priv_config *config, const struct arguments *a)
 {
-	return take_announces(config, a) && take_stun(config, a);
+	return take_announces(config, a) && take_stun(config, a) &&
+	       take_mapping(config, option_text(a, "map", "auto"));
 }

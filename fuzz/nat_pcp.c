@@ -1,5 +1,5 @@
-/* Bytes as the answer of a router to PCP or NAT-PMP, to the codec, and to a client that asks. What the
- * client takes for its mapping has a port; it never asks for more room than it may. */
+/* Bytes as the answer of a router to PCP or NAT-PMP, to the codec, and to a client that asks. What
+ * the client takes for its mapping has a port; it never asks for more room than it may. */
 #include "contexts.h"
 #include "nat/mapping.h"
 

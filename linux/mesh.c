@@ -13,6 +13,7 @@
 #include "linux/mdns.h"
 #include "linux/names.h"
 #include "linux/notice.h"
+#include "linux/portmap.h"
 #include "linux/rtnetlink.h"
 #include "linux/saver.h"
 #include "linux/second.h"
@@ -68,6 +69,7 @@ struct mesh {
 	struct notices notices;
 	struct names names;
 	struct mdns mdns;
+	struct portmap portmap;
 	bool stopping;
 	bool failed;
 };
@@ -344,6 +346,8 @@ static void notice(struct mesh *m, struct priv_message *p)
 		if (m->names.node != m->node)
 			main_changed(m);
 	}
+	if (p->kind == PRIV_MAPPED)
+		portmap_upnp(&m->portmap, p, m->now.boot);
 	if (!notice_event(&m->notices, p, &e))
 		return;
 	second_give(&m->second, &e);
@@ -506,9 +510,22 @@ static void on_watch(void *ctx, uint32_t events)
 		m->mtu = news.mtu;
 	if (news.addresses || news.overrun)
 		tell_addresses(m);
+	if (news.addresses || news.routes || news.overrun)
+		portmap_network(&m->portmap, m->now.boot);
 	if (!news.removed && (news.lost || news.overrun || (news.link && news.up)))
 		m->restore = instant_min(m->restore,
 					 instant_add(m->now.boot, span_ms(RESTORE_MS)));
+	flush(m);
+}
+
+static void on_mapped(void *ctx, const struct endpoint *external)
+{
+	struct mesh *m = ctx;
+	struct node_event e = { .kind = NODE_MAPPED };
+
+	if (external)
+		e.from = *external;
+	second_give(&m->second, &e);
 	flush(m);
 }
 
@@ -517,6 +534,7 @@ static void on_status(void *ctx, struct report_node *out)
 	struct mesh *m = ctx;
 
 	node_report(m->node, out);
+	portmap_report(&m->portmap, out);
 	out->wakeups = m->loop.turns;
 	snprintf(out->aead, sizeof(out->aead), "%s", aead_name());
 	out->mtu = m->mtu;
@@ -644,7 +662,8 @@ static int add_descriptors(struct mesh *m)
 		error = loop_add(&m->loop, m->udp.ready, EPOLLIN, on_extra, m);
 	if (error)
 		return error;
-	m->watch = rtnl_watch_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	m->watch = rtnl_watch_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+				   RTMGRP_IPV4_ROUTE);
 	if (m->watch < 0)
 		return m->watch;
 	return loop_add(&m->loop, m->watch, EPOLLIN, on_watch, m);
@@ -657,6 +676,7 @@ static struct instant deadline(const struct mesh *m)
 	first = instant_min(first, m->restore);
 	first = instant_min(first, names_deadline(&m->names));
 	first = instant_min(first, mdns_deadline(&m->mdns));
+	first = instant_min(first, portmap_deadline(&m->portmap));
 	first = instant_min(first, saver_deadline(&m->saver));
 	first = instant_min(first, second_deadline(&m->second));
 	return instant_min(first, control_server_deadline(m->control));
@@ -690,6 +710,7 @@ static void turn(struct mesh *m)
 		restore_addresses(m);
 	names_tick(&m->names, m->now.boot);
 	mdns_tick(&m->mdns, m->now.boot);
+	portmap_tick(&m->portmap, m->now.boot);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }
@@ -744,12 +765,17 @@ int mesh_child(struct priv_child *child)
 		return 1;
 	}
 	open_names(m);
+	m->portmap.mapped = on_mapped;
+	m->portmap.ctx = m;
+	m->portmap.link = m->link;
+	portmap_open(&m->portmap, child, &m->loop, !child->config->no_mapping);
 	tell_addresses(m);
 	flush(m);
 	m->saver.serving = true;
 	while (!m->stopping && !m->failed)
 		turn(m);
 
+	portmap_close(&m->portmap);
 	say_goodbye(m);
 	names_close(&m->names);
 	mdns_close(&m->mdns);

@@ -43,6 +43,9 @@ enum priv_kind {
 	PRIV_TOKEN_WISH,     /* data: struct node_token_wish; see connect_feed_wish */
 	PRIV_HOSTS,          /* data: struct host_entry (linux/hosts.h), as many as fit, for
 	                        /etc/hosts; flag: PRIV_HOSTS_FIRST, PRIV_HOSTS_LAST of a list */
+	PRIV_UPNP,           /* endpoint: ip of the router, local ours; value: our UDP port, which:
+	                        the outside one; flag: map it by UPnP, else take it away. What
+	                        comes of it is told by PRIV_MAPPED; -EBUSY: not now */
 	/* parent tells */
 	PRIV_TRUST_BEGIN = 64, /* the trust store was read; flag: it could not be read */
 	PRIV_TRUST_DENY,     /* key, name: a key that is kept out; flag: no key, but not all that is
@@ -55,6 +58,7 @@ enum priv_kind {
 	PRIV_STOP,           /* end gracefully: signal or `down` */
 	PRIV_SEED,           /* endpoint: an address of a seed, told once; value: which seed, which:
 	                        enum seed_source (nat/path.h) */
+	PRIV_MAPPED,         /* flag: mapped by UPnP as `endpoint` for `value` seconds; else: not */
 	PRIV_STUN,           /* endpoint: an address of the STUN server number `value` */
 	PRIV_SECOND,         /* data: struct priv_second; key: which one is the main key */
 	PRIV_POLICY_BEGIN,   /* the service rules follow, all of them */
@@ -139,6 +143,7 @@ struct priv_config {
 	unsigned announce_count;
 	const char *stun[PRIV_STUN_SERVERS]; /* "host:port", checked */
 	unsigned stun_count;
+	bool no_mapping;               /* no router is asked to map our port */
 	bool stun_given;               /* by the user: he is told what has no address */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;

@@ -17,6 +17,7 @@
 #include "linux/priv_policy.h"
 #include "linux/priv_seeds.h"
 #include "linux/priv_trust.h"
+#include "linux/priv_upnp.h"
 #include "linux/runtime.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct server {
 	struct seeds seeds, stun;
 	struct name_feed names;
 	struct mdns_keeper mdns;
+	struct upnp_feed upnp;
 	int signals;
 	int socket_watch;          /* inotify on the UAPI socket; -1: none */
 	bool terminal;             /* a hang-up means stop, not reload */
@@ -190,6 +192,9 @@ static int carry_out(struct server *s, const struct priv_message *m)
 			return -EOPNOTSUPP;
 		trust_feed_reload(&s->trust, s->now);
 		return 0;
+	case PRIV_UPNP:
+		return s->p->config->mesh && !s->p->config->no_mapping ?
+		       upnp_request(&s->upnp, m, s->p->udp.port) : -EOPNOTSUPP;
 	case PRIV_SAVE_STATEMENT:
 		return s->p->config->mesh ? trust_feed_save(&s->trust, m) : -EOPNOTSUPP;
 	case PRIV_TOKEN_WISH:
@@ -276,7 +281,7 @@ static bool next_message(struct server *s, struct priv_message *m)
 	}
 	/* Rules go first: when the first peer is let in they are in force. And who is to tell us
 	 * where we are is asked before everybody else. */
-	return seeds_next(&s->stun, m) || seeds_next(&s->seeds, m)
+	return seeds_next(&s->stun, m) || seeds_next(&s->seeds, m) || upnp_next(&s->upnp, m)
 	       || policy_feed_next(&s->policy, m) || trust_feed_next(&s->trust, m)
 	       || connect_feed_next(&s->connect, m);
 }
@@ -302,6 +307,8 @@ static void was_sent(struct server *s, const struct priv_message *m)
 		seeds_sent(&s->seeds);
 	else if (m->kind == PRIV_STUN)
 		seeds_sent(&s->stun);
+	else if (m->kind == PRIV_MAPPED)
+		upnp_sent(&s->upnp);
 	else if (m->kind >= PRIV_POLICY_BEGIN && m->kind <= PRIV_POLICY_PENDING)
 		policy_feed_sent(&s->policy);
 	else if (m->kind >= PRIV_TOKENS_BEGIN && m->kind <= PRIV_SAVED_SEED)
@@ -395,6 +402,7 @@ static void reap(struct server *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (seeds_reaped(&s->seeds, pid) || seeds_reaped(&s->stun, pid) ||
+		    upnp_reaped(&s->upnp, pid) ||
 		    mdns_keeper_reaped(&s->mdns, pid, s->now) || pid != s->p->node)
 			continue;
 		s->ended = true;
@@ -559,6 +567,7 @@ static int server_open(struct server *s)
 		r = loop_add(&s->loop, s->p->interface_lock, EPOLLIN, lock_ready, s);
 	if (!r && s->p->port_lock >= 0)
 		r = loop_add(&s->loop, s->p->port_lock, EPOLLIN, lock_ready, s);
+	upnp_open(&s->upnp, &s->loop);
 	if (!r)
 		r = seeds_open(&s->seeds, s->p->config, &s->loop, s->now);
 	if (!r)
@@ -575,6 +584,7 @@ static void server_close(struct server *s)
 {
 	seeds_close(&s->seeds);
 	seeds_close(&s->stun);
+	upnp_close(&s->upnp);
 	name_feed_close(&s->names);
 	mdns_keeper_close(&s->mdns);
 	if (s->p->config->mesh) {

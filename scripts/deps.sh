@@ -7,13 +7,13 @@
 #   scripts/deps.sh          all of it
 set -eu
 
-build='make gcc libc6-dev pkg-config libsodium-dev libssl-dev libmnl-dev libjansson-dev libcap-ng-dev libc-ares-dev libavahi-core-dev libqrencode-dev'
+build='make gcc libc6-dev pkg-config libsodium-dev libssl-dev libmnl-dev libminiupnpc-dev libjansson-dev libcap-ng-dev libc-ares-dev libavahi-core-dev libqrencode-dev'
 # Runs of packets are sealed and opened by it; there is none for other processors.
 [ "$(uname -m)" != x86_64 ] || build="$build libipsec-mb-dev"
 demo='iproute2 iputils-ping netcat-openbsd procps util-linux mawk'
 tests="$demo git perl clang libclang-rt-14-dev shellcheck mandoc jq sudo \
 wireguard-tools wireguard-go tshark tcpdump nftables conntrack iperf3 python3 python3-nacl \
-dnsmasq-base bind9-dnsutils coturn stun-server dbus python3-dbus python3-gi avahi-daemon avahi-utils python3-zeroconf"
+dnsmasq-base bind9-dnsutils coturn stun-server miniupnpd-nftables dbus python3-dbus python3-gi avahi-daemon avahi-utils python3-zeroconf"
 
 case ${1:-all} in
 build) want=$build ;;

@@ -70,13 +70,9 @@ void dialback_called(struct paths *p, uint32_t slot, const struct endpoint *from
 			(struct dialled){ .by = *from, .slot = slot, .at = now };
 }
 
-void dialback_heard(struct paths *p, uint32_t slot, const struct endpoint *from,
-		    struct instant now)
+void dialback_answered(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       struct instant now)
 {
-	if (is_unasked(p, from, now)) {
-		prove(p, from, now);
-		return;
-	}
 	for (struct dialled *d = p->dialback.calls; d < p->dialback.calls + DIALBACK_CALLS; d++) {
 		if (!instant_is_set(d->at) || d->slot != slot || !endpoint_equal(&d->by, from))
 			continue;
@@ -84,6 +80,15 @@ void dialback_heard(struct paths *p, uint32_t slot, const struct endpoint *from,
 			prove(p, from, now);
 		d->at = INSTANT_ZERO;
 	}
+}
+
+void dialback_heard(struct paths *p, uint32_t slot, const struct endpoint *from,
+		    struct instant now)
+{
+	if (is_unasked(p, from, now))
+		prove(p, from, now);
+	else
+		dialback_answered(p, slot, from, now);
 }
 
 struct instant paths_dialled_back(const struct paths *p)

@@ -9,6 +9,7 @@
 #define REST span_s(300)         /* when no protocol worked */
 #define WATCH span_s(60)
 #define RESTART_EACH span_s(5)
+#define JUST_NOW 2u              /* seconds that a router which announces itself has run for */
 #define SHORTEST 20u             /* seconds of a lifetime that we believe */
 
 void mapping_init(struct mapping *m, struct random *random, uint16_t port)
@@ -100,19 +101,6 @@ static void got(struct mapping *m, struct instant now, const struct endpoint *ex
 	m->watch = m->protocol == MAPPING_UPNP ? INSTANT_NEVER : instant_add(now, WATCH);
 }
 
-void mapping_restarted(struct mapping *m, struct instant now)
-{
-	if (!m->gateway.family || (m->asking && !m->rested) ||
-	    (instant_is_set(m->epoch_at) && instant_since(now, m->epoch_at).ns < RESTART_EACH.ns))
-		return;
-	m->counters.restarts++;
-	m->epoch_at = now;
-	if (m->mapped)
-		ask(m, now);
-	else
-		begin(m, now);
-}
-
 /* RFC 6886, 3.6: its clock may run an eighth slower than ours, and two seconds are granted. */
 static bool lost_its_tables(struct mapping *m, uint32_t epoch_s, struct instant now)
 {
@@ -188,9 +176,15 @@ void mapping_input(struct mapping *m, struct instant now, const struct endpoint 
 		input_address(m, &a);
 		break;
 	case PCP_ANSWER_ANNOUNCE:
+		lost |= a.epoch_s <= JUST_NOW;
+		break;
 	case PCP_ANSWER_VERSION:
 		break;
 	}
+	if (lost && instant_is_set(m->lost_at) &&
+	    instant_since(now, m->lost_at).ns < RESTART_EACH.ns)
+		return;
+	m->lost_at = lost ? now : m->lost_at;
 	if (lost && m->mapped && !m->asking) {
 		m->counters.restarts++;
 		ask(m, now);

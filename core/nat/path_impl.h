@@ -195,7 +195,10 @@ void dialback_reset(struct paths *p, struct instant now);
 /* The member seems to call from there, which proves nothing yet. */
 void dialback_called(struct paths *p, uint32_t slot, const struct endpoint *from,
 		     struct instant now);
-/* A fresh packet of the member came from there. */
+/* The member's answer came from there. */
+void dialback_answered(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       struct instant now);
+/* A packet of the member came from there. */
 void dialback_heard(struct paths *p, uint32_t slot, const struct endpoint *from,
 		    struct instant now);
 

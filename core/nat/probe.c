@@ -190,6 +190,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	if (path->best != NO_ADDRESS && hit == &path->list[path->best])
 		moved = !ip_equal(&hit->to.local, &from->local);
 	hit->to = *from; /* with the address of ours that it came to */
+	dialback_answered(p, slot, from, now);
 	path_answered(p, slot, hit, rtt, exact, now);
 	if (moved)
 		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));

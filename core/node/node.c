@@ -454,6 +454,10 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 	case NODE_POLICY_UNDONE:
 		service_event(n, e, now.boot);
 		break;
+	case NODE_MAPPED:
+		n->where.mapped = e->from;
+		n->record_stale = true;
+		break;
 	case NODE_STUN:
 		where_stun(n, e, now, out);
 		break;

@@ -74,6 +74,8 @@ enum node_event_kind {
 	NODE_POLICY_END,    /* number: enum policy_default; they are in force from now on */
 	NODE_POLICY_BAD,    /* name: "global.policy:3: why". What was in force stays */
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
+	NODE_MAPPED,        /* from: what a router says that our port is mapped as; family 0: no
+	                       more */
 	NODE_STUN,          /* from: an address of the STUN server of that number, which is asked */
 	NODE_SEED,          /* from: an address to ask; number: enum seed_source (nat/path.h) */
 	NODE_LAN,           /* from, name, data: a service found by mDNS, the name of its instance

@@ -127,6 +127,7 @@ struct node {
 
 	struct node_where {         /* where others reach us */
 		struct stun_client stun;
+		struct endpoint mapped; /* as a router says; family 0: not */
 		struct instant ask_at;  /* the servers, again; NEVER: members tell us */
 		unsigned asked;         /* so often since anybody told us */
 		unsigned started;       /* steps of the start that were told */

@@ -159,6 +159,21 @@ static void add_own(struct gathering *g, bool public)
 	}
 }
 
+/* A router that names an address which the Internet has not got, or not seen, is behind another
+ * one, or lies. */
+static bool is_believable(const struct node *n, const struct endpoint *seen, unsigned count)
+{
+	const struct ip *told = &n->where.mapped.ip;
+
+	if (!ip_is_public(told))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		if (seen[i].ip.family == told->family && ip_is_public(&seen[i].ip) &&
+		    !ip_equal(&seen[i].ip, told))
+			return false;
+	return true;
+}
+
 /* The first one is what was asked for; then what works best: no NAT, what others see us as, and
  * the addresses of our own networks. On loopback only what was asked for. */
 void where_fill(struct node *n, struct record_body *body, struct instant now)
@@ -178,6 +193,9 @@ void where_fill(struct node *n, struct record_body *body, struct instant now)
 		add(&g, &e);
 	}
 	add_own(&g, true);
+	g.source = CANDIDATE_MAPPED;
+	if (is_believable(n, seen, count))
+		add(&g, &n->where.mapped);
 	g.source = CANDIDATE_SEEN;
 	for (unsigned i = 0; i < count; i++)
 		add(&g, &seen[i]);

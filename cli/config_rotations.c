@@ -71,7 +71,8 @@ void config_rotations_read(struct config_rotations *c, struct store *s,
 	*c = (struct config_rotations){ 0 };
 	if (s->dir < 0)
 		return;
-	if (store_each_statement(s, keep, &(struct reading){ c, own, trusted }) < 0)
+	if (store_each_statement(s, STATEMENT_SUCCESSOR, keep,
+				 &(struct reading){ c, own, trusted }) < 0)
 		note("%s", s->error);
 	for (size_t i = 0; i < c->count; i++)
 		c->lines[i].state = state_of(c, &c->lines[i], trusted, now);

@@ -97,7 +97,7 @@ int successors_of(struct store *s, const struct public_key *issuer, struct succe
 	int r;
 
 	memset(out, 0, sizeof(*out));
-	r = store_each_statement(s, look, &(struct search){ issuer, out });
+	r = store_each_statement(s, STATEMENT_SUCCESSOR, look, &(struct search){ issuer, out });
 	return r < 0 ? r : 0;
 }
 

@@ -203,5 +203,6 @@ static int visit_former(void *ctx, const struct statement *st)
 int each_former(struct store *s, const struct public_key *key,
 		int (*fn)(void *ctx, const struct public_key *former, const char *name), void *ctx)
 {
-	return store_each_statement(s, visit_former, &(struct former){ s, key, fn, ctx });
+	return store_each_statement(s, STATEMENT_SUCCESSOR, visit_former,
+				    &(struct former){ s, key, fn, ctx });
 }

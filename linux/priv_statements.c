@@ -76,8 +76,22 @@ static struct statement_entry *insert(struct statement_folder *f, const char *na
 struct listing {
 	struct statement_folder *f;
 	struct store *store;
+	const struct key_folder *orgs;
 	struct unusable *unusable;
 };
+
+/* Of an org that is not trusted. */
+static bool is_foreign(const struct listing *l, const char *name)
+{
+	struct public_key issuer;
+
+	if (!statement_name_issuer(name, &issuer))
+		return false;
+	for (uint32_t i = 0; i < l->orgs->count; i++)
+		if (!memcmp(&l->orgs->entries[i].key, &issuer, sizeof(issuer)))
+			return false;
+	return true;
+}
 
 static int visit(void *ctx, const char *name)
 {
@@ -86,7 +100,7 @@ static int visit(void *ctx, const char *name)
 	struct statement_entry *e = NULL, *old;
 	char file[STORE_ORGS_FILE], why[PATH_MAX + STORE_ORGS_FILE + 80];
 
-	if (!is_statement_name(name))
+	if (!is_statement_name(name) || is_foreign(l, name))
 		return 0;
 	snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name);
 	if (has_room(f, name))
@@ -110,7 +124,8 @@ static int visit(void *ctx, const char *name)
 	return 0;
 }
 
-void statement_folder_list(struct statement_folder *f, struct store *s, struct unusable *u)
+void statement_folder_list(struct statement_folder *f, struct store *s,
+			   const struct key_folder *orgs, struct unusable *u)
 {
 	statement_folder_settle(f);
 	f->before = f->entries;
@@ -118,22 +133,33 @@ void statement_folder_list(struct statement_folder *f, struct store *s, struct u
 	f->entries = NULL;
 	f->count = f->cap = f->others = f->next = 0;
 	f->lost = f->passing = false;
-	f->error = store_list(s, STATEMENT_FOLDER, visit, &(struct listing){ f, s, u });
+	f->error = store_list(s, STATEMENT_FOLDER, visit, &(struct listing){ f, s, orgs, u });
 	if (f->error) {
 		f->count = f->others = 0;
 		f->passing = true;
 	}
 }
 
+/* The node process verifies them once more. What is accepted here, successors, is verified here. */
+static int check_file(struct store *s, const char *file, struct statement_claim *out)
+{
+	int r = store_statement_claim(s, file, out);
+	struct statement st;
+
+	if (r != 1 || out->body.kind != STATEMENT_SUCCESSOR)
+		return r;
+	return store_statement_load(s, file, &st);
+}
+
 static void check(struct statement_folder *f, struct statement_entry *e, struct store *s,
 		  struct unusable *u)
 {
 	char file[STORE_ORGS_FILE];
-	struct statement st;
+	struct statement_claim st;
 	int r;
 
 	snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", e->name);
-	r = store_statement_load(s, file, &st);
+	r = check_file(s, file, &st);
 	e->state = r == 1 ? STATEMENT_GOOD : STATEMENT_BAD;
 	if (r == 1) {
 		e->len = st.len;

@@ -1,14 +1,16 @@
 /* priv_statements.h - the folder of signed statements, read again and again, and written to.
  *
- * Checking a signature and its keys takes 0.3 ms: so it is done for a few files at a time, and a
- * file that is as it was at the last reading is not read again. The node process has statements
- * from the network kept here, which it has verified; here their bytes are written as they are, and
- * looked into when the file is read, as those of the owner are.
+ * Checking a signature takes 0.1 ms: so it is done for a few files at a time, and a file that is
+ * as it was at the last reading is not read again. What an org said that is not trusted is not read
+ * at all, and takes no room; it counts again when the org is trusted again. The node process has
+ * statements from the network kept here, which it has verified; here their bytes are written as
+ * they are, and looked into when the file is read, as those of the owner are.
  */
 #ifndef LINUX_PRIV_STATEMENTS_H
 #define LINUX_PRIV_STATEMENTS_H
 
 #include "linux/priv.h"
+#include "linux/priv_keys.h"
 #include "linux/priv_unusable.h"
 #include "linux/store_orgs.h"
 
@@ -39,8 +41,10 @@ struct statement_folder {
 	bool passing;                      /* what failed may be better soon, untold */
 };
 
-/* Lists all; with an error it holds nothing, and s->error says why. */
-void statement_folder_list(struct statement_folder *f, struct store *s, struct unusable *u);
+/* Lists those of the orgs, and the successors; with an error it holds nothing, and s->error says
+ * why. */
+void statement_folder_list(struct statement_folder *f, struct store *s,
+			   const struct key_folder *orgs, struct unusable *u);
 /* Reads and checks some of them; what is unusable is told. True when all are checked. */
 bool statement_folder_check(struct statement_folder *f, struct store *s, struct unusable *u);
 /* True if the last reading gave what the one before it did. */

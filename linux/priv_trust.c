@@ -187,7 +187,7 @@ static void read_all(struct trust_feed *f, int r)
 	f->own = f->second.main;
 	read_keys(f, &f->denials);
 	read_keys(f, &f->orgs);
-	statement_folder_list(&f->statements, f->store, &f->unusable);
+	statement_folder_list(&f->statements, f->store, &f->orgs, &f->unusable);
 	if (f->statements.error)
 		close_orgs(f, f->store->error);
 	read_certificates(f);

@@ -115,19 +115,48 @@ int store_certificate_load(struct store *s, const char *file, struct certificate
 	       ? 1 : no_good(s, file, "certificate");
 }
 
-int store_statement_load(struct store *s, const char *file, struct statement *out)
+static int read_statement(struct store *s, const char *file, struct statement_claim *out)
 {
-	struct statement_claim claim;
+	const struct statement_body *b = &out->body;
 	uint8_t wire[SIGNED_MAX];
 	char right[STORE_ORGS_FILE];
 	ssize_t n = read_signed(s, file, wire);
 
 	if (n < 0)
 		return (int)n;
-	if (!statement_decode(bytes_of(wire, (size_t)n), &claim) || !statement_verify(&claim, out))
+	if (!statement_decode(bytes_of(wire, (size_t)n), out))
 		return no_good(s, file, "statement");
-	statement_file(right, out->body.kind, &out->body.issuer, &out->body.subject);
+	statement_file(right, b->kind, &b->issuer, &b->subject);
 	return strcmp(right, file) ? no_good(s, file, "statement") : 1;
+}
+
+int store_statement_load(struct store *s, const char *file, struct statement *out)
+{
+	struct statement_claim claim;
+	int r = read_statement(s, file, &claim);
+
+	return r < 1 || statement_verify(&claim, out) ? r : no_good(s, file, "statement");
+}
+
+int store_statement_claim(struct store *s, const char *file, struct statement_claim *out)
+{
+	int r = read_statement(s, file, out);
+
+	return r < 1 || statement_is_signed(out) ? r : no_good(s, file, "statement");
+}
+
+bool statement_name_issuer(const char *name, struct public_key *issuer)
+{
+	for (enum statement_kind kind = 1; kind <= STATEMENT_KINDS; kind++) {
+		size_t len = strlen(statement_kind_name(kind));
+
+		if (!strncmp(name, statement_kind_name(kind), len) && name[len] == '-')
+			return kind != STATEMENT_SUCCESSOR
+			    && strlen(name) == len + 2 * (KEY_DIGITS + 1)
+			    && hex_decode(name + len + 1, KEY_DIGITS, issuer->b,
+					  sizeof(issuer->b));
+	}
+	return false;
 }
 
 int store_statement_read(struct store *s, enum statement_kind kind, const struct public_key *issuer,
@@ -147,6 +176,7 @@ struct walk {
 	struct store *store;
 	int (*certificate)(void *ctx, const struct certificate *c);
 	int (*statement)(void *ctx, const struct statement *st);
+	const char *kind;
 	void *ctx;
 };
 
@@ -194,7 +224,7 @@ static int visit_statement(void *ctx, const char *name)
 	char file[STORE_ORGS_FILE];
 	int r;
 
-	if (!is_statement_name(name))
+	if (!is_statement_name(name) || strncmp(name, w->kind, strlen(w->kind)) != 0)
 		return 0;
 	snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name);
 	r = store_statement_load(w->store, file, &st);
@@ -208,9 +238,10 @@ int store_each_certificate(struct store *s, int (*fn)(void *ctx, const struct ce
 			  &(struct walk){ .store = s, .certificate = fn, .ctx = ctx });
 }
 
-int store_each_statement(struct store *s, int (*fn)(void *ctx, const struct statement *st),
-			 void *ctx)
+int store_each_statement(struct store *s, enum statement_kind kind,
+			 int (*fn)(void *ctx, const struct statement *st), void *ctx)
 {
 	return store_list(s, STATEMENT_FOLDER, visit_statement,
-			  &(struct walk){ .store = s, .statement = fn, .ctx = ctx });
+			  &(struct walk){ .store = s, .statement = fn, .ctx = ctx,
+					  .kind = statement_kind_name(kind) });
 }

@@ -44,13 +44,19 @@ bool is_statement_name(const char *name);
  * -EBADMSG for what is none. */
 int store_certificate_load(struct store *s, const char *file, struct certificate *out) must_check;
 int store_statement_load(struct store *s, const char *file, struct statement *out) must_check;
+/* The same of a claim whose signature alone was checked. */
+int store_statement_claim(struct store *s, const char *file, struct statement_claim *out)
+	must_check;
+/* Who issued what lies in a file of that name, without its folder, if it is an org: false for
+ * successors and names of no known kind. */
+bool statement_name_issuer(const char *name, struct public_key *issuer);
 
 /* Calls fn for each file of that form, sorted; NULL for one that is unusable, s->error says why.
  * Other files are notes of the owner. Stops at the first non-zero and returns it; negative errno
  * with s->error when the folder cannot be read. */
 int store_each_certificate(struct store *s, int (*fn)(void *ctx, const struct certificate *c),
 			   void *ctx);
-int store_each_statement(struct store *s, int (*fn)(void *ctx, const struct statement *st),
-			 void *ctx);
+int store_each_statement(struct store *s, enum statement_kind kind,
+			 int (*fn)(void *ctx, const struct statement *st), void *ctx);
 
 #endif

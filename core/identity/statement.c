@@ -173,7 +173,7 @@ static void take(const struct statement_claim *claim, struct statement *out)
 	memcpy(out->wire, claim->wire, sizeof(out->wire));
 }
 
-bool statement_verify(const struct statement_claim *claim, struct statement *out)
+bool statement_is_signed(const struct statement_claim *claim)
 {
 	const struct statement_body *b = &claim->body;
 	const char *context = context_of(b->kind);
@@ -181,12 +181,38 @@ bool statement_verify(const struct statement_claim *claim, struct statement *out
 	struct bytes m = bytes_of(claim->wire, len);
 
 	BUG_ON(claim->len < MIN_STATEMENT || claim->len > MAX_STATEMENT);
-	if (!signed_check(claim->wire + len, context, m, &b->issuer))
+	return signed_check(claim->wire + len, context, m, &b->issuer)
+	    && (b->kind != STATEMENT_SUCCESSOR
+		|| signed_check(claim->wire + len + SIGNATURE, context, m, &b->subject));
+}
+
+bool statement_verify(const struct statement_claim *claim, struct statement *out)
+{
+	if (!statement_is_signed(claim) || !keys_are_good(&claim->body))
 		return false;
-	if (b->kind == STATEMENT_SUCCESSOR
-	    && !signed_check(claim->wire + len + SIGNATURE, context, m, &b->subject))
+	take(claim, out);
+	return true;
+}
+
+/* Of valid keys those are twins that differ in the sign alone. */
+static bool is_twin(const struct public_key *a, const struct public_key *b)
+{
+	return !memcmp(a->b, b->b, 31) && ((a->b[31] ^ b->b[31]) & 0x7f) == 0;
+}
+
+bool statement_verify_of_known(const struct statement_claim *claim, struct statement *out)
+{
+	const struct statement_body *b = &claim->body;
+	bool is_own = !memcmp(&b->issuer, &b->subject, sizeof(b->issuer));
+	struct dh_public subject;
+
+	BUG_ON(b->kind == STATEMENT_SUCCESSOR);
+	if (!statement_is_signed(claim))
 		return false;
-	if (!keys_are_good(b))
+	if (!is_own && (!ed25519_to_dh_public(&subject, &b->subject)
+			|| is_twin(&b->issuer, &b->subject)))
+		return false;
+	if (is_own && b->kind != STATEMENT_ALIAS)
 		return false;
 	take(claim, out);
 	return true;

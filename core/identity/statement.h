@@ -55,6 +55,13 @@ bool statement_decode(struct bytes wire, struct statement_claim *out) must_check
 /* The signature of the issuer, and of a successor also that of the subject, over valid points;
  * false too where both share an X25519 twin, unless an alias is an org's of itself. */
 bool statement_verify(const struct statement_claim *claim, struct statement *out) must_check;
+/* Of a claim whose issuer's key is known to be valid, as that of a trusted org is: the same, for
+ * two thirds of the work. Not for successors (BUG). */
+bool statement_verify_of_known(const struct statement_claim *claim, struct statement *out)
+	must_check;
+/* The signatures alone, for two fifths of the work: for who hands the bytes to somebody that will
+ * verify them. */
+bool statement_is_signed(const struct statement_claim *claim) must_check;
 /* `issuer` must be the secret of body->issuer (BUG). `subject`: that of body->subject, for a
  * successor, else NULL (BUG). False if others would refuse it. */
 bool statement_sign(const struct statement_body *body, const struct secret_key *issuer,

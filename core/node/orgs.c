@@ -265,6 +265,18 @@ static void tell_orgs(struct node *n, struct moment now)
 	n->orgs.told = true;
 }
 
+/* Nothing that would not be taken is worth a signature. */
+static bool is_worth_it(struct node *n, const struct statement_body *b, struct moment now)
+{
+	if (b->kind == STATEMENT_SUCCESSOR)
+		return true;
+	if (trust_find_org(n->trust, &b->issuer) == TRUST_NONE)
+		return false;
+	if (!n->orgs.told) /* what it issued counts for an org that is new in this round */
+		tell_orgs(n, now);
+	return spread_judge(n->orgs.spread, b) == SPREAD_NEW;
+}
+
 static void take_statement(struct node *n, struct bytes wire, struct moment now)
 {
 	struct statement_claim claim;
@@ -276,10 +288,11 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 		successor_given(n, statement_store_at(n->orgs.statements, slot));
 	if (slot != STATEMENT_NONE)
 		return;
-	if (decoded && claim.body.kind != STATEMENT_SUCCESSOR &&
-	    trust_find_org(n->trust, &claim.body.issuer) == TRUST_NONE)
-		return; /* nobody's word here: not worth a signature */
-	if (!decoded || !statement_verify(&claim, &statement)) {
+	if (decoded && !is_worth_it(n, &claim.body, now))
+		return;
+	if (!decoded || !(claim.body.kind == STATEMENT_SUCCESSOR
+			  ? statement_verify(&claim, &statement)
+			  : statement_verify_of_known(&claim, &statement))) {
 		n->bad_keys++;
 		return;
 	}
@@ -288,8 +301,6 @@ static void take_statement(struct node *n, struct bytes wire, struct moment now)
 		successor_given(n, &statement);
 		return;
 	}
-	if (!n->orgs.told) /* what it issued counts for an org that is new in this round */
-		tell_orgs(n, now);
 	spread_statement(n->orgs.spread, &statement, now.boot);
 	take_facts(n, false, now);
 }

@@ -167,6 +167,13 @@ static enum spread_put judge_statement(const struct spread *s, unsigned org,
 	return o->others < share_of(s, (cap + 1) / 2) ? SPREAD_NEW : SPREAD_FULL;
 }
 
+enum spread_put hold_judge(const struct spread *s, const struct statement_body *b)
+{
+	uint32_t org = org_find(s, &b->issuer);
+
+	return org == NONE ? SPREAD_NOT_TRUSTED : judge_statement(s, org, b);
+}
+
 /* --- in */
 
 enum spread_put hold_certificate(struct spread *s, const struct certificate *c, struct ref *taken)
@@ -319,7 +326,7 @@ static bool learn_statement(struct spread *s, uint32_t from, unsigned org, struc
 		return took(s, put);
 	if (!may_verify(s, from))
 		return false;
-	if (!statement_verify(&claim, &statement))
+	if (!statement_verify_of_known(&claim, &statement)) /* a trusted org's */
 		return forged(s, from);
 	return took(s, hold_statement(s, &statement, taken));
 }

@@ -12,6 +12,8 @@ bool hold_learn(struct spread *s, uint32_t from, unsigned org, const struct spre
 enum spread_put hold_certificate(struct spread *s, const struct certificate *c, struct ref *taken);
 enum spread_put hold_statement(struct spread *s, const struct statement *statement,
 			       struct ref *taken);
+/* Before it is verified: SPREAD_NEW, or why it would not be taken. */
+enum spread_put hold_judge(const struct spread *s, const struct statement_body *b);
 /* The bytes of one that is held. */
 struct bytes hold_wire(const struct spread *s, const struct ref *ref);
 bool hold_is_revocation(const struct spread *s, const struct ref *ref);

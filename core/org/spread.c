@@ -300,6 +300,11 @@ enum spread_put spread_certificate(struct spread *s, const struct certificate *c
 	return put;
 }
 
+enum spread_put spread_judge(const struct spread *s, const struct statement_body *b)
+{
+	return hold_judge(s, b);
+}
+
 enum spread_put spread_statement(struct spread *s, const struct statement *statement,
 				 struct instant now)
 {

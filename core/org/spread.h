@@ -70,6 +70,9 @@ enum spread_put spread_certificate(struct spread *s, const struct certificate *c
 				   struct instant now, uint64_t wall);
 enum spread_put spread_statement(struct spread *s, const struct statement *statement,
 				 struct instant now);
+/* What a statement that says this could be, before anybody verifies it: SPREAD_NEW, or why it would
+ * not be taken. */
+enum spread_put spread_judge(const struct spread *s, const struct statement_body *b);
 
 /* One fresh message from the peer in `from`. */
 void spread_input(struct spread *s, struct instant now, uint64_t wall, uint32_t from,

@@ -119,10 +119,20 @@ static void sign_anew(struct statement *s, size_t signatures, const char *contex
 static bool is_taken(const struct statement *s)
 {
 	struct statement_claim claim;
-	struct statement verified;
+	struct statement verified, known;
+	struct dh_public twin;
+	bool good;
 
-	return statement_decode(bytes_of(s->wire, s->len), &claim)
-	    && statement_verify(&claim, &verified);
+	if (!statement_decode(bytes_of(s->wire, s->len), &claim))
+		return false;
+	good = statement_verify(&claim, &verified);
+	/* The short way agrees wherever it may be taken. */
+	if (claim.body.kind != STATEMENT_SUCCESSOR
+	    && ed25519_to_dh_public(&twin, &claim.body.issuer))
+		eq_int(statement_verify_of_known(&claim, &known), good);
+	if (good)
+		ok(statement_is_signed(&claim));
+	return good;
 }
 
 static void fields_out_of_range_are_refused(void)
@@ -199,6 +209,13 @@ static void keys_that_are_no_good_are_refused(void)
 	}
 	for (enum statement_kind kind = 1; kind < STATEMENT_SUCCESSOR; kind++) {
 		b = body_of(kind);
+		ok(sign(&b, &s));
+		memcpy(s.wire + 36, org.b, 32);
+		sign_anew(&s, 64, contexts[kind], &org_secret, NULL);
+		ok(is_taken(&s) == (kind == STATEMENT_ALIAS));
+		s.wire[36 + 31] ^= 0x80; /* -P */
+		sign_anew(&s, 64, contexts[kind], &org_secret, NULL);
+		ok(!is_taken(&s));
 		b.subject = org;
 		ok(sign(&b, &s) == (kind == STATEMENT_ALIAS)); /* an org names itself */
 		b.subject.b[31] ^= 0x80; /* -P */
@@ -219,7 +236,10 @@ static void only_its_issuer_can_change_a_statement(void)
 			s.wire[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			if (statement_decode(bytes_of(s.wire, s.len), &claim)) {
 				claims++;
-				if (statement_verify(&claim, &verified))
+				if (statement_verify(&claim, &verified)
+				    || statement_is_signed(&claim)
+				    || (kind != STATEMENT_SUCCESSOR
+					&& statement_verify_of_known(&claim, &verified)))
 					TAP_FAIL("kind %d: bit %u may be changed", kind, bit);
 			}
 			s.wire[bit / 8] ^= (uint8_t)(1u << bit % 8);

@@ -147,11 +147,16 @@ static void statements_come_back(void)
 
 	fresh();
 	eq_int(store_statement_read(&store, STATEMENT_VOUCH, &keys[0], &keys[1], &out), 0);
-	eq_int(store_each_statement(&store, see_statement, &seen), 0);
+	eq_int(store_each_statement(&store, STATEMENT_REVOCATION, see_statement, &seen), 0);
 	eq_int(store_statement_write(&store, &revocation), 0);
 	eq_int(store_statement_write(&store, &vouch), 0);
 	eq_int(store_write(&store, "statements/README", "x", 1, 0), 0);
-	eq_int(store_each_statement(&store, see_statement, &seen), 0);
+	eq_int(store_each_statement(&store, STATEMENT_REVOCATION, see_statement, &seen), 0);
+	eq_int(seen.good, 1);
+	eq_mem(seen.statement.wire, revocation.wire, revocation.len);
+	eq_int(store_each_statement(&store, STATEMENT_SUCCESSOR, see_statement, &seen), 0);
+	eq_int(seen.good, 1);
+	eq_int(store_each_statement(&store, STATEMENT_VOUCH, see_statement, &seen), 0);
 	eq_int(seen.good, 2);
 	eq_int(seen.bad, 0);
 	eq_mem(seen.statement.wire, vouch.wire, vouch.len);
@@ -180,10 +185,32 @@ static void statements_that_are_none_are_told(void)
 	put(file, bytes_of(s.wire, s.len));
 	eq_int(store_write(&store, "statements/vouch-" HEX_ORG "-" HEX_ORG "-" HEX_ORG, "x", 1, 0),
 	       0);
-	eq_int(store_each_statement(&store, see_statement, &seen), 0);
+	eq_int(store_each_statement(&store, STATEMENT_REVOCATION, see_statement, &seen), 0);
+	eq_int(seen.bad, 1);
+	eq_int(store_each_statement(&store, STATEMENT_VOUCH, see_statement, &seen), 0);
 	eq_int(seen.good, 0);
 	eq_int(seen.bad, 3); /* the name with three keys is too long to be one of ours */
 	finish();
+}
+
+static void the_name_of_a_statement_tells_its_issuer(void)
+{
+	struct public_key issuer;
+	char file[STORE_ORGS_FILE], *name = file + sizeof(STATEMENT_FOLDER);
+
+	for (enum statement_kind kind = 1; kind <= STATEMENT_KINDS; kind++) {
+		memset(&issuer, 0, sizeof(issuer));
+		statement_file(file, kind, &keys[1], &keys[0]);
+		eq_int(statement_name_issuer(name, &issuer), kind != STATEMENT_SUCCESSOR);
+		if (kind != STATEMENT_SUCCESSOR)
+			eq_mem(&issuer, &keys[1], sizeof(issuer));
+		name[strlen(name) - 1] = '\0';
+		ok(!statement_name_issuer(name, &issuer));
+	}
+	ok(!statement_name_issuer("vouch-" HEX_ORG, &issuer));
+	ok(!statement_name_issuer("vouchx" HEX_ORG "-" HEX_ORG, &issuer));
+	ok(!statement_name_issuer("grudge-" HEX_ORG "-" HEX_ORG, &issuer));
+	ok(!statement_name_issuer("", &issuer));
 }
 
 int main(int argc, char **argv)
@@ -194,6 +221,7 @@ int main(int argc, char **argv)
 		T(certificates_that_are_none_are_told),
 		T(statements_come_back),
 		T(statements_that_are_none_are_told),
+		T(the_name_of_a_statement_tells_its_issuer),
 	};
 	/* RFC 8032, 7.1, tests 1 to 3. */
 	static const uint8_t seeds[3][32] = {

@@ -179,6 +179,10 @@ check-long: all
 NAT_TESTS := $(wildcard test/nat/*.t)
 check-nat-short: all
 	@prove $(NAT_TESTS)
+# The same with every pair of kinds, and a hundred runs of two of them: half an hour.
+check-nat: all
+	@prove -v test/nat/lab.t
+	@NAT_SET=full prove -v test/nat/matrix.t
 
 # Real processes beside Debian's serf: needs root, nft and serf. SIZES=10,50,100,128; about five minutes a world.
 SIZES   ?= 10,50
@@ -295,6 +299,7 @@ help:
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
+	@echo 'make check-nat      every pair of NATs, 100 runs of the two that matter: half an hour (root)'
 	@echo 'make check-nat-short   NATs of all kinds, real daemons: minutes (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
@@ -306,6 +311,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat-short bench-gossip bench-filter bench-filter-share bench-aead pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat check-nat-short bench-gossip bench-filter bench-filter-share bench-aead pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -147,6 +147,18 @@ void sockets_release(struct punches *u, uint32_t slot, struct instant now)
 	}
 }
 
+void sockets_forget(struct punches *u, uint32_t slot)
+{
+	for (struct extra_socket *s = u->sockets; s <= &u->sockets[PUNCH_SOCKETS]; s++) {
+		if (s->via == slot)
+			s->via = NOBODY;
+		if (s->state == SOCKET_CLOSED || s->slot != slot)
+			continue;
+		s->state = SOCKET_CLOSES;
+		u->close_at = INSTANT_ZERO;
+	}
+}
+
 void sockets_tick(struct punches *u, struct instant now, struct outbox *out)
 {
 	struct instant next = INSTANT_NEVER;
@@ -156,12 +168,14 @@ void sockets_tick(struct punches *u, struct instant now, struct outbox *out)
 		return;
 	for (uint16_t i = 1; i <= PUNCH_SOCKETS; i++) {
 		struct extra_socket *s = &u->sockets[i];
+		const bool kept = s->state == SOCKET_KEPT;
 
-		if (s->state != SOCKET_KEPT)
+		if (!kept && s->state != SOCKET_CLOSES)
 			continue;
-		if (!instant_reached(s->check, now)) {
+		if (kept && !instant_reached(s->check, now)) {
 			next = instant_min(next, s->check);
-		} else if (paths_socket_used(u->config.paths, s->slot, i, SOCKET_LATELY, now)) {
+		} else if (kept && paths_socket_used(u->config.paths, s->slot, i, SOCKET_LATELY,
+						     now)) {
 			s->check = instant_add(now, SOCKET_LATELY);
 			next = instant_min(next, s->check);
 		} else if (closed++ < 4 * SOCKETS_A_TICK) {

@@ -94,7 +94,7 @@ void punch_forget(struct punches *u, uint32_t slot)
 	if (r)
 		run_end(u, r);
 	birthday_end(u, slot);
-	sockets_release(u, slot, INSTANT_ZERO);
+	sockets_forget(u, slot);
 	memset(&u->list[slot], 0, sizeof(u->list[slot]));
 	heap_set(&u->due, slot, INSTANT_NEVER);
 }

@@ -101,6 +101,8 @@ void birthday_tick(struct punches *u, struct instant now, struct outbox *out);
 uint16_t socket_open(struct punches *u, uint32_t slot, struct outbox *out);
 /* Those of that member are closed, but not while they are used. */
 void sockets_release(struct punches *u, uint32_t slot, struct instant now);
+/* Those of that member are closed. */
+void sockets_forget(struct punches *u, uint32_t slot);
 void sockets_tick(struct punches *u, struct instant now, struct outbox *out);
 
 static inline bool kind_is_hard(uint8_t kind)

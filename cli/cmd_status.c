@@ -146,7 +146,7 @@ const struct command command_status = {
 	.words = "",
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION,
 		{ .name = "verbose", .kind = OPTION_FLAG,
-		  .help = "also how packets are sealed, and what the kernel helps with" },
+		  .help = "also how packets are sealed, and by what" },
 		{ 0 } },
 	.text = "STATE is what the members tell each other about a peer. TUNNEL is up when\n"
 		"WireGuard has a session with it, idle when none was needed. RX/TX are the\n"

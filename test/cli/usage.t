@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
 COMMANDS = ["keygen", "export", "trust", "revoke", "rotate", "org-keygen", "org-sign", "org-join",
-            "org-vouch", "org-revoke", "org-alias", "service", "up", "down", "status", "config show",
+            "org-vouch", "org-revoke", "org-alias", "service", "up", "down", "status", "netcheck", "config show",
             "wireguard", "version", "help"]
 
 
@@ -161,6 +161,7 @@ def without_a_daemon_status_and_down_say_so():
            "meshguard up --interface mgtest7\n")
         r = w.want(NOT_RUNNING, "status", "--json", "--interface", "mgtest7")
         eq(r.text, "", "no half of an answer")
+        w.want(NOT_RUNNING, "netcheck", "--interface", "mgtest7", says="not running on mgtest7")
         w.want(NOT_RUNNING, "down", "--interface", "mgtest7", says="not running on mgtest7")
 
 

@@ -105,6 +105,9 @@ for protocol in pcp nat-pmp upnp; do
 	up B --seed "$external"
 	ok "$protocol: who knows nothing but that address comes in" within 10 meets4 B A
 	[ $protocol != pcp ] || ok "the first time that proves it: dialled back" within 5 is A .nat public
+	mg A netcheck >"$work/netcheck"
+	ok "$protocol: netcheck tells it" grep -q "^mapped port  *$external by $protocol from 192.168.7.1, for" "$work/netcheck"
+	ok "$protocol: and the member" grep -q '^members  *B: ' "$work/netcheck"
 	stop B
 	stop A
 	ok "$protocol: taken away at the end" within 10 not translated

@@ -72,6 +72,13 @@ ok "and so is the one of its own" candidate A '192.168.7.2:51821 interface'
 ok "stund offers another address, and that is no fault" count_is A stun_drop_malformed 0
 mg A status >"$work/status"
 ok "status tells the kind" grep -q 'NAT *easy' "$work/status"
+mg A netcheck >"$work/netcheck"
+ok "netcheck tells what is seen" grep -qx 'IPv4  *5.5.5.9:51821' "$work/netcheck"
+ok "netcheck tells that UDP works" grep -qx 'UDP  *works' "$work/netcheck"
+ok "netcheck tells the NAT" grep -q '^NAT  *easy' "$work/netcheck"
+net() { mg "$1" netcheck --json | jq -r "$2"; }
+ok "netcheck --json: of IPv4 and IPv6" same "$(net A '[.udp, .ipv4, .ipv6, .filtering] | @csv')" \
+	'true,"5.5.5.9:51821",,"unknown"'
 stop A
 
 # --- one that takes another for each
@@ -165,6 +172,7 @@ stop A
 # --- off
 up A --stun off
 wait_for 10 "A runs" serves A
+ok "who asked nobody does not know" same "$(net A .udp)" null
 ok "--stun off asks nobody" is A '.stun | length' 0
 ok "the step is told all the same" count_is A stun_requests 0
 stop A

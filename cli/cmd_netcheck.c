@@ -1,0 +1,267 @@
+/* cmd_netcheck.c - what this host's network lets through, as the running daemon found out. */
+#include "cli/daemon.h"
+#include "cli/report.h"
+#include "linux/loop.h"
+#include "linux/reach_json.h"
+
+#include "identity/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct netcheck {
+	struct report_node node;
+	struct report_peer *members;  /* that a path leads to */
+	size_t count, cap;
+	struct instant now;
+};
+
+static void keep_member(struct netcheck *c, const struct report_peer *p)
+{
+	if (!p->path_up)
+		return;
+	if (c->count == c->cap) {
+		c->cap = c->cap ? 2 * c->cap : 64;
+		c->members = reallocarray(c->members, c->cap, sizeof(*c->members));
+		if (!c->members)
+			exit(fail(EXIT_FAILED, "out of memory"));
+	}
+	c->members[c->count++] = *p;
+}
+
+static int by_rtt(const void *a, const void *b)
+{
+	const struct report_peer *p = a, *q = b;
+
+	return p->rtt_us < q->rtt_us ? -1 : p->rtt_us > q->rtt_us ? 1 : strcmp(p->name, q->name);
+}
+
+static enum exit_code collect(struct control_client *client, const char *interface,
+			      struct netcheck *c)
+{
+	static struct answer answer;
+	bool node = false;
+	int r = control_ask(client, REQUEST_STATUS);
+
+	if (r < 0)
+		return lost_daemon(interface, r);
+	while ((r = control_next(client, &answer)) > 0) {
+		if (answer.kind == ANSWER_NODE) {
+			c->node = answer.node;
+			node = true;
+		} else if (answer.kind == ANSWER_PEER) {
+			keep_member(c, &answer.peer);
+		}
+	}
+	if (r < 0)
+		return lost_daemon(interface, r);
+	if (answer.kind == ANSWER_ERROR)
+		return refused_by_daemon(interface, answer.problem);
+	if (!node)
+		return lost_daemon(interface, -EPROTO);
+	c->now = clock_now().boot;
+	if (c->count)
+		qsort(c->members, c->count, sizeof(*c->members), by_rtt);
+	return EXIT_DONE;
+}
+
+/* --- what follows from it ------------------------------------------------------------------ */
+
+enum verdict { NO, YES, UNKNOWN };
+
+/* Somebody on the Internet or elsewhere answered; or all who were asked did not. */
+static enum verdict udp_works(const struct netcheck *c)
+{
+	enum verdict v = c->node.stun_count ? NO : UNKNOWN;
+
+	if (c->count)
+		return YES;
+	for (unsigned i = 0; i < c->node.stun_count; i++) {
+		if (endpoint_is_set(&c->node.stun[i].mapped))
+			return YES;
+		if (c->node.stun[i].asking)
+			v = UNKNOWN;
+	}
+	return v;
+}
+
+/* What the Internet sees of that family; family 0: nothing known. */
+static struct endpoint seen_as(const struct netcheck *c, enum family family)
+{
+	for (unsigned i = 0; i < c->node.stun_count; i++)
+		if (c->node.stun[i].mapped.ip.family == family)
+			return c->node.stun[i].mapped;
+	for (unsigned i = 0; i < c->node.candidate_count; i++) {
+		const struct endpoint *e = &c->node.candidates[i].endpoint;
+
+		if (e->ip.family == family && ip_is_public(&e->ip))
+			return *e;
+	}
+	return (struct endpoint){ 0 };
+}
+
+static bool is_open(const struct netcheck *c)
+{
+	return instant_is_set(c->node.dialled_back);
+}
+
+/* --- for programs -------------------------------------------------------------------------- */
+
+static json_t *endpoint_or_null(struct endpoint e)
+{
+	char text[ENDPOINT_TEXT];
+
+	if (!endpoint_is_set(&e))
+		return json_null();
+	endpoint_format(&e, text);
+	return json_string(text);
+}
+
+static json_t *members_json(const struct netcheck *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < c->count; i++)
+		json_array_append_new(list, json_pack("{s:s,s:o,s:o}", "name", c->members[i].name,
+			"endpoint", endpoint_or_null(c->members[i].endpoint),
+			"rtt_us", c->members[i].rtt_us ?
+			json_integer((json_int_t)(c->members[i].rtt_us & INT64_MAX)) :
+			json_null()));
+	return list;
+}
+
+static enum exit_code print_json(const struct netcheck *c)
+{
+	enum verdict udp = udp_works(c);
+	json_t *json = json_pack("{s:i,s:o,s:o,s:o,s:s,s:n,s:n,s:o,s:o}", "version",
+		CONTROL_VERSION, "udp", udp == UNKNOWN ? json_null() : json_boolean(udp == YES),
+		"ipv4", endpoint_or_null(seen_as(c, FAMILY_IPV4)),
+		"ipv6", endpoint_or_null(seen_as(c, FAMILY_IPV6)),
+		"filtering", is_open(c) ? "open" : "unknown", "hairpin", "lifetime_s",
+		"reach", reach_json(&c->node, c->now), "members", members_json(c));
+	bool good = json && json_dumpf(json, stdout, JSON_COMPACT) == 0;
+
+	puts("");
+	json_decref(json);
+	return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* --- for people ---------------------------------------------------------------------------- */
+
+static void print_seen(const char *name, const struct netcheck *c, enum family family)
+{
+	struct endpoint e = seen_as(c, family);
+	char text[ENDPOINT_TEXT];
+
+	if (!endpoint_is_set(&e)) {
+		printf("%-13s nobody sees an address of it\n", name);
+		return;
+	}
+	endpoint_format(&e, text);
+	printf("%-13s %s\n", name, text);
+}
+
+static void print_mapping(const struct netcheck *c)
+{
+	const struct report_mapping *m = &c->node.mappings[0];
+	char external[ENDPOINT_TEXT], gateway[IP_TEXT], left[FORMAT_TEXT];
+
+	if (!c->node.mapping_count) {
+		printf("%-13s no router maps the port\n", "mapped port");
+		return;
+	}
+	endpoint_format(&m->external, external);
+	ip_format(&m->gateway.ip, gateway);
+	format_age(left, span_in_s(instant_since(m->until, c->now)));
+	printf("%-13s %s by %s from %s, for %s%s\n", "mapped port", external,
+	       mapping_word(m->protocol), gateway, left,
+	       m->double_nat ? "; useless: there is another NAT above" : "");
+}
+
+static void print_stun(const struct netcheck *c)
+{
+	for (unsigned i = 0; i < c->node.stun_count; i++) {
+		const struct report_stun *s = &c->node.stun[i];
+		char server[ENDPOINT_TEXT], mapped[ENDPOINT_TEXT] = "no answer";
+
+		endpoint_format(&s->server, server);
+		if (endpoint_is_set(&s->mapped))
+			endpoint_format(&s->mapped, mapped);
+		else if (s->asking)
+			snprintf(mapped, sizeof(mapped), "no answer yet");
+		printf("%-13s %s: %s\n", i ? "" : "STUN", server, mapped);
+	}
+}
+
+static void print_members(const struct netcheck *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		char rtt[FORMAT_TEXT], at[ENDPOINT_TEXT];
+
+		format_rtt(rtt, c->members[i].rtt_us);
+		endpoint_format(&c->members[i].endpoint, at);
+		printf("%-13s %s: %s, %s\n", i ? "" : "members", c->members[i].name, rtt, at);
+	}
+	if (!c->count)
+		printf("%-13s none is reached\n", "members");
+}
+
+static void print_all(const struct netcheck *c)
+{
+	static const char *const udp[] = {
+		[NO] = "no answer from anybody: blocked, or no network", [YES] = "works",
+		[UNKNOWN] = "nobody was asked, or did not answer yet",
+	};
+	char age[FORMAT_TEXT];
+
+	printf("%-13s %s\n", "UDP", udp[udp_works(c)]);
+	print_seen("IPv4", c, FAMILY_IPV4);
+	print_seen("IPv6", c, FAMILY_IPV6);
+	printf("%-13s %s\n", "NAT", nat_text(c->node.nat_kind));
+	format_age(age, span_in_s(instant_since(c->now, c->node.dialled_back)));
+	if (is_open(c))
+		printf("%-13s none: a member came through unasked, %s ago\n", "filtering", age);
+	else
+		printf("%-13s unknown: no member came through unasked\n", "filtering");
+	print_mapping(c);
+	printf("%-13s not measured\n", "NAT lifetime");
+	printf("%-13s not measured\n", "hairpin");
+	print_stun(c);
+	print_members(c);
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct control_client client;
+	static struct netcheck check;
+	const char *interface;
+	enum exit_code code;
+	int r;
+
+	if (!chosen_interface(a, &interface))
+		return EXIT_USAGE;
+	r = control_connect(&client, interface);
+	if (r < 0)
+		return no_daemon(interface, r);
+	code = collect(&client, interface, &check);
+	control_close(&client);
+	if (code == EXIT_DONE && has_option(a, "json"))
+		code = print_json(&check);
+	else if (code == EXIT_DONE)
+		print_all(&check);
+	free(check.members);
+	return code;
+}
+
+const struct command command_netcheck = {
+	.name = "netcheck",
+	.summary = "what this host's network lets through",
+	.words = "",
+	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
+	.text = "Says what the running daemon has found out: whether UDP gets through, what\n"
+		"others see this host as, what kind of NAT is in between and whether it\n"
+		"filters, the port that a router maps, and how far away the members are.",
+	.example = "meshguard netcheck",
+	.run = run,
+};

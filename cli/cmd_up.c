@@ -120,6 +120,15 @@ static bool take_kind(struct priv_config *config, const struct arguments *a)
 	return true;
 }
 
+static bool take_offloads(struct priv_config *config, const char *words)
+{
+	if (!words || offload_parse(words, &config->off))
+		return true;
+	note("up: --no-offload %.80s: it must be words of tso, uso, udp-segment, udp-gro, "
+	     "ipsec-mb, with commas between, or all", words);
+	return false;
+}
+
 static enum exit_code run(const struct arguments *a)
 {
 	static struct priv_config config; /* the daemon keeps it */
@@ -129,7 +138,8 @@ static enum exit_code run(const struct arguments *a)
 	    || !take_domains(&config, a)
 	    || !take_prefix(&config, option_text(a, "prefix", NULL))
 	    || !take_reach(&config, a)
-	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a))
+	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a)
+	    || !take_offloads(&config, option_text(a, "no-offload", NULL)))
 		return EXIT_USAGE;
 	config.mesh = true;
 	snprintf(config.interface, sizeof(config.interface), "%s", interface);
@@ -181,6 +191,7 @@ const struct command command_up = {
 		  .help = "keep the names of peers in /etc/hosts, too" },
 		{ .name = "open", .kind = OPTION_FLAG,
 		  .help = "let in every key that is not denied; dangerous" },
+		{ .name = "no-offload", .kind = OPTION_TEXT, .value = "WORDS" },
 		{ .name = "debug-keylog", .kind = OPTION_TEXT, .value = "FILE" },
 		{ 0 } },
 	.text = "Makes the interface, gives it this machine's mesh addresses, finds the trusted\n"

@@ -24,6 +24,7 @@
 #include "linux/version.h"
 #include "nat/punch.h"
 #include "node/node.h"
+#include "packet/split.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -37,7 +38,10 @@ _Static_assert(UDP_EXTRA == PUNCH_SOCKETS, "the node asks for so many sockets");
 
 #define ITEMS 1024u
 #define ARENA (4u << 20)
+#define DATAGRAMS 64u           /* that the node is given at a time */
 #define TUN_BATCH 64
+#define SEGMENTS 64u            /* that the node is given at a time, */
+#define SEGMENT_BYTES (2u * MAX_PACKET) /* and their bytes */
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
 #define RESTORE_MS 500
@@ -52,8 +56,10 @@ struct mesh {
 	uint64_t turn;              /* of the loop, in which `now` was read */
 	struct udp udp;
 	struct udp_batch batch;
-	struct node_event datagrams[UDP_BATCH];
-	uint8_t *packet;            /* one packet from the TUN */
+	struct node_event datagrams[DATAGRAMS];
+	struct tun tun;
+	uint8_t *packet;            /* one packet from the TUN, */
+	uint8_t *segments;          /* and what it is split into */
 	struct control_server *control;
 	struct uapi_server uapi;
 	struct uapi_device device;
@@ -95,8 +101,8 @@ static void send_out(void *ctx, struct outbox *out)
 
 	if (out->count) {
 		udp_send(&m->udp, out);
-		if (m->child->tun >= 0)
-			tun_write(m->child->tun, out);
+		if (m->tun.fd >= 0)
+			tun_write(&m->tun, out);
 	}
 	outbox_clear(out);
 }
@@ -233,17 +239,19 @@ static void received(struct mesh *m, int n)
 	/* The system may be out of memory for a while. */
 	if (n < 0 && n != -ENOMEM && n != -ENOBUFS)
 		fail(m, "receiving on the UDP socket", n);
-	for (int i = 0; i < n; i++) {
-		const struct udp_datagram *d = &m->batch.items[i];
+	for (int i = 0; i < n;) {
+		uint32_t count = 0;
 
-		m->datagrams[i] = (struct node_event){
-			.kind = NODE_DATAGRAM, .from = d->from, .ecn = d->ecn,
-			.data = bytes_of(d->data, d->len),
-		};
+		for (; i < n && count < DATAGRAMS; i++, count++) {
+			const struct udp_datagram *d = &m->batch.items[i];
+
+			m->datagrams[count] = (struct node_event){
+				.kind = NODE_DATAGRAM, .from = d->from, .ecn = d->ecn,
+				.data = bytes_of(d->data, d->len),
+			};
+		}
+		step_datagrams(m, m->datagrams, second_pick(&m->second, m->datagrams, count));
 	}
-	if (n > 0)
-		step_datagrams(m, m->datagrams,
-			       second_pick(&m->second, m->datagrams, (uint32_t)n));
 	flush(m);
 }
 
@@ -278,6 +286,63 @@ static void on_udp6(void *ctx, uint32_t events)
 	on_udp(m, m->udp.fd6);
 }
 
+/* All from one source and with that TTL. */
+static void step_packets(struct mesh *m, const struct bytes *packets, uint32_t count, uint8_t hops)
+{
+	uint32_t done = 0;
+
+	for (; done < count; done++) {
+		const struct node_event e = { .kind = NODE_PACKET, .data = packets[done] };
+
+		if (!second_took_packet(&m->second, &e, hops))
+			break;
+	}
+	while (done < count) {
+		make_room(m);
+		const uint32_t before = m->actions.out.count;
+
+		done += node_packets(m->node, m->now, packets + done, count - done, &m->actions);
+		act(m);
+		for (uint32_t k = before; k < m->actions.out.count; k++)
+			m->actions.out.items[k].hops = hops;
+	}
+}
+
+/* The segments of one packet, as many at a time as there is room for. */
+static void step_split(struct mesh *m, struct bytes packet, const struct offload *o)
+{
+	struct bytes packets[SEGMENTS];
+	struct split split;
+	uint8_t hops = 0, other;
+	bool more = split_init(&split, packet, o);
+
+	while (more) {
+		uint32_t count = 0;
+		size_t used = 0;
+
+		while (count < SEGMENTS && used + split_longest(&split) <= SEGMENT_BYTES) {
+			const size_t n = split_next(&split, m->segments + used);
+			const struct bytes segment = bytes_of(m->segments + used, n);
+
+			more = n > 0;
+			if (!more)
+				break;
+			if (o->kind == OFFLOAD_UDP && !loopguard_hops(segment, &other))
+				continue;
+			if (o->kind == OFFLOAD_UDP && count && other != hops) {
+				step_packets(m, packets, count, hops);
+				count = 0;
+			}
+			if (o->kind == OFFLOAD_UDP)
+				hops = other;
+			packets[count++] = segment;
+			used += n;
+		}
+		if (count)
+			step_packets(m, packets, count, hops);
+	}
+}
+
 static void on_tun(void *ctx, uint32_t events)
 {
 	struct mesh *m = ctx;
@@ -285,7 +350,8 @@ static void on_tun(void *ctx, uint32_t events)
 	(void)events;
 	wake(m);
 	for (int i = 0; i < TUN_BATCH; i++) {
-		int n = tun_read(m->child->tun, m->packet, MAX_PACKET);
+		struct offload o;
+		int n = tun_read(&m->tun, m->packet, MAX_PACKET, &o);
 
 		if (n == -EBADFD) {
 			fprintf(stderr, "meshguard: %s was removed by somebody else; start again "
@@ -295,18 +361,14 @@ static void on_tun(void *ctx, uint32_t events)
 		}
 		if (n <= 0)
 			break;
-		struct node_event e = { .kind = NODE_PACKET, .data = bytes_of(m->packet, n) };
+		const struct bytes packet = bytes_of(m->packet, (size_t)n);
 		uint8_t hops;
 
-		if (!loopguard_hops(e.data, &hops))
-			continue;
-		if (second_took_packet(&m->second, &e, hops))
-			continue;
-		make_room(m);
-		const uint32_t before = m->actions.out.count;
-		step(m, &e);
-		for (uint32_t k = before; k < m->actions.out.count; k++)
-			m->actions.out.items[k].hops = hops;
+		if (o.kind != OFFLOAD_NONE)
+			step_split(m, packet, &o);
+		else if (offload_checksum(m->packet, packet.len, &o) &&
+			 loopguard_hops(packet, &hops))
+			step_packets(m, &packet, 1, hops);
 	}
 	flush(m);
 }
@@ -537,6 +599,9 @@ static void on_status(void *ctx, struct report_node *out)
 	portmap_report(&m->portmap, out);
 	out->wakeups = m->loop.turns;
 	snprintf(out->aead, sizeof(out->aead), "%s", aead_name());
+	snprintf(out->offloads, sizeof(out->offloads), "%s%s%s%s",
+		 m->tun.segments ? "tso " : "", m->tun.uso ? "uso " : "",
+		 m->udp.segments ? "udp-segment " : "", m->udp.gathers ? "udp-gro " : "");
 	out->mtu = m->mtu;
 	out->services_until = m->notices.pending_until;
 	second_report(&m->second, out);
@@ -627,7 +692,8 @@ static int open_node(struct mesh *m)
 	uint8_t *arena = map_memory(ARENA);
 
 	m->packet = map_memory(MAX_PACKET + 1);
-	if (!memory || !items || !arena || !m->packet)
+	m->segments = map_memory(SEGMENT_BYTES);
+	if (!memory || !items || !arena || !m->packet || !m->segments)
 		return -ENOMEM;
 	configure(m, &config);
 	config.secret = c->secret;
@@ -640,6 +706,8 @@ static int open_node(struct mesh *m)
 	m->memory = memory;
 	wipe(&config, sizeof(config));
 	wipe(&c->secret, sizeof(c->secret));
+	udp_offload(&m->udp, !c->config->off.udp_segment, !c->config->off.udp_gro);
+	tun_offload(&m->tun, c->tun, !c->config->off.tso, !c->config->off.uso);
 	return udp_batch_make(&m->batch);
 }
 
@@ -747,7 +815,7 @@ int mesh_child(struct priv_child *child)
 	m->mtu = child->mtu;
 	m->restore = INSTANT_NEVER;
 	m->udp = (struct udp){ .fd4 = child->udp4, .fd6 = child->udp6, .port = child->port };
-	error = crypto_contexts_make(&contexts, true);
+	error = crypto_contexts_make(&contexts, !child->config->off.ipsec_mb);
 	if (!error) {
 		crypto_use(&contexts);
 		error = loop_init(&m->loop);

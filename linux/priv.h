@@ -20,6 +20,7 @@
 #include "linux/store.h"
 #include "policy/policy.h"
 #include "swim/swim.h"
+#include "linux/offload.h"
 
 #include <net/if.h>
 #include <stdint.h>
@@ -161,6 +162,7 @@ struct priv_config {
 	bool foreground;               /* wireguard: -f */
 	const char *keylog;            /* path or NULL */
 	bool open;                     /* every key is let in that is not denied or revoked */
+	struct offload_off off;        /* mesh */
 };
 
 /* What the child has after the fork. The listeners accept; descriptors are close-on-exec. */

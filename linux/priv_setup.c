@@ -178,7 +178,7 @@ static int remove_leftover(struct priv *p, const struct rtnl_link *link)
 	int fd, r;
 
 	memcpy(name, link->name, sizeof(name));
-	fd = strcmp(link->kind, "tun") == 0 ? tun_open(name) : -1;
+	fd = strcmp(link->kind, "tun") == 0 ? tun_open(name, false) : -1;
 	if (fd == -EBUSY)
 		return fd;
 	if (fd >= 0)
@@ -227,7 +227,7 @@ static int make_tun(struct priv *p)
 {
 	struct priv_child *c = p->child;
 	struct rtnl_link link;
-	int fd = tun_open(c->interface);
+	int fd = tun_open(c->interface, p->config->mesh && !p->config->off.tso);
 
 	if (fd == -EPERM)
 		return refuse_rights(p);

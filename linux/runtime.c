@@ -267,7 +267,7 @@ static bool is_busy_tun(const struct rtnl_link *link)
 		return false;
 	memcpy(name, link->name, sizeof(name));
 
-	int fd = tun_open(name);
+	int fd = tun_open(name, false);
 
 	if (fd >= 0)
 		close(fd);

@@ -1,4 +1,4 @@
-/* udp.c - sendmmsg and recvmmsg with ancillary data.
+/* udp.c - sendmmsg and recvmmsg with ancillary data, and runs of datagrams in one message.
  *
  * Sticky source addresses: each datagram tells the address it was sent to (PKTINFO), the
  * engine keeps that beside the peer's endpoint, and what goes back names it as its source. The
@@ -6,6 +6,11 @@
  * a better way for the same source. When the address is gone the kernel refuses the datagram
  * (EINVAL, EADDRNOTAVAIL, ENETUNREACH); it is sent once more with the source left to the
  * kernel, and the peer's next answer then tells the engine the new address.
+ *
+ * Runs: UDP_SEGMENT cuts one message into datagrams of equal length below the kernel's routing,
+ * and UDP_GRO hands over what came alike in one message. That saves most of what a datagram costs.
+ * A run that the kernel refuses goes out datagram by datagram: a path with a smaller MTU is no
+ * reason for loss, since single datagrams may be cut into fragments.
  */
 #include "linux/udp.h"
 
@@ -15,12 +20,24 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 #define BUFFER_BYTES (7 << 20) /* each way; without rights at most net.core.*mem_max */
 #define FULL_WAIT_MS 5         /* for room in a full socket, once a call */
 #define PORT_TRIES 32          /* for a port that is free in both families */
+#define RUN_BYTES 65000u       /* of one message with all its datagrams */
+#define SEND_ITEMS 512u        /* datagrams in one call of the kernel */
+#define RUNS_REFUSED 16u       /* after so many in a row no more are tried */
 
 union address {
 	struct sockaddr any;
@@ -28,10 +45,10 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* The larger PKTINFO, the DS field, and the hop limit. */
+/* The larger PKTINFO, the DS field, the hop limit, and the length in a run. */
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
-					       2 * CMSG_SPACE(sizeof(int))];
+					       3 * CMSG_SPACE(sizeof(int))];
 };
 
 static int option(int fd, int level, int name, int value)
@@ -177,21 +194,52 @@ int udp_allow_extra(struct udp *u)
 	return -errno;
 }
 
+static bool kernel_is_at_least(unsigned major, unsigned minor)
+{
+	struct utsname name;
+	unsigned a = 0, b = 0;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &a, &b) != 2)
+		return false;
+	return a > major || (a == major && b >= minor);
+}
+
+/* For both sockets, or none. */
+static bool both(const struct udp *u, int name, int value)
+{
+	return (u->fd4 < 0 || !option(u->fd4, IPPROTO_UDP, name, value)) &&
+	       (u->fd6 < 0 || !option(u->fd6, IPPROTO_UDP, name, value));
+}
+
+void udp_offload(struct udp *u, bool segments, bool gathers)
+{
+	u->refused = 0;
+	/* 0: no run, unless a message says so; who does not know the option refuses it. */
+	u->segments = segments && both(u, UDP_SEGMENT, 0);
+	u->gathers = gathers && kernel_is_at_least(5, 12) && both(u, UDP_GRO, 1);
+	if (!u->gathers)
+		(void)both(u, UDP_GRO, 0);
+}
+
 int udp_batch_make(struct udp_batch *b)
 {
+	const size_t buffers = UDP_BATCH * sizeof(*b->buffers);
+
 	*b = (struct udp_batch){ 0 };
-	void *memory = mmap(NULL, UDP_BATCH * sizeof(*b->buffers), PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, buffers + UDP_ITEMS * sizeof(*b->items), PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	b->buffers = memory;
+	b->items = (struct udp_datagram *)(void *)((uint8_t *)memory + buffers);
 	return 0;
 }
 
 void udp_batch_free(struct udp_batch *b)
 {
 	if (b->buffers)
-		munmap(b->buffers, UDP_BATCH * sizeof(*b->buffers));
+		munmap(b->buffers, UDP_BATCH * sizeof(*b->buffers) +
+				   UDP_ITEMS * sizeof(*b->items));
 	*b = (struct udp_batch){ 0 };
 }
 
@@ -207,9 +255,12 @@ static void read_source(struct endpoint *e, const union address *at)
 	}
 }
 
-/* What the kernel says about a datagram; the messages are its own, so their sizes are trusted. */
-static void read_control(struct udp_datagram *d, struct msghdr *m)
+/* What the kernel says about a message, which are its own words, so that sizes are trusted. Returns
+ * the length of each datagram in it but the last, or 0: it is one. */
+static uint32_t read_control(struct udp_datagram *d, struct msghdr *m)
 {
+	int segment = 0;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
@@ -227,7 +278,24 @@ static void read_control(struct udp_datagram *d, struct msghdr *m)
 			int value;
 			memcpy(&value, CMSG_DATA(c), sizeof(value));
 			d->ecn = (uint8_t)value;
+		} else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
 		}
+	}
+	return segment > 0 ? (uint32_t)segment : 0;
+}
+
+static void take_message(struct udp_batch *b, struct udp_datagram d, uint32_t segment)
+{
+	uint32_t left = d.len;
+
+	if (!segment)
+		segment = left;
+	for (bool first = true; (left || first) && b->count < UDP_ITEMS; first = false) {
+		d.len = left < segment ? left : segment;
+		b->items[b->count++] = d;
+		d.data += d.len;
+		left -= d.len;
 	}
 }
 
@@ -254,14 +322,15 @@ int udp_receive(struct udp *u, int fd, struct udp_batch *b)
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
-		struct udp_datagram *d = &b->items[i];
-		*d = (struct udp_datagram){ .data = b->buffers[i], .len = m[i].msg_len };
-		read_source(&d->from, &from[i]);
-		read_control(d, &m[i].msg_hdr);
+		struct udp_datagram d = { .data = b->buffers[i], .len = m[i].msg_len };
+		uint32_t segment;
+
+		read_source(&d.from, &from[i]);
+		segment = read_control(&d, &m[i].msg_hdr);
+		take_message(b, d, segment);
 	}
-	b->count = (unsigned)n;
-	u->received += (unsigned)n;
-	return n;
+	u->received += b->count;
+	return (int)b->count;
 }
 
 int udp_receive_extra(struct udp *u, struct udp_batch *b)
@@ -278,11 +347,18 @@ int udp_receive_extra(struct udp *u, struct udp_batch *b)
 	return n;
 }
 
-/* One datagram on its way out. */
+/* One message on its way out. */
 struct message {
 	union address to;
-	struct iovec data;
+	struct iovec *data;
 	struct control control;
+};
+
+/* Datagrams that go out in one message; the first one tells how. */
+struct run {
+	const struct out *const *outs;
+	unsigned count;
+	size_t bytes;
 };
 
 static void add_control(struct msghdr *m, int level, int type, const void *value, size_t len)
@@ -315,14 +391,18 @@ static void add_source(struct msghdr *m, const struct endpoint *to)
 	}
 }
 
-static void fill(struct msghdr *m, struct message *room, const struct out *o, bool with_source)
+/* room->data has place for all of the run. */
+static void fill(struct msghdr *m, struct message *room, const struct run *run, bool with_source)
 {
+	const struct out *o = run->outs[0];
 	const bool is_v6 = o->to.ip.family == FAMILY_IPV6;
 	const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, ds = o->ecn, hops = o->hops;
+	const uint16_t segment = (uint16_t)o->len;
 
-	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = &room->data, .msg_iovlen = 1,
-			      .msg_control = &room->control };
-	room->data = (struct iovec){ o->data, o->len };
+	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = room->data,
+			      .msg_iovlen = run->count, .msg_control = &room->control };
+	for (unsigned i = 0; i < run->count; i++)
+		room->data[i] = (struct iovec){ run->outs[i]->data, run->outs[i]->len };
 	room->to = (union address){ 0 };
 	if (is_v6) {
 		room->to.v6.sin6_family = AF_INET6;
@@ -342,6 +422,8 @@ static void fill(struct msghdr *m, struct message *room, const struct out *o, bo
 		add_control(m, level, is_v6 ? IPV6_TCLASS : IP_TOS, &ds, sizeof(ds));
 	if (hops)
 		add_control(m, level, is_v6 ? IPV6_HOPLIMIT : IP_TTL, &hops, sizeof(hops));
+	if (run->count > 1)
+		add_control(m, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 	if (!m->msg_controllen)
 		m->msg_control = NULL;
 }
@@ -352,37 +434,76 @@ static bool source_may_be_gone(int error)
 	       error == EHOSTUNREACH;
 }
 
-/* Sends up to a batch of datagrams of one family. *waited: for room, already. */
-static void send_batch(struct udp *u, int fd, const struct out *const *outs, unsigned count,
+/* True if sending shall be tried once more: interrupted, or there was no room. *waited: already. */
+static bool may_go_on(int fd, bool *waited)
+{
+	struct pollfd room_for = { .fd = fd, .events = POLLOUT };
+
+	if (errno == EINTR)
+		return true;
+	if (errno != EAGAIN || *waited)
+		return false;
+	poll(&room_for, 1, FULL_WAIT_MS);
+	*waited = true;
+	return true;
+}
+
+static void send_one(struct udp *u, int fd, const struct out *o, bool *waited)
+{
+	struct iovec data;
+	struct message room = { .data = &data };
+	const struct run run = { &o, 1, o->len };
+	struct msghdr m;
+	bool with_source = true;
+
+	fill(&m, &room, &run, true);
+	while (sendmsg(fd, &m, MSG_DONTWAIT) < 0) {
+		if (may_go_on(fd, waited))
+			continue;
+		if (!source_may_be_gone(errno) || !with_source || !o->to.local.family) {
+			u->send_errors++;
+			return;
+		}
+		with_source = false;
+		fill(&m, &room, &run, false);
+	}
+	u->sent++;
+}
+
+/* The kernel did not take it as it was. */
+static void send_apart(struct udp *u, int fd, const struct run *run, bool *waited)
+{
+	if (run->count > 1 && (errno == EIO || ++u->refused == RUNS_REFUSED))
+		u->segments = false;
+	for (unsigned i = 0; i < run->count; i++)
+		send_one(u, fd, run->outs[i], waited);
+}
+
+/* Sends up to a batch of runs of one family. */
+static void send_batch(struct udp *u, int fd, const struct run *runs, unsigned count,
 		       bool *waited)
 {
-	struct mmsghdr m[UDP_BATCH];
-	struct message room[UDP_BATCH];
-	unsigned done = 0, bare = UDP_BATCH; /* bare: the one that was stripped of its source */
+	struct mmsghdr m[UDP_BATCH] uninitialized;
+	struct message room[UDP_BATCH] uninitialized;
+	struct iovec data[SEND_ITEMS] uninitialized, *next = data;
+	unsigned done = 0;
 
-	for (unsigned i = 0; i < count; i++)
-		fill(&m[i].msg_hdr, &room[i], outs[i], true);
+	for (unsigned i = 0; i < count; i++) {
+		room[i].data = next;
+		fill(&m[i].msg_hdr, &room[i], &runs[i], true);
+		next += runs[i].count;
+	}
 	while (done < count) {
 		const int n = sendmmsg(fd, m + done, count - done, MSG_DONTWAIT);
-		if (n > 0) {
-			done += (unsigned)n;
-			u->sent += (unsigned)n;
-			continue;
+
+		for (int i = 0; i < n; i++, done++) {
+			u->sent += runs[done].count;
+			if (runs[done].count > 1)
+				u->refused = 0;
 		}
-		if (errno == EINTR)
+		if (n > 0 || may_go_on(fd, waited))
 			continue;
-		if (errno == EAGAIN && !*waited) {
-			struct pollfd room_for = { .fd = fd, .events = POLLOUT };
-			poll(&room_for, 1, FULL_WAIT_MS);
-			*waited = true;
-			continue;
-		}
-		if (source_may_be_gone(errno) && bare != done && outs[done]->to.local.family) {
-			fill(&m[done].msg_hdr, &room[done], outs[done], false);
-			bare = done;
-			continue;
-		}
-		u->send_errors++;
+		send_apart(u, fd, &runs[done], waited);
 		done++;
 	}
 }
@@ -405,10 +526,24 @@ static bool change_sockets(struct udp *u, const struct out *o)
 	return open || close;
 }
 
+/* Whether it may follow in the run: nothing but a shorter last one differs. */
+static bool continues(const struct udp *u, const struct run *run, const struct out *o)
+{
+	const struct out *first = run->outs[0], *last = run->outs[run->count - 1];
+
+	return u->segments && run->count < UDP_RUN && o->len <= first->len && o->len &&
+	       last->len == first->len && run->bytes + o->len <= RUN_BYTES &&
+	       o->ecn == first->ecn && o->hops == first->hops &&
+	       endpoint_equal(&o->to, &first->to) &&
+	       ip_equal(&o->to.local, &first->to.local) &&
+	       o->to.local_ifindex == first->to.local_ifindex;
+}
+
 void udp_send(struct udp *u, const struct outbox *out)
 {
-	const struct out *batch[UDP_BATCH];
-	unsigned count = 0;
+	const struct out *items[SEND_ITEMS] uninitialized;
+	struct run runs[UDP_BATCH] uninitialized;
+	unsigned held = 0, count = 0;
 	bool waited = false;
 	int fd = -1;
 
@@ -416,10 +551,14 @@ void udp_send(struct udp *u, const struct outbox *out)
 		const struct out *o = &out->items[i];
 		const bool sends = o->kind == OUT_DATAGRAM;
 		const int its = sends ? socket_for(u, &o->to) : -1;
+		const bool other = o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE;
+		const bool more = sends && count && its == fd && continues(u, &runs[count - 1], o);
 
-		if (count && (its != fd || count == UDP_BATCH)) {
-			send_batch(u, fd, batch, count, &waited);
-			count = 0;
+		if (!sends && !other)
+			continue;
+		if (count && (its != fd || held == SEND_ITEMS || (!more && count == UDP_BATCH))) {
+			send_batch(u, fd, runs, count, &waited);
+			held = count = 0;
 		}
 		if (change_sockets(u, o) || !sends)
 			continue;
@@ -428,8 +567,14 @@ void udp_send(struct udp *u, const struct outbox *out)
 			continue;
 		}
 		fd = its;
-		batch[count++] = o;
+		items[held++] = o;
+		if (count && more) {
+			runs[count - 1].count++;
+			runs[count - 1].bytes += o->len;
+		} else {
+			runs[count++] = (struct run){ &items[held - 1], 1, o->len };
+		}
 	}
 	if (count)
-		send_batch(u, fd, batch, count, &waited);
+		send_batch(u, fd, runs, count, &waited);
 }

@@ -49,6 +49,7 @@ struct wgdev {
 	struct linkwatch link;
 	struct udp udp;
 	struct udp_batch batch;
+	struct tun tun;
 	struct uapi_device device;
 	struct uapi_server server;
 	struct wg *wg;
@@ -88,7 +89,7 @@ static void flush(void *ctx)
 	struct wgdev *d = ctx;
 
 	udp_send(&d->udp, &d->out);
-	tun_write(d->child->tun, &d->out);
+	tun_write(&d->tun, &d->out);
 	outbox_clear(&d->out);
 }
 
@@ -105,7 +106,8 @@ static void tun_ready(void *ctx, uint32_t events)
 
 	(void)events;
 	for (unsigned i = 0; i < PACKETS_AT_ONCE; i++) {
-		const int n = tun_read(d->child->tun, d->packet, sizeof(d->packet));
+		struct offload whole;
+		const int n = tun_read(&d->tun, d->packet, sizeof(d->packet), &whole);
 		if (n == -EBADFD) {
 			d->link.gone = true;
 			break;
@@ -414,6 +416,7 @@ static int make_device(struct wgdev *d)
 	int err = make_engine(d);
 	if (!err)
 		err = udp_batch_make(&d->batch);
+	tun_offload(&d->tun, c->tun, false, false);
 	if (!err)
 		err = loop_init(&d->loop);
 	if (!err)

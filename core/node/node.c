@@ -258,25 +258,25 @@ static void refuse(struct node *n, struct moment now, struct bytes packet, struc
 }
 
 /* A packet of this host. Its peer's path is asked for when there is none. */
-static void input_packet(struct node *n, struct moment now, const struct node_event *e,
+static void input_packet(struct node *n, struct moment now, struct bytes data,
 			 struct outbox *out)
 {
 	struct ip_packet ip;
 	struct endpoint to;
 
 	n->counters.packets++;
-	if (!ip_packet_parse(e->data, &ip)) {
+	if (!ip_packet_parse(data, &ip)) {
 		n->counters.drop_packet++;
 		return;
 	}
 	uint32_t wg = allowedips_lookup(n->forwarding.current->routes, &ip.dst);
 	if (wg == ALLOWEDIPS_NONE) {
 		n->counters.drop_no_route++;
-		refuse(n, now, e->data, out);
+		refuse(n, now, data, out);
 		return;
 	}
 	uint32_t slot = wg_peer_slot(n->wg, wg);
-	struct bytes packet = bytes_of(e->data.data, ip.total_len);
+	struct bytes packet = bytes_of(data.data, ip.total_len);
 
 	service_out(n, packet, slot, now.boot);
 	wg_send(n->wg, now, wg, packet, out);
@@ -414,6 +414,21 @@ uint32_t node_datagrams(struct node *n, struct moment now, const struct node_eve
 	return taken;
 }
 
+uint32_t node_packets(struct node *n, struct moment now, const struct bytes *packets,
+		      uint32_t count, struct node_actions *actions)
+{
+	struct outbox *out = &actions->out;
+	uint32_t i = 0;
+
+	BUG_ON(!count);
+	begin(n, now, out);
+	do {
+		input_packet(n, now, packets[i++], out);
+	} while (i < count && outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES));
+	finish(n, now, NODE_PACKET, actions);
+	return i;
+}
+
 static void input(struct node *n, struct moment now, const struct node_event *e,
 		  struct node_actions *actions)
 {
@@ -426,7 +441,7 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 		(void)input_datagrams(n, now, e, 1, out);
 		break;
 	case NODE_PACKET:
-		input_packet(n, now, e, out);
+		input_packet(n, now, e->data, out);
 		break;
 	case NODE_TRUST_BEGIN:
 		n->bad_keys = n->left_out = 0;

@@ -176,6 +176,10 @@ void node_step(struct node *node, struct moment now, const struct node_event *ev
  * leave room for one more step. Call it again with the rest, after making room. */
 uint32_t node_datagrams(struct node *node, struct moment now, const struct node_event *events,
 			uint32_t count, struct node_actions *actions);
+/* The same for packets of this host, of NODE_PACKET's kind, in order; returns how many were taken:
+ * at least one, and as many as leave room for one more step. */
+uint32_t node_packets(struct node *node, struct moment now, const struct bytes *packets,
+		      uint32_t count, struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
 struct node_name {

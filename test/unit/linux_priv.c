@@ -1233,7 +1233,7 @@ static void a_port_of_a_foreign_program_is_named(void)
 static int persistent_tun(const char *alias)
 {
 	char name[IFNAMSIZ] = NAME;
-	int fd = tun_open(name);
+	int fd = tun_open(name, false);
 
 	ok(fd >= 0 && ioctl(fd, TUNSETPERSIST, 1) == 0);
 	if (alias)

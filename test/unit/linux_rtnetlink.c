@@ -21,7 +21,7 @@ static struct rtnl_link new_link(void)
 	char name[IFNAMSIZ] = "tst%d";
 	struct rtnl_link link;
 
-	tun = tun_open(name);
+	tun = tun_open(name, false);
 	ok(tun >= 0);
 	eq_int(rtnl_link_get(&netlink, name, &link), 0);
 	return link;

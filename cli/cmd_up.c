@@ -97,6 +97,22 @@ static bool take_profile(struct priv_config *config, const char *text)
 	return false;
 }
 
+static bool take_relay(struct priv_config *config, const char *text)
+{
+	static const char *const names[] = {
+		[RELAY_AUTO] = "auto", [RELAY_ON] = "on", [RELAY_OFF] = "off",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(text, names[i])) {
+			config->relay = (enum relay_mode)i;
+			return true;
+		}
+	}
+	note("up: --relay %.80s: it must be auto, on or off", text);
+	return false;
+}
+
 /* What goes together. */
 static bool take_kind(struct priv_config *config, const struct arguments *a)
 {
@@ -138,6 +154,7 @@ static enum exit_code run(const struct arguments *a)
 	    || !take_domains(&config, a)
 	    || !take_prefix(&config, option_text(a, "prefix", NULL))
 	    || !take_reach(&config, a)
+	    || !take_relay(&config, option_text(a, "relay", "auto"))
 	    || !take_profile(&config, option_text(a, "profile", "lan")) || !take_kind(&config, a)
 	    || !take_offloads(&config, option_text(a, "no-offload", NULL)))
 		return EXIT_USAGE;
@@ -189,6 +206,8 @@ const struct command command_up = {
 		  .help = "a STUN server to ask, or off; may be repeated" },
 		{ .name = "hosts", .kind = OPTION_FLAG,
 		  .help = "keep the names of peers in /etc/hosts, too" },
+		{ .name = "relay", .kind = OPTION_TEXT, .value = "auto|on|off",
+		  .help = "carry traffic of peers that cannot reach each other (default: auto)" },
 		{ .name = "open", .kind = OPTION_FLAG,
 		  .help = "let in every key that is not denied; dangerous" },
 		{ .name = "no-offload", .kind = OPTION_TEXT, .value = "WORDS" },

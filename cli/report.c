@@ -146,6 +146,8 @@ static void print_node(const struct report *r, const struct screen *s)
 	fprintf(s->out, "  directory  %s\n", r->about.directory);
 	if (n->nat_kind)
 		fprintf(s->out, "  NAT        %s\n", nat_text(n->nat_kind));
+	if (n->relays)
+		fprintf(s->out, "  relay      carries traffic of peers that have no path\n");
 	fprintf(s->out, "  peers      %u alive of %u trusted\n", n->alive, n->trusted);
 	print_orgs(s, n);
 	if (n->trust_unreadable)
@@ -213,7 +215,8 @@ static void add_address(struct table *t, const struct report_peer *p)
 static void add_peer(struct table *t, const struct report_peer *p, struct instant now)
 {
 	char rtt[FORMAT_TEXT], age[FORMAT_TEXT] = "never", rx[FORMAT_TEXT], tx[FORMAT_TEXT];
-	char both[2 * FORMAT_TEXT], endpoint[ENDPOINT_TEXT], path[ENDPOINT_TEXT + 16] = "-";
+	char both[2 * FORMAT_TEXT], endpoint[ENDPOINT_TEXT];
+	char path[sizeof(p->relay) + ENDPOINT_TEXT + 24] = "-";
 
 	format_rtt(rtt, p->rtt_us);
 	if (instant_is_set(p->last_handshake_at))
@@ -223,7 +226,11 @@ static void add_peer(struct table *t, const struct report_peer *p, struct instan
 	snprintf(both, sizeof(both), "%s/%s", rx, tx);
 	if (endpoint_is_set(&p->endpoint)) {
 		endpoint_format(&p->endpoint, endpoint);
-		snprintf(path, sizeof(path), "%s%s", endpoint, p->path_up ? "" : " (silent)");
+		if (*p->relay)
+			snprintf(path, sizeof(path), "relay via %s", p->relay);
+		else
+			snprintf(path, sizeof(path), "%s%s%s", p->path_up ? "direct " : "",
+				 endpoint, p->path_up ? "" : " (silent)");
 	}
 	table_add(t, BOLD, p->name);
 	add_address(t, p);

@@ -8,7 +8,7 @@
 struct report {
 	struct report_node node;
 	struct control_about about;
-	char names[176][ANSWER_NAME];   /* the node's */
+	char names[208][ANSWER_NAME];   /* the node's */
 	struct report_peer *peers;     /* sorted by name */
 	size_t count, cap;
 	struct instant now;            /* when it was asked for */

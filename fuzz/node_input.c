@@ -461,7 +461,7 @@ static void begin_player(struct player *p, uint8_t seed)
 static void begin(void *memory)
 {
 	static struct out items[OUTBOX_STEP_ITEMS];
-	static uint8_t arena[OUTBOX_STEP_BYTES + 16 * OUTBOX_STEP_ITEMS];
+	static uint8_t arena[OUTBOX_STEP_BYTES + 20 * OUTBOX_STEP_ITEMS];
 	const uint8_t seed[32] = { 3 };
 	struct node_config config = {
 		.members = MEMBERS, .sessions = SESSIONS, .port = 51821, .mtu = 1420,

@@ -290,6 +290,7 @@ json_t *report_node_json(const struct report_node *n, const struct control_about
 	add_u64(&o, "left_out_keys", n->left_out);
 	add_bool(&o, "trust_unreadable", n->trust_unreadable);
 	add_bool(&o, "open", n->open);
+	add_bool(&o, "relays", n->relays);
 	add_u64(&o, "denied_keys", n->denied);
 	add_u64(&o, "statements", n->statements);
 	add(&o, "orgs", orgs_json(n));
@@ -341,7 +342,8 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_ip(&o, "ipv6", &p->ipv6);
 	add_text(&o, "state", report_state_word(p->state));
 	add_text(&o, "reason", report_reason_word(p->reason));
-	add(&o, "path", p->path_up ? json_string("direct") : json_null());
+	add(&o, "path", p->path_up ? json_string(*p->relay ? "relay" : "direct") : json_null());
+	add(&o, "relay", *p->relay ? json_string(p->relay) : json_null());
 	add_endpoint(&o, "endpoint", &p->endpoint);
 	add(&o, "rtt_us",
 	    p->rtt_us ? json_integer((json_int_t)(p->rtt_us & INT64_MAX)) : json_null());

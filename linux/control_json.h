@@ -38,7 +38,7 @@ struct answer {
 	struct report_observed observed; /* ANSWER_OBSERVED */
 	uint32_t peers;                /* ANSWER_DONE: how many parts were sent */
 	enum request_problem problem;  /* ANSWER_ERROR */
-	char names[176][ANSWER_NAME];
+	char names[208][ANSWER_NAME];
 };
 
 /* --- the daemon */

@@ -323,6 +323,7 @@ static bool read_node(struct reader *r, struct answer *a)
 	n->trust_unreadable = get_bool(r, "trust_unreadable");
 	if (is_there(r, "orgs")) {
 		n->open = get_bool(r, "open");
+		n->relays = is_there(r, "relays") && get_bool(r, "relays");
 		n->denied = (uint32_t)get_u64(r, "denied_keys", UINT32_MAX);
 		n->statements = (uint32_t)get_u64(r, "statements", UINT32_MAX);
 		read_orgs(r, n);
@@ -393,6 +394,8 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	p->path_up = !is_null(r, "path");
 	if (p->path_up)
 		get_text(r, "path");
+	if (is_there(r, "relay") && !is_null(r, "relay"))
+		copy_text(r, "relay", p->relay, sizeof(p->relay));
 	get_endpoint(r, "endpoint", &p->endpoint);
 	p->rtt_us = get_u64_or_null(r, "rtt_us");
 	p->session = get_bool(r, "tunnel_up");

@@ -666,7 +666,7 @@ static void configure(void *ctx, struct node_config *config)
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.gossip_only = c->config->gossip_only, .closed = true,
 		.open = c->config->open, .built = MESHGUARD_RELEASED,
-		.announce_count = c->config->announce_count,
+		.relay = c->config->relay, .announce_count = c->config->announce_count,
 		.profile = c->config->profile, .members = c->config->members,
 	};
 	memcpy(config->announce, c->config->announce, sizeof(config->announce));

@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "linux/store.h"
 #include "policy/policy.h"
+#include "nat/relay.h"
 #include "swim/swim.h"
 #include "linux/offload.h"
 
@@ -138,6 +139,7 @@ struct priv_second {
 struct priv_config {
 	bool mesh;                     /* false: `meshguard wireguard`: no identity, no store */
 	bool gossip_only;              /* mesh without interface and rights: membership alone */
+	enum relay_mode relay;         /* whether to carry others' traffic */
 	enum swim_profile profile;     /* how much gossip may cost */
 	bool log_events;               /* one line of JSON each, on standard error */
 	struct endpoint announce[PRIV_ANNOUNCE]; /* our first candidates; port 0: ours */

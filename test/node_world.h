@@ -36,6 +36,7 @@ struct machine {
 	uint8_t peers[NODE_PEERS_MAX];
 	uint32_t peers_len;
 	bool closed, open;          /* see node_config */
+	enum relay_mode relay;
 	struct statement said[64];   /* what it kept on its disk */
 	unsigned said_count;
 	int64_t wall_ahead_s;       /* how wrong its wall clock is */
@@ -263,6 +264,7 @@ static inline void switch_on(struct machine *m)
 
 	config.closed = m->closed;
 	config.open = m->open;
+	config.relay = m->relay;
 	config.peers = bytes_of(m->peers, m->peers_len);
 	if (m->has_clock)
 		config.clock = bytes_of(m->clock, sizeof(m->clock));

@@ -73,6 +73,7 @@ struct report_node {
 	uint32_t left_out;             /* keys of the trust store beyond that */
 	bool trust_unreadable;
 	bool open;                     /* every key is let in */
+	bool relays;                   /* carries traffic of peers that cannot reach each other */
 	uint32_t denied;               /* keys that are kept out whatever others say */
 	uint32_t statements;           /* of orgs, kept here */
 	unsigned org_count;            /* trusted orgs, or whose certificate is ours */
@@ -110,7 +111,7 @@ struct report_node {
 	char offloads[64];             /* of the kernel, in use: words, each after a space */
 	struct { const char *name; uint64_t bytes; uint64_t entries; uint64_t used; } tables[16];
 	unsigned table_count;
-	struct { const char *name; uint64_t value; } counters[160];
+	struct { const char *name; uint64_t value; } counters[192];
 	unsigned counter_count;
 	unsigned seed_count;
 	struct {
@@ -159,7 +160,8 @@ struct report_peer {
 	enum report_state state;       /* gossip */
 	enum report_reason reason;
 	bool path_up;
-	struct endpoint endpoint;      /* family 0: none known */
+	struct endpoint endpoint;      /* family 0: none known; of the relay, if there is one */
+	char relay[2 * MAX_NAME + 2];  /* the peer that the path goes through; empty: direct */
 	uint64_t rtt_us;               /* 0: unknown */
 	bool session;                  /* tunnel */
 	bool handshaking;              /* it was asked for a session and did not answer yet */

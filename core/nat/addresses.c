@@ -77,3 +77,28 @@ bool address_asked(const struct address *a, struct instant now)
 {
 	return a->asked && instant_since(now, a->since).ns < ANSWER_LATEST.ns;
 }
+
+void paths_relay(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now)
+{
+	struct address *a = p->list[slot].admitted ? path_address(p, slot, at, true) : NULL;
+
+	if (!a || a->waiting)
+		return;
+	a->tries = 0;
+	a->next = now;
+	path_reschedule(p, slot);
+}
+
+void paths_relay_gone(struct paths *p, uint32_t slot, const struct endpoint *at,
+		      struct instant now)
+{
+	struct path *path = &p->list[slot];
+	struct address *a = path->admitted ? path_find(p, slot, at) : NULL;
+
+	if (!a)
+		return;
+	if (path->best != NO_ADDRESS && a == &path->list[path->best])
+		path_lost(p, slot, now);
+	path_drop_address(path, (unsigned)(a - path->list));
+	path_reschedule(p, slot);
+}

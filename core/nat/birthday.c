@@ -17,11 +17,10 @@ bool birthday_may(const struct punches *u, const struct run *r, struct instant n
 {
 	const struct punch_peer *peer = &u->list[r->slot];
 	const bool hard = kind_is_hard(u->kind);
-	struct endpoint best;
 
 	if (!u->config.birthday || u->birthday.slot != NOBODY || !outside_of(r) ||
 	    hard == kind_is_hard(r->kind) || (hard ? r->kind : u->kind) == NAT_PUBLIC ||
-	    paths_best(u->config.paths, r->slot, &best))
+	    paths_direct(u->config.paths, r->slot))
 		return false;
 	return !instant_is_set(peer->birthday) ||
 	       instant_since(now, peer->birthday).ns >= BIRTHDAY_EACH.ns;

@@ -66,7 +66,8 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	for (unsigned i = 0; i < n && i < MAX_CANDIDATES; i++) {
 		struct address *a = claimable(p, &list[i]) ? path_address(p, slot, &list[i], true) :
 				    NULL;
-		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS);
+		bool silent = a && (!instant_is_set(a->answered) || path->best == NO_ADDRESS ||
+				    path_is_relayed(path));
 
 		if (a)
 			a->claimed = true;
@@ -78,7 +79,8 @@ void paths_set_candidates(struct paths *p, uint32_t slot, const struct endpoint 
 	/* What is claimed no longer and never worked makes room. */
 	for (unsigned i = path->count; i-- > 0;)
 		if (!path->list[i].claimed && i != path->best && !path->list[i].waiting &&
-		    !instant_is_set(path->list[i].heard) && !instant_is_set(path->list[i].answered))
+		    !path->list[i].to.channel && !instant_is_set(path->list[i].heard) &&
+		    !instant_is_set(path->list[i].answered))
 			path_drop_address(path, i);
 	path_reschedule(p, slot);
 }

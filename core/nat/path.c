@@ -190,14 +190,23 @@ void paths_received(struct paths *p, uint32_t slot, const struct endpoint *from,
 
 /* Moves the next keepalive, but no probe that a doubt has made due; the heap is told when it comes
  * due. */
-static void heard_from_best(struct address *best, struct instant now)
+static void heard_from_best(const struct paths *p, struct path *path, struct instant now)
 {
+	struct address *best = &path->list[path->best];
 	struct instant confirm = instant_add(best->answered, PATH_CONFIRM);
 
 	best->heard = now;
+	if (p->keepalive.ns || path_is_active(path, now))
+		return;
 	if (!best->waiting && best->next.ns != UINT64_MAX &&
 	    instant_before(instant_add(now, DOUBT_EVERY), best->next))
 		best->next = instant_min(instant_add(now, PATH_KEEP), confirm);
+}
+
+static void retry_now(struct address *a, struct instant now)
+{
+	a->tries = 0;
+	probe_now(a, now);
 }
 
 static bool path_is_best(const struct path *path, const struct endpoint *from)
@@ -209,12 +218,23 @@ static bool path_is_best(const struct path *path, const struct endpoint *from)
 void paths_used(struct paths *p, uint32_t slot, struct instant now)
 {
 	struct path *path = &p->list[slot];
+	bool idle = !path_is_used(p, path, now);
 
 	path->used = now;
-	if (path->best == NO_ADDRESS || path->list[path->best].next.ns != UINT64_MAX)
+	if (path->best == NO_ADDRESS)
 		return;
 	struct address *best = &path->list[path->best];
-	best->next = instant_add(best->answered, PATH_KEEP);
+	struct instant beat = instant_add(best->answered, PATH_BEAT);
+	if (instant_before(beat, now))
+		beat = now;
+	/* While a relay carries it, ways around it are looked for. */
+	for (unsigned i = 0; idle && best->to.channel && i < path->count; i++)
+		if (!path->list[i].to.channel)
+			retry_now(&path->list[i], now);
+	if (!best->waiting && instant_before(beat, best->next))
+		best->next = beat;
+	else if (!idle)
+		return;
 	path_reschedule(p, slot);
 }
 
@@ -227,7 +247,7 @@ void paths_heard(struct paths *p, uint32_t slot, const struct endpoint *from, st
 	if (!path->admitted)
 		return;
 	if (path_is_best(path, from)) {
-		heard_from_best(&path->list[path->best], now);
+		heard_from_best(p, path, now);
 		return;
 	}
 	dialback_heard(p, slot, from, now);
@@ -341,27 +361,31 @@ static struct span backoff(struct paths *p, const struct address *a, bool idle)
 	return (struct span){ wait + rng_below(&p->rng, wait / 8) };
 }
 
+/* A relay is in use: the direct addresses are tried again, soon and then more and more rarely. */
+static void retry_direct(struct path *path, struct instant now)
+{
+	for (unsigned i = 0; i < path->count; i++) {
+		struct address *a = &path->list[i];
+
+		if (a->to.channel || a->waiting)
+			continue;
+		if (a->tries > ADDRESS_TRIES_FAST)
+			a->tries = ADDRESS_TRIES_FAST;
+		a->next = instant_min(a->next, instant_add(now, path_retry(a)));
+	}
+}
+
 static void take_path(struct paths *p, uint32_t slot, unsigned index, struct instant now)
 {
 	struct path *path = &p->list[slot];
 	bool was_up = path->best != NO_ADDRESS;
 
 	path->best = (uint8_t)index;
+	path->taken = now;
 	if (!was_up)
 		path->since = now;
 	path_fact_add(p, was_up ? PATH_FACT_CHANGED : PATH_FACT_UP, slot, &path->list[index].to,
 		      (int64_t)(path->list[index].rtt.ns / 1000));
-}
-
-static bool is_used(const struct path *path, struct instant now)
-{
-	return instant_is_set(path->used) && instant_since(now, path->used).ns < PATH_IDLE.ns;
-}
-
-/* When the path in use is probed without a reason. */
-static struct instant keep_at(const struct path *path, struct instant now)
-{
-	return is_used(path, now) ? instant_add(now, PATH_KEEP) : INSTANT_NEVER;
 }
 
 void path_answered(struct paths *p, uint32_t slot, struct address *a, struct span rtt, bool exact,
@@ -382,23 +406,17 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 	a->heard = now;
 	a->tries = 0;
 	a->waiting = false;
-	a->next = index == path->best || path->best == NO_ADDRESS ? keep_at(path, now) :
-		  instant_add(now, backoff(p, a, true));
-	if (!is_used(path, now))
-		a->next = INSTANT_NEVER;
-	if (path->best == NO_ADDRESS) {
-		take_path(p, slot, index, now);
-	} else if (index != path->best) {
-		struct address *best = &path->list[path->best];
+	a->loss -= a->loss / 8;
+	if (a->answers < ANSWERS_SWITCH)
+		a->answers++;
+	if (path->best == NO_ADDRESS || (index != path->best && path_takes(path, a, now))) {
+		bool relayed = path_is_relayed(path);
 
-		/* Another one answers while the one in use does not, or is a quarter and a
-		 * millisecond faster. */
-		if (best->tries >= PATH_TRIES_SWITCH ||
-		    a->rtt.ns + a->rtt.ns / 4 + span_ms(1).ns < best->rtt.ns) {
-			a->next = keep_at(path, now);
-			take_path(p, slot, index, now);
-		}
+		take_path(p, slot, index, now);
+		if (!relayed && a->to.channel)
+			retry_direct(path, now);
 	}
+	a->next = path_answered_next(p, path, a, now);
 	path_reschedule(p, slot);
 }
 
@@ -440,8 +458,8 @@ static void best_unanswered(struct paths *p, uint32_t slot, struct instant now)
 
 	if (best->tries >= PATH_TRIES_SWITCH && other != NO_ADDRESS) {
 		best->next = instant_add(now, span_s(1));
-		path->list[other].next = keep_at(path, now);
 		take_path(p, slot, other, now);
+		path->list[other].next = path_keep_at(p, path, now);
 		return;
 	}
 	if (best->tries == PATH_TRIES_SWITCH) /* time to look for another one */
@@ -462,15 +480,18 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 
 	if (a->waiting) {
 		a->waiting = false;
-		a->tries++;
+		address_unanswered(a);
 		forget_local(a); /* silence may mean that it is gone */
 		if (i == path->best)
 			best_unanswered(p, slot, now);
+		else if (path_is_relayed(path) && !a->to.channel &&
+			 a->tries >= ADDRESS_TRIES_FAST)
+			a->next = instant_add(now, path_retry(a));
 		else
 			a->next = instant_add(now, backoff(p, a, path->best != NO_ADDRESS &&
 							   a->tries >= ADDRESS_TRIES_FAST));
 		if (path->best != NO_ADDRESS && i != path->best &&
-		    a->tries >= ADDRESS_TRIES_FAST && !is_used(path, now))
+		    a->tries >= ADDRESS_TRIES_FAST && !path_is_used(p, path, now))
 			a->next = INSTANT_NEVER;
 		return;
 	}
@@ -550,6 +571,7 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
 	out->rtt = a->rtt;
 	out->last_answer = a->answered;
 	out->probes_unanswered = a->tries;
+	out->loss_permille = (uint16_t)(a->loss * 1000u / LOSS_ALL);
 }
 
 const struct paths_counters *paths_counters(const struct paths *p)

@@ -88,6 +88,16 @@ void paths_try(struct paths *p, uint32_t slot, struct instant now);
  * without a path that were probed before. */
 void paths_network_changed(struct paths *p, struct instant now);
 
+/* A relay has a channel to it: an address like any other, but used only while no direct one
+ * answers. Probed now. */
+void paths_relay(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);
+/* The channel is gone; the path, too, if it was that. */
+void paths_relay_gone(struct paths *p, uint32_t slot, const struct endpoint *at,
+		      struct instant now);
+/* We are behind a NAT whose mappings live for so long without traffic: those of the paths that were
+ * used within two hours are kept. 0: we are not. */
+void paths_set_keepalive(struct paths *p, struct span every);
+
 /* Whether a call of `len` bytes, 1 to 65,535, may be looked at: all together are limited by their
  * bytes. */
 bool paths_may_look(struct paths *p, struct instant now, size_t len);
@@ -139,6 +149,8 @@ unsigned paths_seen_any(const struct paths *p, struct endpoint *out, unsigned n)
 
 /* The address in use; false when there is none. */
 bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out);
+/* Whether there is one, and no relay on the way. */
+bool paths_direct(const struct paths *p, uint32_t slot);
 
 struct path_info {
 	bool up;
@@ -149,6 +161,7 @@ struct path_info {
 	uint32_t probes_unanswered;  /* since the last answer */
 	bool asked;                  /* some candidate was probed */
 	unsigned candidates;
+	uint16_t loss_permille;      /* of probes to it, smoothed */
 };
 void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);
 /* What others see us as, newest first; the number written (at most n). Two different observers

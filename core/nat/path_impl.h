@@ -27,6 +27,12 @@
 #define PATH_IDLE span_s(180)       /* without use, after which it is left alone */
 #define PATH_CONFIRM span_s(30)     /* traffic or not, it is probed after this */
 #define DOUBT_EVERY span_ms(200)    /* after an answer, before doubt probes again */
+#define PATH_BEAT span_s(3)         /* the path in use is probed so often with traffic on it, */
+#define PATH_ACTIVE span_s(10)      /* which is for so long after a packet */
+#define PATH_KEPT span_s(7200)      /* without use; behind a NAT mappings are kept so long */
+#define STANDBY_EACH span_s(20)     /* a relay beside the one in use is probed */
+#define LOSS_ALL 4096u
+#define ANSWERS_SWITCH 3u           /* in a row, before a better address is taken */
 #define PATH_TRIES_SWITCH 2u        /* unanswered probes before another answered address is taken */
 #define PATH_TRIES_LOST 4u          /* unanswered probes before the path is lost */
 #define ADDRESS_TRIES_FAST 3u       /* probes to an address that never answered, before backoff */
@@ -44,6 +50,8 @@ struct address {
 	bool rough : 1;             /* rtt is of a repeated probe: too long, perhaps */
 	uint8_t id[8];              /* of the last probe, and of those before it that it repeats */
 	uint16_t tries;             /* probes unanswered in a row */
+	uint16_t loss;              /* of probes, smoothed; of LOSS_ALL */
+	uint8_t answers;            /* in a row; as many as ANSWERS_SWITCH, at the most */
 	uint32_t credit;            /* bytes that came from there, less those sent to it; while it
 	                               never answered */
 	struct instant since;       /* the first probe with this id */
@@ -61,6 +69,7 @@ struct path {
 	uint8_t best;               /* index of the address in use, or NO_ADDRESS */
 	uint8_t count;
 	struct instant since;       /* up or down since */
+	struct instant taken;       /* when `best` came into use */
 	struct instant wanted;      /* last paths_wanted */
 	struct instant used;        /* by tunnel traffic, last */
 	struct instant shy_until;   /* only openers go to silent claims, so long */
@@ -107,6 +116,7 @@ struct paths {
 	struct heap due;            /* by slot */
 	uint32_t top;               /* slots below this one may be admitted */
 	uint32_t told;              /* members of whom we were told where they may be */
+	struct span keepalive;      /* of our NAT's mappings; 0: there is no NAT */
 	struct span late;           /* by which our deadlines were missed lately */
 	struct instant claim_next;  /* bucket: members whose claims were probed unasked */
 	bool (*underlay)(void *ctx, const struct ip *ip);
@@ -159,6 +169,21 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 void path_reschedule(struct paths *p, uint32_t slot);
 void path_lost(struct paths *p, uint32_t slot, struct instant now);
 bool path_usable(const struct paths *p, const struct endpoint *e);
+
+/* choice.c */
+bool path_is_relayed(const struct path *path);
+bool path_is_used(const struct paths *p, const struct path *path, struct instant now);
+bool path_is_active(const struct path *path, struct instant now);
+/* Whether this address, which has just answered, is to be taken now instead of the one in use. */
+bool path_takes(const struct path *path, const struct address *a, struct instant now);
+/* When an address that answered is probed next. */
+struct instant path_answered_next(struct paths *p, const struct path *path,
+				  const struct address *a, struct instant now);
+/* When the address in use is probed next without a reason. */
+struct instant path_keep_at(const struct paths *p, const struct path *path, struct instant now);
+/* How long a direct address that does not answer waits while a relay is in use. */
+struct span path_retry(const struct address *a);
+void address_unanswered(struct address *a);
 
 /* addresses.c */
 /* The address with that endpoint, or NULL. */

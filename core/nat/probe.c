@@ -57,7 +57,7 @@ bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct
 		return true;
 	if (a->claimed && ip_is_loopback(&a->to.ip))
 		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST);
-	if (a->claimed) {
+	if (a->claimed || a->to.channel) {
 		hash = siphash(p->config.hash_key, a->to.ip.b, ipv6 ? 8 : 4);
 		return bucket_take(&path->silent_full, now, SILENT_EVERY, SILENT_BURST) &&
 		       bucket_take(&p->ip_full[hash % PATH_IPS], now, IP_EVERY,
@@ -194,7 +194,7 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 	path_answered(p, slot, hit, rtt, exact, now);
 	if (moved)
 		path_fact_add(p, PATH_FACT_CHANGED, slot, &hit->to, (int64_t)(hit->rtt.ns / 1000));
-	if (!ip_is_unicast(&seen->ip) || !seen->port)
+	if (!ip_is_unicast(&seen->ip) || !seen->port || from->channel) /* as the relay is */
 		return true;
 	if (from->socket) { /* another mapping: not what others can reach us at */
 		p->extra.socket = from->socket;

@@ -154,9 +154,8 @@ void punch_wanted(struct punches *u, uint32_t slot, struct instant now)
 {
 	struct punch_peer *peer = &u->list[slot];
 	struct instant when = instant_add(now, peer->first ? FIRST_WAITS : SECOND_WAITS);
-	struct endpoint best;
 
-	if (!peer->admitted || peer->runs || paths_best(u->config.paths, slot, &best))
+	if (!peer->admitted || peer->runs || paths_direct(u->config.paths, slot))
 		return;
 	if (heap_when(&u->due, slot).ns == UINT64_MAX)
 		peer->attempts = 0;
@@ -304,11 +303,10 @@ static void open_fresh(struct punches *u, struct run *r, struct instant now, str
 static void begin(struct punches *u, uint32_t slot, struct instant now, struct outbox *out)
 {
 	struct punch_peer *peer = &u->list[slot];
-	struct endpoint best;
 	struct path_info info;
 
 	paths_info(u->config.paths, slot, &info);
-	if (peer->runs || info.up || !info.asked || paths_best(u->config.paths, slot, &best))
+	if (peer->runs || !info.asked || paths_direct(u->config.paths, slot))
 		return;
 	struct run *r = run_new(u, slot, NOBODY);
 	if (r)
@@ -332,12 +330,11 @@ static void begin(struct punches *u, uint32_t slot, struct instant now, struct o
 static void fail(struct punches *u, struct run *r, struct instant now)
 {
 	uint32_t slot = r->slot;
-	struct endpoint best;
 
 	run_end(u, r);
 	if (u->birthday.slot != slot)
 		sockets_release(u, slot, now);
-	if (!paths_best(u->config.paths, slot, &best))
+	if (!paths_direct(u->config.paths, slot))
 		retry(u, slot, now);
 }
 

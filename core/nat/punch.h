@@ -78,7 +78,7 @@ void punch_set_record(struct punches *u, uint32_t slot, uint8_t kind, const stru
 /* Where we say that we are: what our record says. At most MAX_CANDIDATES. When it changes, all that
  * failed is tried again. */
 void punch_set_own(struct punches *u, const struct endpoint *list, unsigned n, struct instant now);
-/* There is no path to it, and somebody wants one. After failures it has to wait: 5, 15, 60 and then
+/* There is no direct path to it, and somebody wants one. After failures it waits: 5, 15, 60, then
  * 300 s. */
 void punch_wanted(struct punches *u, uint32_t slot, struct instant now);
 /* There is a path: nothing more is to be done. */

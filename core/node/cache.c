@@ -77,9 +77,9 @@ static size_t fill(const struct node *n, uint8_t *out)
 	struct endpoint to;
 
 	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE)
-		up += paths_best(n->paths, slot, &to);
+		up += paths_best(n->paths, slot, &to) && !to.channel;
 	while ((slot = trust_next(n->trust, slot)) != TRUST_NONE) {
-		if (!paths_best(n->paths, slot, &to))
+		if (!paths_best(n->paths, slot, &to) || to.channel)
 			continue;
 		/* Of more than there is room for, every so many. */
 		if (up <= most || (uint64_t)seen * most / up != (uint64_t)(seen + 1) * most / up) {

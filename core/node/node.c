@@ -1,6 +1,9 @@
+#include "base/bucket.h"
 #include "node/node_impl.h"
 
 #include <string.h>
+
+#define CONSENT span_s(30)
 
 struct layout {
 	uint32_t members;
@@ -10,6 +13,7 @@ struct layout {
 	size_t burnt, burnt_pool, burnt_map, size;
 	struct service_layout services;
 	struct orgs_layout orgs;
+	struct relaying_layout relaying;
 };
 
 size_t node_place(size_t *at, size_t size)
@@ -45,6 +49,7 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.burnt_map = node_place(&at, map_size(l.members));
 	service_place(&l.services, l.members, &at);
 	orgs_place(&l.orgs, l.members, &at);
+	relaying_place(&l.relaying, &at);
 	l.events = node_place(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;
@@ -129,6 +134,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	service_init(n, base, &l.services, now.boot);
 	orgs_init(n, base, &l.orgs, now);
 	successor_init(n);
+	relaying_init(n, base, &l.relaying, now.boot);
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
 	where_init(n, now.boot);
@@ -170,8 +176,8 @@ void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_
 	event_emit(&n->events, &event);
 }
 
-static void input_tunnel(struct node *n, struct moment now, const struct node_event *e,
-			 struct outbox *out)
+void node_tunnel(struct node *n, struct moment now, const struct node_event *e,
+		 struct outbox *out)
 {
 	uint32_t before = out->count;
 	size_t sent = 0;
@@ -204,6 +210,8 @@ static void input_control(struct node *n, struct moment now, const struct node_e
 		where_stun_input(n, &e->from, e->data, now.boot);
 		break;
 	case DEMUX_RELAY:
+		relaying_frame(n, now, e, out);
+		break;
 	case DEMUX_UNKNOWN:
 		n->counters.drop_unknown_kind++;
 		break;
@@ -222,15 +230,17 @@ static uint32_t input_datagrams(struct node *n, struct moment now, const struct 
 
 	do {
 		const enum demux_kind kind = demux(e[i].data);
-		const bool is_tunnel = kind == DEMUX_WIREGUARD && !n->config.gossip_only;
+		const bool is_tunnel = !n->config.gossip_only &&
+				       (kind == DEMUX_WIREGUARD ||
+					(kind == DEMUX_RELAY && relaying_is_tunnel(e[i].data)));
 
 		if (i && !is_tunnel)
 			break;
 		n->counters.datagrams++;
 		if (!is_underlay(n, &e[i].from.ip))
 			n->counters.drop_mesh_source++;
-		else if (is_tunnel)
-			input_tunnel(n, now, &e[i], out);
+		else if (kind == DEMUX_WIREGUARD && is_tunnel)
+			node_tunnel(n, now, &e[i], out);
 		else
 			input_control(n, now, &e[i], kind, out);
 		i++;
@@ -257,6 +267,18 @@ static void refuse(struct node *n, struct moment now, struct bytes packet, struc
 	n->refused_at = now.boot;
 }
 
+/* No stream of data goes for longer than 30 s to where nothing comes from (RFC 7675): a packet now
+ * and then may, to find out, and so may a handshake. */
+static bool has_consent(struct node *n, uint32_t wg, struct instant now)
+{
+	struct wg_peer_info info;
+
+	wg_peer_info(n->wg, wg, &info);
+	wipe(&info.preshared, sizeof(info.preshared));
+	return !info.has_session || instant_since(now, info.last_heard).ns < CONSENT.ns ||
+	       bucket_take(&n->consent_full, now, span_ms(100), 10);
+}
+
 /* A packet of this host. Its peer's path is asked for when there is none. */
 static void input_packet(struct node *n, struct moment now, struct bytes data,
 			 struct outbox *out)
@@ -278,18 +300,39 @@ static void input_packet(struct node *n, struct moment now, struct bytes data,
 	uint32_t slot = wg_peer_slot(n->wg, wg);
 	struct bytes packet = bytes_of(data.data, ip.total_len);
 
-	service_out(n, packet, slot, now.boot);
-	wg_send(n->wg, now, wg, packet, out);
+	const bool up = paths_best(n->paths, slot, &to);
 
-	if (paths_best(n->paths, slot, &to)) {
-		paths_used(n->paths, slot, now.boot);
-		return;
+	if (up || has_consent(n, wg, now.boot)) {
+		service_out(n, packet, slot, now.boot);
+		wg_send(n->wg, now, wg, packet, out);
+	} else {
+		n->counters.drop_no_consent++;
 	}
-	paths_wanted(n->paths, slot, now.boot);
+	if (up)
+		paths_used(n->paths, slot, now.boot);
+	else
+		paths_wanted(n->paths, slot, now.boot);
+	if (up && !to.channel)
+		return;
 	punch_wanted(n->punches, slot, now.boot);
+	relaying_want(n, slot, now.boot);
 }
 
-#define TICKED_ROOMS 6u
+/* What goes through a relay gets its channel in front. */
+static void add_channels(struct outbox *out, uint32_t first)
+{
+	for (uint32_t i = first; i < out->count; i++) {
+		struct out *o = &out->items[i];
+
+		if (o->kind != OUT_DATAGRAM || !o->to.channel)
+			continue;
+		if (!outbox_frame(out, o, o->to.channel))
+			o->kind = OUT_NOTHING;
+		o->to.channel = 0;
+	}
+}
+
+#define TICKED_ROOMS 7u
 
 static void tick_room(struct node *n, unsigned room, struct moment now, struct outbox *out)
 {
@@ -319,6 +362,9 @@ static void tick_room(struct node *n, unsigned room, struct moment now, struct o
 	case 5:
 		if (instant_reached(punch_deadline(n->punches), now.boot))
 			punch_tick(n->punches, now.boot, &n->inner);
+		break;
+	case 6:
+		relaying_tick(n, now.boot);
 		break;
 	}
 	reach_flush(n, now, out);
@@ -393,6 +439,7 @@ static void finish(struct node *n, struct moment now, enum node_event_kind kind,
 	orgs_facts(n, now);
 	reach_flush(n, now, out);
 	note_sent(n, now.boot, out);
+	add_channels(out, n->out_before);
 	orgs_save(n, actions);
 	connect_wish(n, actions);
 	records_clock(n, now, actions);
@@ -515,6 +562,7 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, instant_min(contest_deadline(n), n->cache_due));
 	first = instant_min(first, instant_min(orgs_deadline(n), successor_deadline(n)));
 	first = instant_min(first, spread_deadline(n->orgs.spread));
+	first = instant_min(first, relaying_deadline(n));
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	first = instant_min(first, where_deadline(n));
 	first = instant_min(first, punch_deadline(n->punches));

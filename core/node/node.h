@@ -13,6 +13,7 @@
 #include "crypto/random.h"
 #include "identity/statement.h"
 #include "identity/token.h"
+#include "nat/relay.h"
 #include "policy/filter.h"
 #include "swim/swim.h"
 #include "wg/uapi.h"
@@ -36,6 +37,7 @@ struct node_config {
 	bool open;                   /* every key is let in, as `up --open` */
 	uint64_t built;              /* unix seconds at which this program was made, or 0: it is
 	                                not earlier now, whatever the clock says */
+	enum relay_mode relay;       /* whether to carry others' traffic */
 	enum swim_profile profile;   /* how much gossip may cost */
 	bool closed;                 /* nothing that is new comes in before NODE_POLICY_END; else
 	                                everything does */

@@ -14,6 +14,8 @@
 #include "nat/path.h"
 #include "nat/stun_client.h"
 #include "nat/punch.h"
+#include "nat/relay.h"
+#include "nat/relayed.h"
 #include "node/forward.h"
 #include "node/node.h"
 #include "org/introduce.h"
@@ -26,6 +28,7 @@
 #define NODE_EVENTS 1024u
 #define NODE_OWN_ADDRESSES 32u
 #define NODE_STATEMENTS 16384u
+#define NODE_RELAYS 64u
 #define NODE_CERTIFICATES 8u  /* of our own */
 #define NODE_MET 4u           /* of whom we met by tokens: where */
 
@@ -43,6 +46,7 @@ struct node_peer {
 	uint8_t tells;              /* times that it is still to be told of our successor */
 	uint64_t epoch;             /* of its process, as last adopted */
 	struct instant heard_full;  /* bucket: what it tells of its own */
+	struct instant relays_full; /* bucket: relays that are asked for a channel to it */
 };
 
 /* An IPv4 address that two keys met on. */
@@ -133,6 +137,14 @@ struct node {
 		unsigned started;       /* steps of the start that were told */
 		uint8_t sources[MAX_CANDIDATES]; /* enum report_candidate of each candidate */
 	} where;
+	struct relaying {
+		struct relay *service;  /* what we do for others */
+		struct relayed *mine;   /* what others do for us */
+		uint32_t known[NODE_RELAYS]; /* members that relay, by their records */
+		unsigned known_count;
+		uint64_t drop_frame;    /* no channel, or not what frames carry */
+		uint64_t drop_message;
+	} relaying;
 
 	/* our own record */
 	struct record_body self;
@@ -172,6 +184,7 @@ struct node {
 
 	uint32_t out_before;        /* items in the caller's outbox when this step began */
 	size_t tunnel_credit;       /* of this step's datagram, beyond what answered it */
+	struct instant consent_full; /* bucket: packets to where nothing comes from */
 	unsigned ticked;            /* the room that was served last by time */
 
 	/* messages of swim and nat on their way to the channel; what one room may ask for */
@@ -182,7 +195,8 @@ struct node {
 		uint64_t drop_unknown_kind, drop_mesh_source, drop_gossip_only;
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
 		uint64_t drop_replayed, drop_successor, drop_passed, drop_lan;
-		uint64_t drop_stale, drop_no_path, drop_type, drop_packet, drop_no_route;
+		uint64_t drop_stale, drop_no_path, drop_no_consent, drop_type, drop_packet;
+		uint64_t drop_no_route;
 		uint64_t datagrams, packets;
 	} counters;
 	uint8_t inner_arena[OUTBOX_STEP_BYTES];
@@ -300,6 +314,41 @@ struct instant where_deadline(const struct node *n);
 /* What the record says of it. */
 void where_fill(struct node *n, struct record_body *body, struct instant now);
 void where_report(const struct node *n, struct report_node *r);
+/* relaying.c - traffic through others, and of others through us. */
+struct relaying_layout {
+	size_t service, mine;
+};
+void relaying_place(struct relaying_layout *l, size_t *at);
+void relaying_init(struct node *n, uint8_t *base, const struct relaying_layout *l,
+		   struct instant now);
+/* Whether we relay, as of the configuration and what we know of our addresses. */
+void relaying_judge(struct node *n);
+/* Its record says whether it relays. */
+void relaying_record(struct node *n, uint32_t slot, const struct record_body *body);
+/* Into our own: relays that reach us. */
+void relaying_fill(const struct node *n, struct record_body *self);
+/* A path to it came up or was lost. */
+void relaying_path(struct node *n, uint32_t slot);
+void relaying_forget(struct node *n, uint32_t slot);
+/* A packet waits for a peer without a direct path: relays are asked. */
+void relaying_want(struct node *n, uint32_t slot, struct instant now);
+/* Channels to it are bound again, to where we are now; UINT32_MAX: those to all. */
+void relaying_renew(struct node *n, uint32_t slot, struct instant now);
+/* A fresh message of types RELAY_TYPE_*. */
+void relaying_input(struct node *n, struct moment now, uint32_t slot,
+		    const struct endpoint *from, struct bytes message, struct outbox *out);
+/* Whether a frame carries WireGuard. */
+bool relaying_is_tunnel(struct bytes frame);
+/* A frame: on to its other end, or what is in it to us. */
+void relaying_frame(struct node *n, struct moment now, const struct node_event *e,
+		    struct outbox *out);
+/* Whether what came from there may be this member's: a channel is for one peer. */
+bool relaying_is_from(const struct node *n, uint32_t slot, const struct endpoint *from);
+/* The relay's name, if the path goes through one. */
+void relaying_report(const struct node *n, const struct endpoint *at, struct report_peer *r);
+void relaying_facts(struct node *n, struct instant now);
+void relaying_tick(struct node *n, struct instant now);
+struct instant relaying_deadline(const struct node *n);
 
 /* records.c - our own record, and what the records of others say. */
 void records_init(struct node *n, struct moment now);
@@ -377,6 +426,9 @@ bool punching_input(struct node *n, uint32_t slot, struct bytes message, struct 
 void punching_flush(struct node *n, const struct out *item, struct outbox *out);
 
 /* node.c */
+/* What came in a WireGuard message. */
+void node_tunnel(struct node *n, struct moment now, const struct node_event *e,
+		 struct outbox *out);
 /* Where something of that size lies in memory that begins at 0; *at: where what comes next does. */
 size_t node_place(size_t *at, size_t size);
 void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,

@@ -106,6 +106,8 @@ void orgs_path(struct node *n, uint32_t slot, const struct endpoint *at, bool up
 	struct endpoint best;
 
 	spread_reachable(n->orgs.spread, slot, paths_best(n->paths, slot, &best), now);
+	if (at->channel)
+		return; /* that is where the relay is */
 	if (up)
 		introduce_target_known(n->orgs.introductions, at);
 	else

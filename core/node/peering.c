@@ -48,6 +48,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	channel_remove(n->channel, slot);
 	punch_forget(n->punches, slot);
 	paths_forget(n->paths, slot);
+	relaying_forget(n, slot);
 	swim_forget(n->swim, slot, now.boot);
 	spread_forget(n->orgs.spread, slot);
 	forward_release(n, slot);

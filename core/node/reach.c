@@ -39,6 +39,10 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 	struct bytes message = bytes_of(opened->payload, opened->len);
 	uint8_t type = opened->len ? opened->payload[0] : 0;
 
+	if (!relaying_is_from(n, opened->slot, from)) {
+		n->counters.drop_type++;
+		return;
+	}
 	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD, fresh);
 	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER || type == PATH_TYPE_HERE) {
 		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;
@@ -72,6 +76,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		input_gossip(n, opened->slot, message, now);
 	else if (type >= SPREAD_TYPE_FIRST && type <= SPREAD_TYPE_LAST)
 		orgs_input(n, opened->slot, message, now);
+	else if (type >= RELAY_TYPE_OPEN && type <= RELAY_TYPE_BOUND)
+		relaying_input(n, now, opened->slot, from, message, out);
 	else if (type == SUCCESSOR_TYPE)
 		successor_input(n, opened->slot, message, now);
 	else if (!opened->len || !punching_input(n, opened->slot, message, now.boot))
@@ -190,10 +196,13 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 	case PATH_FACT_UP:
 	case PATH_FACT_CHANGED:
 		cache_changed(n, now.boot);
-		punch_up(n->punches, f->slot, now.boot);
+		if (!f->endpoint.channel)
+			punch_up(n->punches, f->slot, now.boot);
 		wg_peer_info(n->wg, wg, &info);
 		if (f->kind == PATH_FACT_CHANGED && endpoint_is_set(&info.endpoint))
 			orgs_path(n, f->slot, &info.endpoint, false, now.boot);
+		if (info.endpoint.channel && !endpoint_equal(&info.endpoint, &f->endpoint))
+			relaying_renew(n, f->slot, now.boot); /* or find that it is dead */
 		orgs_path(n, f->slot, &f->endpoint, true, now.boot);
 		wg_peer_set_endpoint(n->wg, wg, &f->endpoint);
 		if ((info.staged || n->peers[f->slot].renew) && !n->config.gossip_only)
@@ -204,6 +213,7 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 			swim_reachable(n->swim, f->slot, false, now.boot);
 			swim_reachable(n->swim, f->slot, true, now.boot);
 			successor_path_up(n, f->slot, now.boot);
+			relaying_path(n, f->slot);
 		}
 		wipe(&info.preshared, sizeof(info.preshared));
 		if (f->kind == PATH_FACT_UP)
@@ -219,6 +229,9 @@ static void path_fact(struct node *n, const struct path_fact *f, struct moment n
 		orgs_path(n, f->slot, &f->endpoint, false, now.boot);
 		where_alone(n, now.boot);
 		punch_wanted(n->punches, f->slot, now.boot);
+		if (f->endpoint.channel)
+			relaying_renew(n, f->slot, now.boot);
+		relaying_path(n, f->slot);
 		node_emit(n, now.boot, EV_PATH_LOST, f->slot, &f->endpoint, 0);
 		break;
 	case PATH_FACT_ASKED:
@@ -248,6 +261,8 @@ static void wg_fact(struct node *n, const struct wg_fact *f, struct moment now)
 		node_emit(n, now.boot, EV_SESSION_EXPIRED, f->slot, NULL, 0);
 		break;
 	case WG_FACT_HEARD_FROM:
+		if (!relaying_is_from(n, f->slot, &f->endpoint))
+			break;
 		paths_received(n->paths, f->slot, &f->endpoint, n->tunnel_credit, true);
 		paths_heard(n->paths, f->slot, &f->endpoint, now.boot);
 		paths_used(n->paths, f->slot, now.boot);
@@ -355,5 +370,6 @@ void reach_facts(struct node *n, struct moment now, struct outbox *out)
 			swim_fact(n, &member, now);
 			more = true;
 		}
+		relaying_facts(n, now.boot);
 	}
 }

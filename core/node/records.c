@@ -99,6 +99,8 @@ static bool says_the_same(const struct record_body *a, const struct record_body 
 	bool same = b->sequence && a->flags == b->flags && a->address_index == b->address_index &&
 		    a->nat_kind == b->nat_kind &&
 		    a->candidate_count == b->candidate_count &&
+		    a->relay_count == b->relay_count &&
+		    !memcmp(a->relays, b->relays, sizeof(a->relays)) &&
 		    !memcmp(a->certificate, b->certificate, sizeof(a->certificate));
 
 	for (unsigned i = 0; same && i < a->candidate_count; i++)
@@ -112,11 +114,14 @@ void records_sign(struct node *n, struct moment now)
 		return;
 	if (!n->record_urgent && !n->leaving && !instant_reached(sign_at(n), now.boot))
 		return;
+	where_fill(n, &n->self, now.boot);
+	relaying_judge(n);
 	n->self.flags = (uint16_t)((n->leaving ? RECORD_LEAVING : 0) |
 				   (n->settled ? RECORD_SETTLED : 0) |
+				   (relay_is_willing(n->relaying.service) ? RECORD_RELAYS : 0) |
 				   n->self_left << RECORD_LEFT_SHIFT);
-	where_fill(n, &n->self, now.boot);
 	punching_self(n, now.boot);
+	relaying_fill(n, &n->self);
 	if (!n->record_urgent && says_the_same(&n->self, &n->record.body)) {
 		n->record_stale = false;
 		return;
@@ -150,6 +155,7 @@ void records_network(struct node *n, struct moment now)
 	n->network_at = instant_add(now.boot, NETWORK_EACH);
 	paths_network_changed(n->paths, now.boot);
 	where_changed(n, now.boot);
+	relaying_renew(n, UINT32_MAX, now.boot);
 	leave_by_any(n);
 	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, n->own_count);
 }
@@ -168,6 +174,7 @@ void records_own_addresses(struct node *n, const struct ip *list, unsigned count
 	n->addresses_told = true;
 	memcpy(n->own, own, sizeof(own));
 	n->own_count = kept;
+	relaying_judge(n);
 	n->record_stale = true;
 	n->network_stale |= !first;
 	records_network(n, now);
@@ -201,6 +208,7 @@ void records_accept(struct node *n, uint32_t slot, struct moment now)
 	}
 	contest_record(n, slot, body, now);
 	punching_record(n, slot, body, now.boot);
+	relaying_record(n, slot, body);
 	if (!(body->flags & RECORD_LEAVING))
 		paths_set_candidates(n->paths, slot, body->candidates, body->candidate_count,
 				     now.boot);

@@ -71,6 +71,31 @@ static void wg_counts(const struct node *n, struct report_node *r)
 	counter(r, "wireguard_drop_staged_full", w->drop_staged_full);
 }
 
+static void relay_counts(const struct node *n, struct report_node *r)
+{
+	const struct relay_counters *s = relay_counters(n->relaying.service);
+	const struct relayed_counters *m = relayed_counters(n->relaying.mine);
+
+	counter(r, "relay_channels", relay_channels(n->relaying.service));
+	counter(r, "relay_frames", s->frames);
+	counter(r, "relay_bytes", s->bytes);
+	counter(r, "relay_opened", s->opened);
+	counter(r, "relay_refused", s->refused);
+	counter(r, "relay_drop_rate", s->drop_rate);
+	counter(r, "relay_drop_cookie", s->drop_cookie);
+	counter(r, "relay_drop_address", s->drop_address);
+	counter(r, "relay_drop_unbound", s->drop_unbound);
+	counter(r, "relay_drop_size", s->drop_size);
+	counter(r, "relay_drop_budget", s->drop_budget);
+	counter(r, "relay_drop_frame", n->relaying.drop_frame);
+	counter(r, "drop_no_consent", n->counters.drop_no_consent);
+	counter(r, "relay_drop_message", n->relaying.drop_message);
+	counter(r, "relayed_channels", relayed_channels(n->relaying.mine));
+	counter(r, "relayed_asked", m->asked);
+	counter(r, "relayed_bound", m->bound);
+	counter(r, "relayed_refused", m->refused);
+}
+
 static void counts(const struct node *n, struct report_node *r)
 {
 	const struct node_counters *c = &n->counters;
@@ -198,6 +223,7 @@ void node_report(const struct node *n, struct report_node *r)
 	r->max_members = n->config.members;
 	r->left_out = n->left_out;
 	r->trust_unreadable = n->trust_unreadable;
+	r->relays = relay_is_willing(n->relaying.service);
 	r->seed_count = paths_seeds(n->paths, seeds, MAX_SEEDS);
 	for (unsigned i = 0; i < r->seed_count; i++) {
 		r->seeds[i].endpoint = seeds[i].endpoint;
@@ -211,6 +237,7 @@ void node_report(const struct node *n, struct report_node *r)
 	counts(n, r);
 	punch_counts(n, r);
 	org_counts(n, r);
+	relay_counts(n, r);
 	wg_counts(n, r);
 }
 
@@ -287,6 +314,8 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	paths_info(n->paths, slot, &path);
 	r->path_up = path.up;
 	r->endpoint = path.endpoint;
+	relaying_report(n, &path.endpoint, r);
+	r->endpoint.channel = 0;
 	r->rtt_us = path.up ? path.rtt.ns / 1000 : 0;
 	r->reason = reason(n, &n->peers[slot], r, &path);
 	return slot;

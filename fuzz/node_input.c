@@ -365,7 +365,15 @@ static void op_seed(struct cursor *c)
 	uint8_t how = cur_u8(c);
 	struct endpoint at = { .ip = ip_v4(10, how & 1 ? 99 : 2, 0, how), .port = how };
 
-	event(&(struct node_event){ .kind = NODE_SEED, .from = at });
+	if (how & 0x80) { /* a neighbour, instead */
+		const size_t len = cur_u8(c);
+		struct bytes txt = cur_span(c, len % (cur_left(c) + 1));
+
+		event(&(struct node_event){ .kind = NODE_LAN, .from = at, .data = txt,
+					    .name = &"0123456789abcdef"[how & 1] });
+		return;
+	}
+	event(&(struct node_event){ .kind = NODE_SEED, .from = at, .number = how % SEED_SOURCES });
 }
 
 static void op_handshake(struct cursor *c)

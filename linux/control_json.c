@@ -21,7 +21,7 @@ static const char *const admission_words[] = {
 	[REPORT_OPEN] = "open",
 };
 static const char *const source_words[] = {
-	[REPORT_GIVEN] = "address", [REPORT_NAME] = "name", [REPORT_DNS] = "dns",
+	[REPORT_GIVEN] = "address", [REPORT_SAVED] = "saved", [REPORT_NAME] = "name", [REPORT_DNS] = "dns",
 	[REPORT_MDNS] = "mdns",
 };
 static const char *const second_words[] = {

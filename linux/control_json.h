@@ -70,7 +70,7 @@ const char *report_state_word(enum report_state state);
 const char *report_reason_word(enum report_reason reason);
 /* "trusted", "org", "vouched", "open" */
 const char *report_admission_word(enum report_admission admission);
-/* "address", "name", "dns", "mdns" */
+/* "address", "saved", "name", "dns", "mdns" */
 const char *report_source_word(enum report_source source);
 const char *report_second_word(enum report_second role);
 const char *request_problem_word(enum request_problem problem);

@@ -67,6 +67,7 @@ static bool connect_event(struct notices *n, const struct priv_message *m, struc
 	case PRIV_SAVED_SEED:
 		e->kind = NODE_SEED;
 		e->from = m->endpoint;
+		e->number = SEED_SAVED;
 		return true;
 	default:
 		return false;

@@ -166,7 +166,8 @@ void second_close(struct second *s)
 static void take_servers(struct second *s)
 {
 	static const enum seed_source sources[] = {
-		[REPORT_GIVEN] = SEED_GIVEN, [REPORT_NAME] = SEED_NAME, [REPORT_DNS] = SEED_DNS,
+		[REPORT_GIVEN] = SEED_GIVEN, [REPORT_SAVED] = SEED_SAVED,
+		[REPORT_NAME] = SEED_NAME, [REPORT_DNS] = SEED_DNS,
 		[REPORT_MDNS] = SEED_MDNS,
 	};
 	static struct report_node report;

@@ -23,8 +23,8 @@ enum report_reason {
 /* What lets a peer in; the first that does. */
 enum report_admission { REPORT_AUTHORIZED, REPORT_MEMBER, REPORT_VOUCHED, REPORT_OPEN };
 
-/* Who named a seed: --seed as an address, --seed as a name, --dns, --mdns. */
-enum report_source { REPORT_GIVEN, REPORT_NAME, REPORT_DNS, REPORT_MDNS };
+/* Who named a seed: --seed as an address, seeds/, --seed as a name, --dns, --mdns. */
+enum report_source { REPORT_GIVEN, REPORT_SAVED, REPORT_NAME, REPORT_DNS, REPORT_MDNS };
 
 #define REPORT_ORGS 72u
 #define REPORT_MEMBERSHIPS 4u

@@ -52,7 +52,7 @@ void paths_forget(struct paths *p, uint32_t slot);
 /* An address to ask for members without a path, and who named it. At most MAX_SEEDS; one that is
  * known is not added again. Where there is no room, one that was found (not SEED_GIVEN) and that no
  * member answered at gives way, the oldest first. */
-enum seed_source { SEED_GIVEN, SEED_NAME, SEED_DNS, SEED_MDNS, SEED_SOURCES };
+enum seed_source { SEED_GIVEN, SEED_SAVED, SEED_NAME, SEED_DNS, SEED_MDNS, SEED_SOURCES };
 void paths_add_seed(struct paths *p, const struct endpoint *seed, enum seed_source source,
 		    struct instant now);
 /* Addresses of the mesh are never candidates: underlay(ctx, ip) says whether an address may be

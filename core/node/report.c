@@ -201,8 +201,8 @@ static void org_counts(const struct node *n, struct report_node *r)
 void node_report(const struct node *n, struct report_node *r)
 {
 	static const enum report_source sources[SEED_SOURCES] = {
-		[SEED_GIVEN] = REPORT_GIVEN, [SEED_NAME] = REPORT_NAME, [SEED_DNS] = REPORT_DNS,
-		[SEED_MDNS] = REPORT_MDNS,
+		[SEED_GIVEN] = REPORT_GIVEN, [SEED_SAVED] = REPORT_SAVED, [SEED_NAME] = REPORT_NAME,
+		[SEED_DNS] = REPORT_DNS, [SEED_MDNS] = REPORT_MDNS,
 	};
 	struct path_seed seeds[MAX_SEEDS];
 

@@ -24,7 +24,7 @@ only_honest() { same "$(seeds)" "10.0.0.1:51821 "; }
 asked() { grep -q "^_meshguard._udp.$1.test 16 " "$work/liar.out"; }
 # The answer to whatever was asked has come, or nobody waits for it any more.
 warned() { [ "$(grep -c "_meshguard._udp.$1.test" "$work/B.log")" -ge 1 ]; }
-answers_at_once() { timeout 1 nsenter -t "${holder[B]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/B.d" "$MESHGUARD" status >/dev/null; }
+answers_at_once() { timeout 5 nsenter -t "${holder[B]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/B.d" "$MESHGUARD" status >/dev/null; }
 
 # lies NUMBER TITLE DOMAIN...: a daemon that asks all of them, and an honest one.
 lies() {

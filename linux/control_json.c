@@ -21,8 +21,8 @@ static const char *const admission_words[] = {
 	[REPORT_OPEN] = "open",
 };
 static const char *const source_words[] = {
-	[REPORT_GIVEN] = "address", [REPORT_SAVED] = "saved", [REPORT_NAME] = "name", [REPORT_DNS] = "dns",
-	[REPORT_MDNS] = "mdns",
+	[REPORT_GIVEN] = "address", [REPORT_SAVED] = "saved", [REPORT_NAME] = "name",
+	[REPORT_DNS] = "dns", [REPORT_MDNS] = "mdns",
 };
 static const char *const second_words[] = {
 	[REPORT_NO_SECOND] = "none", [REPORT_NEXT] = "next", [REPORT_FORMER] = "former",

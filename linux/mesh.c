@@ -14,6 +14,7 @@
 #include "linux/names.h"
 #include "linux/notice.h"
 #include "linux/portmap.h"
+#include "linux/resume.h"
 #include "linux/rtnetlink.h"
 #include "linux/saver.h"
 #include "linux/second.h"
@@ -76,6 +77,7 @@ struct mesh {
 	struct names names;
 	struct mdns mdns;
 	struct portmap portmap;
+	struct resume resume;
 	bool stopping;
 	bool failed;
 };
@@ -750,6 +752,17 @@ static struct instant deadline(const struct mesh *m)
 	return instant_min(first, control_server_deadline(m->control));
 }
 
+/* From a sleep, perhaps elsewhere: nothing of the network may be as it was. */
+static void woken(struct mesh *m)
+{
+	const struct node_event e = { .kind = NODE_RESUMED };
+
+	second_give(&m->second, &e);
+	tell_addresses(m);
+	portmap_network(&m->portmap, m->now.boot);
+	flush(m);
+}
+
 static void turn(struct mesh *m)
 {
 	int error;
@@ -779,6 +792,8 @@ static void turn(struct mesh *m)
 	names_tick(&m->names, m->now.boot);
 	mdns_tick(&m->mdns, m->now.boot);
 	portmap_tick(&m->portmap, m->now.boot);
+	if (resume_noticed(&m->resume, m->now.boot, resume_monotonic()))
+		woken(m);
 	control_server_tick(m->control, m->now.boot);
 	uapi_server_tick(&m->uapi, m->now.boot);
 }

@@ -516,6 +516,9 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 	case NODE_POLICY_UNDONE:
 		service_event(n, e, now.boot);
 		break;
+	case NODE_RESUMED:
+		n->network_stale = true;
+		break;
 	case NODE_MAPPED:
 		n->where.mapped = e->from;
 		n->record_stale = true;

@@ -76,6 +76,7 @@ enum node_event_kind {
 	NODE_POLICY_END,    /* number: enum policy_default; they are in force from now on */
 	NODE_POLICY_BAD,    /* name: "global.policy:3: why". What was in force stays */
 	NODE_POLICY_UNDONE, /* a change of the rules was not confirmed; those of before follow */
+	NODE_RESUMED,       /* this machine slept: all paths may be gone */
 	NODE_MAPPED,        /* from: what a router says that our port is mapped as; family 0: no
 	                       more */
 	NODE_STUN,          /* from: an address of the STUN server of that number, which is asked */

@@ -80,7 +80,7 @@ static void what_is_no_host_is_refused(void)
 		"2001:db8::7", "2001:db8::7:51821", "[2001:db8::7", "[2001:db8::7]1", "[]:1",
 		"[192.0.2.7]:1", "[a]:1", "300.0.2.7", "1.2.3", "a/b", "a\n", "a:1:2",
 		"\xc3\xa4.de",
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
 	};
 	struct dns_target t = { .host = "before", .port = 1 };
 

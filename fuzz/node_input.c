@@ -157,6 +157,8 @@ static void datagram(unsigned from, const void *data, size_t len)
 	for (struct player *p = w.players; p < w.players + ACTORS; p++)
 		w.proven[from] |= from == p->proves && len && len == p->answer_len &&
 				  !memcmp(copy, p->answer, len);
+	if (w.node)
+		(void)node_expects(w.node, bytes_of(copy, len));
 	event(&(struct node_event){ .kind = NODE_DATAGRAM, .from = source(from),
 				    .ecn = (uint8_t)len, .data = bytes_of(copy, len) });
 	free(copy);

@@ -337,6 +337,31 @@ static int address_request(struct priv_child *c, struct ip ip, uint8_t len, bool
 	return ask(c, &m, NULL);
 }
 
+static int additional_request(struct priv_child *c, struct ip ip, uint8_t len, bool add)
+{
+	struct priv_message m = { .kind = PRIV_ADDRESS, .flag = add, .value = 1,
+				  .prefix = { ip, len } };
+
+	return ask(c, &m, NULL);
+}
+
+static void asks_for_additional_addresses(struct priv_child *c)
+{
+	const struct public_key nobodys = { { 0 } };
+	struct ip v4, v6;
+
+	CHECK(additional_request(c, our_v4, 32, true) == 0);
+	CHECK(additional_request(c, our_v4, 32, false) == 0);
+	CHECK(additional_request(c, our_v4, 16, true) == -EPERM);
+	CHECK(additional_request(c, ip_v4(8, 8, 8, 8), 32, true) == -EPERM);
+	/* There is no second key. */
+	mesh_ipv4(&nobodys, 0, &c->prefix, &v4);
+	mesh_ipv6(&nobodys, &v6);
+	CHECK(additional_request(c, v4, 32, true) == -EPERM);
+	CHECK(additional_request(c, v6, 64, true) == -EPERM);
+	CHECK(address_request(c, v6, 64, true) == -EPERM);
+}
+
 static void asks_for_addresses(struct priv_child *c)
 {
 	struct ip second;
@@ -351,6 +376,7 @@ static void asks_for_addresses(struct priv_child *c)
 	CHECK(address_request(c, our_v6, 128, true) == -EPERM);
 	CHECK(address_request(c, ip_v4(8, 8, 8, 8), 32, true) == -EPERM);
 	CHECK(address_request(c, (struct ip){ 0 }, 0, true) == -EPERM);
+	asks_for_additional_addresses(c);
 	say("addresses\n");
 }
 

@@ -129,6 +129,17 @@ static void addresses_come_and_go(void)
 	eq_int(f.last.len, 64);
 	ok(f.last.flags & IFA_F_NODAD);
 	ok(!(f.last.flags & IFA_F_TENTATIVE)); /* usable at once */
+	ok(!(f.last.flags & IFA_F_DEPRECATED));
+	for (unsigned i = 0; i < 3; i++) { /* again and again, and it is there all the time */
+		eq_int(rtnl_address_prefer(&netlink, link.index, &v6, 64, i == 1), 0);
+		f = addresses_of(link.index);
+		eq_int(f.of_ours, 1);
+		eq_int(f.last.flags & IFA_F_DEPRECATED, i == 1 ? 0 : IFA_F_DEPRECATED);
+		ok(!(f.last.flags & IFA_F_TENTATIVE));
+	}
+	eq_int(rtnl_address_remove(&netlink, link.index, &v6, 64), 0);
+	eq_int(rtnl_address_prefer(&netlink, link.index, &v6, 64, false), 0);
+	eq_int(addresses_of(link.index).of_ours, 1);
 	eq_int(rtnl_address_remove(&netlink, link.index, &v6, 64), 0);
 	eq_int(rtnl_address_remove(&netlink, link.index, &v6, 64), 0);
 	eq_int(rtnl_address_remove(&netlink, link.index, &v4, 16), 0);

@@ -67,6 +67,8 @@ void config_orgs_read(struct config_orgs *o, struct store *s)
 {
 	memset(o, 0, sizeof(*o));
 	read_pair(s, &org_files, &o->own, NULL);
+	if (o->own.state == IDENTITY_GOOD)
+		org_alias_said(s, &o->own.key, o->alias);
 	key_list_read(&o->trusted, s, ORGS_FOLDER);
 	if (org_names_read(s, &o->names) < 0)
 		o->names.count = 0; /* the list above says why */
@@ -205,7 +207,8 @@ void config_orgs_print(const struct config_orgs *o, const struct screen *s)
 
 	if (o->own.state == IDENTITY_GOOD) {
 		encode_key(&o->own.key, key);
-		printf("\norg made here   %s, %s\n", key, org_name(o, &o->own.key, name));
+		printf("\norg made here   %s, %s%s%s\n", key, org_name(o, &o->own.key, name),
+		       o->alias[0] ? "; it calls itself " : "", o->alias);
 	} else if (o->own.state == IDENTITY_UNUSABLE) {
 		fputs("\norg made here ", stdout);
 		put(s, RED, "unusable: ");
@@ -274,14 +277,14 @@ static json_t *member_json(const struct certificate *c, uint64_t now)
 			 "groups", groups);
 }
 
-static json_t *own_json(const struct identity *own)
+static json_t *own_json(const struct identity *own, const char *alias)
 {
 	char key[BASE64_LEN(32) + 1];
 
 	encode_key(&own->key, key);
 	switch (own->state) {
 	case IDENTITY_GOOD:
-		return json_pack("{s:s}", "key", key);
+		return json_pack("{s:s, s:s?}", "key", key, "alias", *alias ? alias : NULL);
 	case IDENTITY_UNUSABLE:
 		return json_pack("{s:o}", "problem", text_json(own->problem));
 	case IDENTITY_NONE:
@@ -304,7 +307,7 @@ int config_orgs_json(const struct config_orgs *o, json_t *root, json_t *unusable
 		bad |= m->good ? json_array_append_new(members, member_json(&m->certificate, now))
 			       : json_array_append_new(unusable, problem_json("", m->problem));
 	}
-	bad |= json_object_set_new(root, "org", own_json(&o->own));
+	bad |= json_object_set_new(root, "org", own_json(&o->own, o->alias));
 	bad |= json_object_set_new(root, "orgs", trusted);
 	bad |= json_object_set_new(root, "certificates", members);
 	bad |= json_object_set_new(root, "denied", denied);

@@ -22,6 +22,7 @@ void key_list_print_bad(const struct key_list *l, const struct screen *s);
 
 struct config_orgs {
 	struct identity own;           /* of org/org.key */
+	char alias[MAX_NAME + 1];      /* which it gave itself, "" for none */
 	struct org_names names;
 	struct key_list trusted, denied;
 	struct member {

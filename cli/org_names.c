@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void read_alias(struct store *s, const struct public_key *org, char out[static MAX_NAME + 1])
+void org_alias_said(struct store *s, const struct public_key *org, char out[static MAX_NAME + 1])
 {
 	struct statement st;
 
@@ -30,7 +30,7 @@ static int add(void *ctx, const struct trusted *t)
 	n->keys[n->count] = t->key;
 	org_name_init(&n->names[n->count], &t->key, t->name);
 	if (n->names[n->count].nameless)
-		read_alias(r->store, &t->key, n->names[n->count].alias);
+		org_alias_said(r->store, &t->key, n->names[n->count].alias);
 	n->count++;
 	return 0;
 }
@@ -85,7 +85,7 @@ bool org_alias_free(struct store *s, const struct org_names *n, const struct pub
 	one = &with.names[with.count++];
 	org_name_default(org, digits);
 	org_name_init(one, org, digits);
-	read_alias(s, org, one->alias);
+	org_alias_said(s, org, one->alias);
 	org_names_settle(with.names, with.count);
 	memcpy(out, one->alias, sizeof(one->alias));
 	return one->by_alias;

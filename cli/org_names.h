@@ -21,6 +21,8 @@ const char *org_called(const struct org_names *n, const struct public_key *org);
 const char *org_given(const struct org_names *n, const char *word);
 /* What such a file's org is called; the name itself where it is none of an org. */
 const char *org_called_by_file(const struct org_names *n, const char *given);
+/* What the org calls itself, "" for nothing that is known. */
+void org_alias_said(struct store *s, const struct public_key *org, char out[static MAX_NAME + 1]);
 /* The alias that the org may be trusted by without --name: known, and nobody else's. False: none.
  * The org need not be trusted yet. */
 bool org_alias_free(struct store *s, const struct org_names *n, const struct public_key *org,

@@ -67,7 +67,7 @@ def it_shows_orgs_certificates_and_denied_keys():
         w.write(b"x\n", "org", "00" * 32 + ".cert")
         w.write(b"x\n", "trusted_orgs", "bad.pub")
         c = shown(w)
-        eq(c["org"], {"key": b64(KEYS[1])})
+        eq(c["org"], {"key": b64(KEYS[1]), "alias": None})
         eq(c["orgs"], [{"name": "acme", "key": b64(KEYS[1]), "called": "acme"}])
         eq(c["denied"], [{"name": "peer-84606c25", "key": b64(KEYS[2])}])
         m, = c["certificates"]

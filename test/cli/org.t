@@ -671,6 +671,7 @@ def org_alias_keeps_a_statement():
             w.want(USAGE, "org-alias", name, says="6c3104")
         unchanged(w, before)
         w.want(DONE, "org-alias", "acme", says="called acme")
+        w.want(DONE, "config", "show", says="6c3104; it calls itself acme")
         name = statement_name("alias", ORG)
         eq(w.names("statements"), [name])
         s = statement(base64.b64decode(w.read("statements", name)))

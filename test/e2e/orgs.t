@@ -73,6 +73,24 @@ ok "and both whose rules come first" eval 'mg A service explain node-B.acme tcp 
 ok "who names members, each with its rule" \
 	eval 'mg A service who tcp 443 | grep -q "node-B.acme *services/peer/$(key_hex B).policy:1"'
 ok "and none who cannot" not eval 'mg A service who tcp 443 | grep -q node-C'
+# A member of two orgs: their rules by name, and the first that matches.
+beta() { MESHGUARD_CONFIG_DIR=$work/beta.d "$MESHGUARD" "$@"; }
+beta org-keygen >/dev/null
+beta export --org >"$work/beta.pub"
+beta org-sign "$work/C.d/identity.pub" --name node-C --out "$work/C.beta" >/dev/null
+mg C org-join "$work/C.beta" >/dev/null 2>&1
+mg C trust --org "$work/beta.pub" --name beta >/dev/null
+mg A trust --org "$work/beta.pub" --name beta >/dev/null
+mg A service allow --org beta tcp 443 >/dev/null
+mg A service deny --org beta tcp 80 >/dev/null
+explains() { mg A service explain node-C.acme tcp "$1" | grep -qF "$2"; }
+ok "a member of two orgs has the rules of both" within 15 explains 443 "allowed by services/org/beta.policy:1"
+ok "in their order" explains 80 "allowed by services/org/acme.policy:1"
+ok "it says of which" explains 80 "as a member of the org acme, beta"
+ok "show and who, too" eval 'mg A service show node-C.acme | grep -q org/beta && mg A service who tcp 443 | grep -q "node-C.acme *services/org/beta"'
+ok "the data plane agrees" eval 'open4 C 443 && open4 C 80'
+mg A revoke --org beta >/dev/null
+ok "as long as the org is trusted" within 2 not explains 443 "allowed by services/org/beta"
 mg A service reset >/dev/null
 ok "no rules any more" within 2 in_force "allow 0"
 

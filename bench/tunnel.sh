@@ -47,7 +47,7 @@ meshguard() {
 	up A ${UP:-}
 	# shellcheck disable=SC2086 # words
 	up B --seed 10.0.0.1:51821 ${UP:-}
-	within 10 all_meet A B >/dev/null || { echo "the daemons do not meet" >&2; exit 1; }
+	within 30 all_meet A B >/dev/null || { echo "the daemons do not meet" >&2; exit 1; }
 	# shellcheck disable=SC2046 # two words
 	measure "$1" "$(mesh4 A)" $(child_of A) $(child_of B)
 	stop A B
@@ -68,7 +68,7 @@ wireguard() {
 		on $n ip address add "10.9.0.$at/24" dev wg0
 		on $n ip link set wg0 up mtu 1420
 	done
-	within 10 on B ping -c 1 -W 1 10.9.0.1 >/dev/null
+	within 30 on B ping -c 1 -W 1 10.9.0.1 >/dev/null
 	measure wireguard-go 10.9.0.1 "${pids[@]}"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null

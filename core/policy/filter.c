@@ -15,6 +15,8 @@
 #include "policy/fragments.h"
 #include "policy/inspect.h"
 
+#include <string.h>
+
 #define FIRST_CLIENT_PORT 32768u /* of Linux */
 #define SHORTEST_TCP 20u
 #define ANSWER_EVERY (struct span){ UINT64_C(1000000000) / FILTER_ANSWERS_PER_SECOND }
@@ -350,16 +352,22 @@ static bool has_flow(const struct inspected *p)
 	return p->as == INSPECTED_FLOW || p->as == INSPECTED_ECHO_REPLY;
 }
 
-/* Looks at the packet. A flow of it is fetched, and found later. */
-static bool look(struct filter *f, const struct filter_packet *packet, struct inspected *p,
-		 uint32_t *hash)
+/* Looks at the packet that is the i-th of a batch. A flow of it is fetched, and found later; often
+ * it is that of the packet before (is_ip of that one: after_ip). */
+static bool look(struct filter *f, const struct filter_packet *packet, uint32_t i, bool after_ip)
 {
+	struct inspected *p = &f->batch[i];
+
 	BUG_ON(packet->peer >= f->config.peers);
 	if (!inspect(packet->bytes, false, p))
 		return false;
 	p->key.peer = packet->peer;
-	if (has_flow(p))
-		*hash = flow_hash(f->flows, &p->key);
+	if (!has_flow(p))
+		return true;
+	if (after_ip && has_flow(p - 1) && !memcmp(&p->key, &p[-1].key, sizeof(p->key)))
+		f->hashes[i] = f->hashes[i - 1];
+	else
+		f->hashes[i] = flow_hash(f->flows, &p->key);
 	return true;
 }
 
@@ -386,7 +394,7 @@ void filter_in_batch(struct filter *f, const struct filter_packet *packets, uint
 
 	BUG_ON(count > FILTER_BATCH);
 	for (uint32_t i = 0; i < count; i++)
-		is_ip[i] = look(f, &packets[i], &p[i], &f->hashes[i]);
+		is_ip[i] = look(f, &packets[i], i, i && is_ip[i - 1]);
 	for (uint32_t i = 0; i < count; i++)
 		if (is_ip[i] && has_flow(&p[i]))
 			flow_fetch(f->flows, f->hashes[i]);

@@ -88,7 +88,13 @@ static void a_batch_is_judged_as_its_packets_one_by_one(void)
 				change(one, batch);
 			for (uint32_t k = 0; k < count; k++) {
 				peer = (uint32_t)rng_below(&rng, WORLD_PEERS);
-				shots[k] = any_shot(family, true, peer);
+				/* or of the flow of the one before */
+				if (k && rng_below(&rng, 3) == 0) {
+					peer = packets[k - 1].peer;
+					shots[k] = shots[k - 1];
+				} else {
+					shots[k] = any_shot(family, true, peer);
+				}
 				packets[k] = (struct filter_packet){
 					bytes_of(shots[k].bytes, shots[k].len), peer };
 			}

@@ -201,6 +201,9 @@ $(B)/bench/aead: bench/aead.c $(CORE)
 	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
 bench-aead: $(B)/bench/aead
 	@$<
+# One TCP stream through two daemons, beside wireguard-go (root, iperf3, wireguard-go).
+bench-tunnel: all
+	@bench/tunnel.sh 3 3
 # And in a daemon (root, perf, nft): the share of its CPU.
 $(B)/bench/flows: bench/flows.c
 	@mkdir -p $(@D)
@@ -304,6 +307,7 @@ help:
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
 	@echo 'make bench-filter-share   the same as a share of a daemon that receives (root, perf)'
+	@echo 'make bench-tunnel   one TCP stream through two daemons, beside wireguard-go (root)'
 	@echo 'make bench-aead     what sealing and opening a packet costs'
 	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
 	@echo 'make tsan           make check under the thread sanitizer'
@@ -311,6 +315,6 @@ help:
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat check-nat-short bench-gossip bench-filter bench-filter-share bench-aead pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat check-nat-short bench-gossip bench-filter bench-filter-share bench-aead bench-tunnel pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

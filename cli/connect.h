@@ -31,6 +31,9 @@ bool connect_peer(const struct connect *c, const struct public_key *key, struct 
 /* Where this host may be reached, best first, and whether anybody can from anywhere. Waits a moment
  * for what others see. */
 bool connect_candidates(struct connect *c, struct token *t);
+/* Members that hear for us that somebody comes, and that anybody can reach; the name of the first
+ * goes to name, "" for none. */
+void connect_introducers(const struct connect *c, struct token *t, char name[static MAX_NAME + 1]);
 /* Where others see this host from the Internet, by a family that the maker of the token has, too;
  * false: nobody told. */
 bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out);

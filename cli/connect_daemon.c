@@ -186,6 +186,45 @@ bool connect_candidates(struct connect *c, struct token *t)
 	return anybody;
 }
 
+struct helpers {
+	struct token *token;
+	char *name;
+	uint64_t rtt_us[TOKEN_INTRODUCERS];
+};
+
+/* Those that are the nearest. */
+static void consider(void *ctx, const struct report_peer *p)
+{
+	struct helpers *h = ctx;
+	struct token *t = h->token;
+	unsigned at = t->introducer_count;
+
+	if (!p->path_up || p->nat_kind != NAT_PUBLIC || !ip_is_public(&p->endpoint.ip))
+		return;
+	if (at < TOKEN_INTRODUCERS)
+		t->introducer_count++;
+	else if (p->rtt_us < h->rtt_us[at - 1])
+		at--;
+	else
+		return;
+	memcpy(t->introducers[at].key, p->key.b, sizeof(t->introducers[at].key));
+	t->introducers[at].at = (struct token_candidate){
+		.at = { .ip = p->endpoint.ip, .port = p->endpoint.port }, .kind = TOKEN_HOST,
+		.open = true,
+	};
+	h->rtt_us[at] = p->rtt_us;
+	if (!at)
+		snprintf(h->name, MAX_NAME + 1, "%.63s", p->name);
+}
+
+void connect_introducers(const struct connect *c, struct token *t, char name[static MAX_NAME + 1])
+{
+	struct helpers h = { .token = t, .name = name };
+
+	name[0] = '\0';
+	daemon_each_peer(c->store.path, consider, &h);
+}
+
 static bool has_family(const struct token *t, uint8_t family)
 {
 	for (unsigned i = 0; i < t->candidate_count; i++)

@@ -42,12 +42,13 @@ static void print_qr(const char *text)
 	QRcode_free(q);
 }
 
-static void say_case(bool open, const struct token *t)
+static void say_case(bool open, const char *helper)
 {
 	if (open)
 		note("open: your peer needs this token alone");
-	else if (t->introducer_count)
-		note("an introducer will help: your peer needs this token alone");
+	else if (helper[0])
+		note("introducer %s will help: your peer needs this token alone; should it show a "
+		     "code all the same, type it here", helper);
 	else
 		note("closed: unless your peer is on this network it will show a short code; type "
 		     "it here%s", isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply "
@@ -57,7 +58,8 @@ static void say_case(bool open, const struct token *t)
 /* --- making ------------------------------------------------------------------------------ */
 
 static enum exit_code make(struct connect *c, uint32_t minutes, bool confirm, struct token *t,
-			   char text[static TOKEN_TEXT + 1], bool *open)
+			   char text[static TOKEN_TEXT + 1], bool *open,
+			   char helper[static MAX_NAME + 1])
 {
 	bool wrong;
 	int r;
@@ -70,6 +72,9 @@ static enum exit_code make(struct connect *c, uint32_t minutes, bool confirm, st
 	entropy(t->secret, sizeof(t->secret));
 	*open = connect_candidates(c, t);
 	t->closed = !*open;
+	helper[0] = '\0';
+	if (!*open)
+		connect_introducers(c, t, helper);
 	if (!t->candidate_count)
 		return fail(EXIT_FAILED, "this host has no address that a peer could reach");
 	if (!token_make(t, &c->secret, text))
@@ -210,7 +215,7 @@ static enum exit_code wait_for_peer(struct connect *c, const struct token *t, bo
 enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confirm, bool qr)
 {
 	enum exit_code code = connect_open(c);
-	char text[TOKEN_TEXT + 1], print[FINGERPRINT_TEXT];
+	char text[TOKEN_TEXT + 1], print[FINGERPRINT_TEXT], helper[MAX_NAME + 1];
 	struct token t;
 	bool open;
 
@@ -219,7 +224,7 @@ enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confir
 	if (code != EXIT_DONE)
 		return code;
 	connect_catch();
-	code = make(c, minutes, confirm, &t, text, &open);
+	code = make(c, minutes, confirm, &t, text, &open, helper);
 	if (code == EXIT_DONE) {
 		printf("%s\n", text);
 		fflush(stdout);
@@ -227,7 +232,7 @@ enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confir
 			print_qr(text);
 		fingerprint_format(&t.key, print);
 		note("the fingerprint of this host's key: %s", print);
-		say_case(open, &t);
+		say_case(open, helper);
 		code = wait_for_peer(c, &t, confirm);
 	}
 	wipe(text, sizeof(text));

@@ -361,6 +361,7 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	else
 		add(&o, "successor", json_null());
 	add_bool(&o, "second_reached", p->second_reached);
+	add_text(&o, "nat", nat_kind_word(p->nat_kind));
 	add_bool(&o, "successor_disputed", p->successor_disputed);
 	add(&o, "successor_until_s", p->has_successor
 	    ? json_integer((json_int_t)(p->successor_until & INT64_MAX)) : json_null());

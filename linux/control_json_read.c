@@ -389,6 +389,8 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 	}
 	get_ip(r, "ipv4", &p->ipv4);
 	get_ip(r, "ipv6", &p->ipv6);
+	if (is_there(r, "nat"))
+		p->nat_kind = (uint8_t)find_word(nat_kind_word, get_text(r, "nat"));
 	p->state = (enum report_state)find_word(state_word, get_text(r, "state"));
 	p->reason = (enum report_reason)find_word(reason_word, get_text(r, "reason"));
 	p->path_up = !is_null(r, "path");

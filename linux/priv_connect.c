@@ -99,7 +99,13 @@ static int visit(void *ctx, const char *name)
 		t->verdict = verdict_of(f.outcome);
 		hex_decode(f.id, TOKEN_ID_TEXT, t->id, sizeof(t->id));
 		t->mark = f.mark;
+		t->expires = f.expires;
 		t->key = f.ended ? f.key : f.token.key;
+		if (!f.ended) {
+			token_bell(&f.token, &t->bell);
+			t->introducer_count = f.token.introducer_count;
+			memcpy(t->introducers, f.token.introducers, sizeof(t->introducers));
+		}
 		if (!f.ended)
 			take_candidates(t, feed->store, &f, joining);
 		feed->count++;

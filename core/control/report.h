@@ -176,6 +176,7 @@ struct report_peer {
 	uint64_t successor_until;      /* unix seconds at which the old one ends */
 	bool second_reached;           /* it has a path to our second key */
 	uint64_t conflict;             /* the last sequence with two records; 0: none */
+	uint8_t nat_kind;              /* by its own word; enum nat_kind of identity/record.h */
 };
 
 #endif

@@ -25,6 +25,7 @@
 
 static const char context[] = "meshguard token v2";
 static const char mark_label[] = "meshguard token mark v2";
+static const char bell_label[] = "meshguard token bell v2";
 
 _Static_assert(SCHEME_LEN + (WIRE_MAX * 4 + 2) / 3 <= TOKEN_TEXT, "the longest is accepted");
 _Static_assert(BODY_MAX <= SIGNED_MAX, "and can be signed");
@@ -282,16 +283,26 @@ static void derive(const struct token *t, const struct bytes *parts, size_t n, s
 	wipe(&key, sizeof(key));
 }
 
-void token_mark(const struct token *t, struct sym_key *out)
+static void derive_key(const struct token *t, const char *label, struct sym_key *out)
 {
 	const struct bytes parts[] = {
-		bytes_of(mark_label, sizeof(mark_label) - 1), bytes_of(t->id, sizeof(t->id)),
+		bytes_of(label, strlen(label)), bytes_of(t->id, sizeof(t->id)),
 	};
 	struct hash h;
 
 	derive(t, parts, 2, &h);
 	memcpy(out->b, h.b, sizeof(out->b));
 	wipe(&h, sizeof(h));
+}
+
+void token_mark(const struct token *t, struct sym_key *out)
+{
+	derive_key(t, mark_label, out);
+}
+
+void token_bell(const struct token *t, struct sym_key *out)
+{
+	derive_key(t, bell_label, out);
 }
 
 /* --- reply code: version 4 bits, flags 4, port 16, address 32 or 128, MAC 40 */

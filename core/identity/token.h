@@ -81,6 +81,9 @@ const char *token_problem_text(enum token_problem p);
 
 /* What the tags of a first contact by this token are keyed with. It tells nothing of the secret. */
 void token_mark(const struct token *t, struct sym_key *out);
+/* The same for an introducer, who learns this one and so can hear that somebody comes, and cannot
+ * come himself. */
+void token_bell(const struct token *t, struct sym_key *out);
 
 /* 20 characters for an IPv4 address, 39 for IPv6, in groups of five. */
 #define TOKEN_REPLY (39u + 7u + 1u)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-_Static_assert(NODE_TOKENS == INTRODUCE_TOKENS, "one table");
+_Static_assert(2 * NODE_TOKENS + NODE_BELLS <= INTRODUCE_TOKENS, "one table");
 
 #define HOLD_LIFE span_s(10) /* an accept that is later than that is not waited for */
 #define OPENER_HOPS 2u       /* out of our own NAT, and not into another one */
@@ -25,26 +25,54 @@ static void ask_candidates(struct node *n, const struct node_token *t, struct in
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct token_candidate *c = &t->candidates[i];
 
-		introduce_token_target(n->orgs.introductions, t->id, &c->at,
-				       t->role == NODE_TOKEN_JOINING && !c->open
-				       ? OPENER_HOPS : 0, now);
+		(void)introduce_token_target(n->orgs.introductions, t->id, &c->at,
+					     t->role == NODE_TOKEN_JOINING && !c->open
+					     ? OPENER_HOPS : 0, now);
 	}
+	for (unsigned i = 0; t->role == NODE_TOKEN_JOINING && i < t->introducer_count; i++)
+		(void)introduce_token_target(n->orgs.introductions, t->bell.b,
+					     &t->introducers[i].at.at, 0, now);
+}
+
+/* Ours, those that we ring at introducers by, and bells that we hear for others. A bell's number is
+ * the beginning of its mark, lest it be taken for a token's. */
+void connect_use(struct node *n, struct instant now)
+{
+	struct introduce_token list[INTRODUCE_TOKENS] = { 0 };
+	struct node_connect *c = &n->connect;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		const struct node_token *t = &c->list[i];
+
+		memcpy(list[count].id, t->id, TOKEN_ID);
+		list[count].mark = t->mark;
+		list[count++].joining = t->role == NODE_TOKEN_JOINING;
+		if (t->role != NODE_TOKEN_JOINING || !t->introducer_count)
+			continue;
+		memcpy(list[count].id, t->bell.b, TOKEN_ID);
+		list[count].mark = t->bell;
+		list[count].joining = list[count].bell = true;
+		count++;
+	}
+	for (unsigned i = 0; i < NODE_BELLS; i++) {
+		if (!instant_is_set(c->bells[i].until))
+			continue;
+		memcpy(list[count].id, c->bells[i].mark.b, TOKEN_ID);
+		list[count].mark = c->bells[i].mark;
+		list[count++].bell = true;
+	}
+	introduce_tokens(n->orgs.introductions, list, count);
+	for (unsigned i = 0; i < c->count; i++)
+		ask_candidates(n, &c->list[i], now);
+	wipe(list, sizeof(list));
 }
 
 static void tokens_end(struct node *n, struct instant now)
 {
-	struct introduce_token list[INTRODUCE_TOKENS];
-	struct node_connect *c = &n->connect;
-
-	for (unsigned i = 0; i < c->count; i++) {
-		memcpy(list[i].id, c->list[i].id, sizeof(list[i].id));
-		list[i].mark = c->list[i].mark;
-		list[i].joining = c->list[i].role == NODE_TOKEN_JOINING;
-	}
-	introduce_tokens(n->orgs.introductions, list, c->count);
-	for (unsigned i = 0; i < c->count; i++)
-		ask_candidates(n, &c->list[i], now);
-	wipe(list, sizeof(list));
+	n->connect.rings = 0;
+	n->connect.hang_at = now;
+	connect_use(n, now);
 }
 
 /* The asked node is one whom we shall meet there. */

@@ -433,6 +433,7 @@ static void finish(struct node *n, struct moment now, enum node_event_kind kind,
 		service_tick(n, now.boot);
 		orgs_tick(n, now);
 		successor_tick(n, now.boot, out);
+		connect_tick(n, now);
 		where_tick(n, now.boot, out);
 	}
 	reach_facts(n, now, out);
@@ -569,6 +570,7 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	first = instant_min(first, where_deadline(n));
 	first = instant_min(first, punch_deadline(n->punches));
+	first = instant_min(first, connect_deadline(n));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));
 }
 

@@ -107,6 +107,11 @@ struct node_token {
 	unsigned count;              /* joining: where its maker may be; invited: where the joiner
 	                                said that he is */
 	struct token_candidate candidates[TOKEN_CANDIDATES];
+	struct sym_key bell;         /* token_bell, where there are introducers */
+	unsigned introducer_count;   /* invited: members who hear for us that somebody comes;
+	                                joining: whom to tell */
+	struct token_introducer introducers[TOKEN_INTRODUCERS];
+	uint64_t expires;            /* unix seconds */
 };
 
 enum node_token_outcome {

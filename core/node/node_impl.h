@@ -30,6 +30,7 @@
 #define NODE_STATEMENTS 16384u
 #define NODE_RELAYS 64u
 #define NODE_CERTIFICATES 8u  /* of our own */
+#define NODE_BELLS 16u
 #define NODE_MET 4u           /* of whom we met by tokens: where */
 
 /* What the node keeps for one admitted key; the rooms keep the rest under the same slot. */
@@ -127,6 +128,14 @@ struct node {
 		struct node_token_wish wish;
 		struct met { struct public_key key; struct endpoint at; } met[NODE_MET];
 		unsigned met_at;
+		struct bell {           /* of a member's token, that we hear for him */
+			struct public_key owner;
+			struct sym_key mark;
+			struct instant until;   /* zero: free */
+			struct instant full;    /* bucket: what he is told */
+		} bells[NODE_BELLS];
+		struct instant hang_at; /* when to ask our introducers again */
+		unsigned rings;         /* that came of tokens of ours, since they changed */
 	} connect;
 
 	struct node_where {         /* where others reach us */
@@ -287,6 +296,16 @@ void connect_introduced(struct node *n, struct introduced *who, struct moment no
 			struct outbox *out);
 /* Where a key that is new here was met. */
 void connect_suggest(struct node *n, uint32_t slot, struct instant now);
+/* The marks of all that is in use, to the room below. */
+void connect_use(struct node *n, struct instant now);
+
+/* bell.c - who hears for the maker of a token that somebody comes. */
+#define BELL_TYPE 0x39u /* first byte of a message between a token's maker and an introducer */
+void connect_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
+void connect_tick(struct node *n, struct moment now);
+/* After a hello: the maker is told. */
+void connect_rung(struct node *n, struct instant now);
+struct instant connect_deadline(const struct node *n);
 void connect_wish(struct node *n, struct node_actions *actions);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */

@@ -82,8 +82,10 @@ void orgs_contact(struct node *n, struct moment now, const struct endpoint *from
 	struct introduced who;
 	uint32_t slot;
 
-	if (!introduce_input(n->orgs.introductions, now.boot, from, datagram, &who, out))
+	if (!introduce_input(n->orgs.introductions, now.boot, from, datagram, &who, out)) {
+		connect_rung(n, now.boot);
 		return;
+	}
 	if (who.token) {
 		connect_introduced(n, &who, now, out);
 		wipe(&who, sizeof(who));

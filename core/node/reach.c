@@ -78,6 +78,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		orgs_input(n, opened->slot, message, now);
 	else if (type >= RELAY_TYPE_OPEN && type <= RELAY_TYPE_BOUND)
 		relaying_input(n, now, opened->slot, from, message, out);
+	else if (type == BELL_TYPE)
+		connect_input(n, opened->slot, message, now);
 	else if (type == SUCCESSOR_TYPE)
 		successor_input(n, opened->slot, message, now);
 	else if (!opened->len || !punching_input(n, opened->slot, message, now.boot))

@@ -307,6 +307,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 
 		record_unkeep(member.record, &record);
 		memcpy(r->label, record.body.name, sizeof(r->label));
+		r->nat_kind = record.body.nat_kind < NAT_KINDS ? record.body.nat_kind : 0;
 	}
 	report_tunnel(n, &n->peers[slot], r);
 	if (member.last_heard.ns > r->last_heard.ns)

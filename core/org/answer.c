@@ -152,6 +152,18 @@ static void send_welcome(struct introductions *x, const struct turn *t, struct c
 	x->counters.welcomes_sent++;
 }
 
+static void rung(struct introductions *x, unsigned token, const struct endpoint *from)
+{
+	struct rung *r = &x->rung[x->rung_count];
+
+	x->counters.hellos_received++;
+	if (x->rung_count == RUNG)
+		return;
+	memcpy(r->id, x->tokens[token].id, sizeof(r->id));
+	r->from = *from;
+	x->rung_count++;
+}
+
 /* From the maker of a token that we have: our own hello goes back, which is no longer. */
 static void poked(struct introductions *x, unsigned token, const struct endpoint *from,
 		  struct instant now)
@@ -192,6 +204,9 @@ void answer_hello(struct introductions *x, struct instant now, const struct endp
 	else if (!sources_take(&x->hellos, x->hash_key, &from->ip, now) ||
 		 !bucket_take(&x->welcome_full, now, per_second(WELCOMES), WELCOMES))
 		x->counters.drop_rate++;
+	else if (marks == &x->token_marks && x->tokens[m.mark[0]].bell
+		 && !x->tokens[m.mark[0]].joining)
+		rung(x, m.mark[0], from);
 	else if (marks == &x->token_marks && x->tokens[m.mark[0]].joining)
 		poked(x, m.mark[0], from, now);
 	else

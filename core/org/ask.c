@@ -129,20 +129,18 @@ void ask_tokens_changed(struct introductions *x)
 			drop(x, &x->targets[i]);
 }
 
-void introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
+bool introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
 			    const struct endpoint *to, uint8_t hops, struct instant now)
 {
 	struct target *t = find(x, to, id);
+	bool is_new = !t && token_of(x, id) && (t = add(x, to, now));
 
-	if (!token_of(x, id))
-		return;
-	if (!t)
-		t = add(x, to, now);
-	if (!t)
-		return;
+	if (!t || !token_of(x, id))
+		return false;
 	t->token = true;
 	memcpy(t->id, id, sizeof(t->id));
 	t->hops = hops;
+	return is_new;
 }
 
 /* Of those where only a hello said so, the one that is asked next makes room. */
@@ -395,7 +393,7 @@ void ask_welcome(struct introductions *x, struct instant now, const struct endpo
 		return;
 	}
 	t = asked(x, from, ASK_HELLO, d.data + 1);
-	if (!t || t->bad == BAD_WELCOMES) {
+	if (!t || t->bad == BAD_WELCOMES || (t->token && token_of(x, t->id)->bell)) {
 		x->counters.drop_unasked++;
 		return;
 	}

@@ -138,6 +138,18 @@ void introduce_tokens(struct introductions *x, const struct introduce_token *lis
 	ask_tokens_changed(x);
 }
 
+bool introduce_rung(struct introductions *x, uint8_t id[static TOKEN_ID], struct endpoint *from)
+{
+	const struct rung *r;
+
+	if (!x->rung_count)
+		return false;
+	r = &x->rung[--x->rung_count];
+	memcpy(id, r->id, TOKEN_ID);
+	*from = r->from;
+	return true;
+}
+
 /* --- letters */
 
 bool introduce_signer(struct introductions *x, const struct letter *l, enum step step,

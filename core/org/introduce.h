@@ -36,7 +36,7 @@
 #define INTRODUCE_MATCHES 8u     /* common marks that are named at most */
 #define INTRODUCE_PAPERS 8u      /* of each kind that a node has; in one datagram as many fit */
 #define INTRODUCE_TARGETS 128u
-#define INTRODUCE_TOKENS 16u
+#define INTRODUCE_TOKENS 48u
 
 struct introductions;
 
@@ -70,15 +70,22 @@ struct introduce_token {
 	uint8_t id[TOKEN_ID];
 	struct sym_key mark;
 	bool joining;                  /* we have it from its maker; else it is ours */
+	bool bell;                     /* the mark is token_bell's: who says hello by it is told by
+	                                  introduce_rung, and gets no answer; joining: we ring, and
+	                                  no answer is taken */
 };
 /* Those that are in use, at most INTRODUCE_TOKENS (BUG); targets of others are forgotten. */
 void introduce_tokens(struct introductions *x, const struct introduce_token *list, unsigned count);
 /* Somebody of that token (in use, else nothing happens) may be there: asked at once and then every
  * second. hops: how far a hello goes, to open the way out without reaching anybody; 0: to him. Of
  * our own token: he is told that the way is open, five times a second, until he comes. One that is
- * there already gets these hops. */
-void introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
+ * there already gets these hops. True: it is a new one. */
+bool introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
 			    const struct endpoint *to, uint8_t hops, struct instant now);
+
+/* Somebody rang a bell that is not ours to answer: takes the next one, false when there is none. At
+ * most eight wait. */
+bool introduce_rung(struct introductions *x, uint8_t id[static TOKEN_ID], struct endpoint *from);
 
 /* An address to ask, at once and then with backoff. One that is there stays as it is. False: there
  * is no room, or it can be nobody's address. */

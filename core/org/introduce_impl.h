@@ -26,6 +26,7 @@
 #define HELLO_RATE 50u          /* in any second, in all */
 #define TURN_LIFE span_s(120)   /* of a responder's ephemeral key; then as long as the former */
 #define REPLAYS 256u
+#define RUNG 8u
 #define POKED_TARGETS 8u        /* addresses where only a hello said that somebody is */
 
 _Static_assert(WELCOME_LEN <= HELLO_LEAST, "no answer is longer than its question");
@@ -69,6 +70,8 @@ struct introductions {
 	struct marks marks;
 	struct marks token_marks;   /* in the order of: */
 	struct introduce_token tokens[INTRODUCE_TOKENS];
+	struct rung { uint8_t id[TOKEN_ID]; struct endpoint from; } rung[RUNG];
+	unsigned rung_count;
 	struct paper papers[2 * INTRODUCE_PAPERS];
 	unsigned paper_count;
 	struct introduce_counters counters;

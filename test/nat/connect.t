@@ -14,12 +14,14 @@ listens() { on S ss -lun "sport = :3478" | grep -q 4.9.0.2; }
 wait_for 10 "the STUN server listens" listens
 servers="--stun 4.9.0.2:3478 --stun 4.9.0.3:3478"
 
-# at N KIND NODE: behind a NAT of its own, with a daemon that knows where it is seen.
+# at N KIND NODE OPTIONS...: behind a NAT of its own, with a daemon that knows where it is seen.
 at() {
-	site "$1" "$2" "$3" || return 1
+	local n=$1 kind=$2 name=$3
+	shift 3
+	site "$n" "$kind" "$name" || return 1
 	# shellcheck disable=SC2086 # two options
-	up "$3" $servers
-	within 10 knows "$3"
+	up "$name" $servers "$@"
+	within 10 knows "$name"
 }
 knows() { json "$1" '.node.reach.candidates[].source' | grep -q seen; }
 # generates NODE, joins NODE TOKEN: in the background, as far as a token or a code, or the end.
@@ -63,6 +65,32 @@ for kinds in "home home" "naked naked" "home naked" "naked home" "addr home" "ho
 	ok "the joiner ends well" within 10 status_is "$b" 0
 	ok "and who made the token" within 10 status_is "$a" 0
 	ok "traffic passes" within 5 meets "$a" "$b"
+	stop "$a" "$b"
+done
+
+# --- a member that both can reach hears for who made the token that somebody comes
+node R
+public R 8
+# shellcheck disable=SC2086 # two options
+up R $servers
+for kinds in "home home" "naked naked"; do
+	a=A$n b=B$n
+	node "$a" "$b"
+	trust_each_other R "$a"
+	note "$kinds, and a member"
+	at $n "${kinds% *}" "$a" --seed 4.8.0.2:51821 && at $((n + 1)) "${kinds#* }" "$b"
+	ok "both know where they are seen, $kinds" test $? = 0
+	n=$((n + 2))
+	helps() { [ "$(peer "$a" R .nat)" = public ]; }
+	ok "the member says that it is public" within 10 helps
+	ok "there is a token" generates "$a"
+	ok "and it says who will help" grep -q 'introducer R will help' "$work/$a.says"
+	from=$(now_us)
+	ok "the token alone connects them" exits 0 mg "$b" connect --join "$(cat "$work/$a.token")"
+	note "$kinds, and a member: $((($(now_us) - from) / 1000)) ms"
+	ok "and who made it ends well" within 10 status_is "$a" 0
+	ok "traffic passes" within 5 meets "$a" "$b"
+	ok "the member knows nobody new" same "$(find "$work/R.d/authorized_keys" -type f | wc -l)" $(((n - 22) / 2))
 	stop "$a" "$b"
 done
 done_testing

@@ -187,6 +187,35 @@ static void a_call_from_elsewhere_is_answered_once(void)
 	meeting_stop(&m);
 }
 
+/* b hears for the maker that a comes: it says nothing, and tells from where; a believes nobody
+ * there. */
+static void a_bell_is_heard_and_not_answered(void)
+{
+	struct introduce_token hears = token_of(9, false), rings = token_of(9, true);
+	struct endpoint from = { .port = 0 };
+	uint8_t id[TOKEN_ID];
+	struct meeting m;
+
+	hears.bell = rings.bell = true;
+	tokens_start(&m);
+	introduce_tokens(m.a.x, &rings, 1);
+	ok(meet_welcome(&m, NOW)); /* who lies and answers as if the token were his */
+	nothing_comes_of(&m.a, NOW, &m.b.at, &m.welcome);
+	introduce_tokens(m.b.x, &hears, 1);
+	ok(!introduce_rung(m.b.x, id, &from));
+	nothing_comes_of(&m.b, NOW, &m.a.at, &m.hello);
+	ok(introduce_rung(m.b.x, id, &from));
+	eq_mem(id, hears.id, sizeof(id));
+	ok(endpoint_equal(&from, &m.a.at));
+	ok(!introduce_rung(m.b.x, id, &from));
+	for (unsigned i = 0; i < 100; i++)
+		nothing_comes_of(&m.b, NOW, &m.a.at, &m.hello);
+	for (unsigned i = 0; i < 8; i++)
+		ok(introduce_rung(m.b.x, id, &from));
+	ok(!introduce_rung(m.b.x, id, &from));
+	meeting_stop(&m);
+}
+
 static void what_an_accept_says_must_be_a_verdict(void)
 {
 	struct meeting m;
@@ -213,6 +242,7 @@ int main(int argc, char **argv)
 		T(the_way_is_opened_without_reaching_anybody),
 		T(who_is_called_by_the_maker_asks_him_at_once),
 		T(a_call_from_elsewhere_is_answered_once),
+		T(a_bell_is_heard_and_not_answered),
 		T(what_an_accept_says_must_be_a_verdict),
 	};
 

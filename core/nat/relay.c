@@ -196,13 +196,13 @@ static void make_cookie(uint8_t out[16], const uint8_t secret[32], uint32_t chan
 }
 
 static bool cookie_is_good(const struct relay *r, const struct relay_end *end,
-			   const struct relay_message *m)
+			   const struct relay_end *other, const struct relay_message *m)
 {
 	uint8_t mine[RELAY_COOKIE];
 	bool good = false;
 
 	for (unsigned i = 0; i < 2; i++) {
-		make_cookie(mine, r->secrets[i], m->channel, end, &m->other);
+		make_cookie(mine, r->secrets[i], m->channel, end, &other->key);
 		good |= ct_equal(mine, m->cookie, sizeof(mine));
 	}
 	return good;
@@ -368,7 +368,7 @@ void relay_bind(struct relay *r, struct instant now, const struct relay_end *ask
 	if (!may_ask(r, asker, now))
 		return;
 	refresh_secret(r, now);
-	if (!r->willing || other->slot == asker->slot || !cookie_is_good(r, asker, m)) {
+	if (!r->willing || other->slot == asker->slot || !cookie_is_good(r, asker, other, m)) {
 		r->counters.drop_cookie++;
 		return;
 	}

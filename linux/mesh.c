@@ -672,6 +672,7 @@ static void configure(void *ctx, struct node_config *config)
 		.profile = c->config->profile, .members = c->config->members,
 	};
 	memcpy(config->announce, c->config->announce, sizeof(config->announce));
+	config->rules = c->rules;
 	if (c->keylog >= 0) {
 		config->keylog = keylog_write;
 		config->keylog_ctx = &c->keylog;

@@ -18,6 +18,7 @@
 #include "base/endpoint.h"
 #include "base/limits.h"
 #include "linux/store.h"
+#include "nat/address_rules.h"
 #include "policy/policy.h"
 #include "nat/relay.h"
 #include "swim/swim.h"
@@ -186,6 +187,7 @@ struct priv_child {
 	struct public_key public;
 	struct prefix prefix;
 	uid_t owner;          /* of the configuration directory: may use the control socket */
+	struct address_rules rules; /* of the file `addresses` */
 	uint8_t saved[PRIV_SAVES][PRIV_DATA]; /* what was saved by earlier runs */
 	uint32_t saved_len[PRIV_SAVES];
 	char store_path[PATH_MAX];

@@ -103,6 +103,26 @@ static void read_saved(struct priv *p)
 	}
 }
 
+/* A rule that was meant to hide a network must not be passed over. */
+static int read_address_rules(struct priv *p)
+{
+	static char text[ADDRESS_RULES * 128];
+	ssize_t n = store_read(&p->store, "addresses", text, sizeof(text), 0);
+	unsigned line;
+
+	if (n == -ENOENT)
+		return 0;
+	if (n < 0) {
+		priv_say("%s", p->store.error);
+		return 1;
+	}
+	line = address_rules_parse(text, (size_t)n, &p->child->rules);
+	if (line)
+		priv_say("%s/addresses:%u: it must be: allow PREFIX, or: deny PREFIX; at most %u "
+			 "of them", p->store.path, line, ADDRESS_RULES);
+	return line != 0;
+}
+
 static int load_identity(struct priv *p)
 {
 	struct priv_child *c = p->child;
@@ -115,6 +135,9 @@ static int load_identity(struct priv *p)
 		return 1;
 	}
 	r = read_identity(p);
+	if (r)
+		return r;
+	r = read_address_rules(p);
 	if (r)
 		return r;
 	read_saved(p);

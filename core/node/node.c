@@ -67,6 +67,14 @@ static bool is_underlay(void *ctx, const struct ip *ip)
 	return !mesh_has_address(&n->config.prefix, ip);
 }
 
+/* Of a peer, one that may be tried. */
+static bool is_candidate(void *ctx, const struct ip *ip)
+{
+	const struct node *n = ctx;
+
+	return is_underlay(ctx, ip) && address_rules_allow(&n->config.rules, ip);
+}
+
 static void init_protocols(struct node *n, uint8_t *base, const struct layout *l, struct moment now)
 {
 	struct channel_config channel = {
@@ -101,7 +109,7 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	};
 	n->punches = punches_init(base + l->punches, &punches);
 	n->wg = wg_init(base + l->wg_at, &wg, now.boot);
-	paths_set_filter(n->paths, is_underlay, n);
+	paths_set_filter(n->paths, is_candidate, n);
 	wg_set_mtu(n->wg, n->config.mtu);
 	ed25519_to_dh_secret(&n->dh, &n->config.secret);
 	wg_set_private(n->wg, &n->dh, now.boot);

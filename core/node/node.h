@@ -12,6 +12,7 @@
 #include "control/report.h"
 #include "crypto/random.h"
 #include "identity/statement.h"
+#include "nat/address_rules.h"
 #include "identity/token.h"
 #include "nat/relay.h"
 #include "policy/filter.h"
@@ -45,6 +46,7 @@ struct node_config {
 	                                first is on loopback, others' candidates there are
 	                                believed, too */
 	unsigned announce_count;
+	struct address_rules rules;  /* which addresses are told to others, and tried of theirs */
 	uint8_t entropy[32];
 	struct bytes peers;          /* node_actions.peers as saved last; empty: none */
 	struct bytes clock;          /* node_actions.clock as saved last; empty: first start */

@@ -140,7 +140,8 @@ static void add(struct gathering *g, const struct endpoint *e)
 		if (endpoint_equal(&b->candidates[i], e))
 			return;
 	if (b->candidate_count == MAX_CANDIDATES || !e->port || !ip_is_unicast(&e->ip) ||
-	    ip_is_link_local(&e->ip) || is_of_mesh(g->n, &e->ip))
+	    ip_is_link_local(&e->ip) || is_of_mesh(g->n, &e->ip) ||
+	    !address_rules_allow(&g->n->config.rules, &e->ip))
 		return;
 	if (g->source != CANDIDATE_ANNOUNCED && ip_is_loopback(&e->ip))
 		return;

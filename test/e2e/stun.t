@@ -169,6 +169,19 @@ on A ip addr add 192.168.7.3/24 dev eth0
 ok "a change of the network asks at once" within 10 eval 'at_least "$(asked 5.5.5.4 4001)" $((before + 1))'
 stop A
 
+# --- addresses that are nobody's business
+printf 'deny 192.168.0.0/16 # home\ndeny 5.5.5.20\n' >"$work/A.d/addresses"
+up A --stun 5.5.5.1:3478
+wait_for 10 "A runs" serves A
+ok "what is not denied is told" within 5 candidate A '5.5.5.9:51821 seen'
+ok "a network that is denied is not" not candidate A '192.168.7.2:51821 interface'
+stop A
+echo 'deny home' >>"$work/A.d/addresses"
+ok "a bad line stops the start" exits 1 timeout 10 nsenter -t "${holder[A]}" -m -n -- \
+	env "MESHGUARD_CONFIG_DIR=$work/A.d" "$MESHGUARD" up --stun off
+ok "and is named" said "$work/A.d/addresses:3: it must be"
+rm "$work/A.d/addresses"
+
 # --- off
 up A --stun off
 wait_for 10 "A runs" serves A

@@ -1,4 +1,4 @@
-/* A node and where it is reached: STUN servers, what a router maps, the order of a start, waking up. */
+/* Where a node is reached: STUN servers, what a router maps, the order of a start, waking up. */
 #include "node_world.h"
 
 #include "nat/stun.h"

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 static struct out items[256];
 static uint8_t arena[1 << 20];
@@ -206,7 +207,100 @@ static void families_may_be_mixed_in_one_outbox(void)
 	close_pair(&a, &b, &batch);
 }
 
+#define RUN_ITEMS 200u
+
+/* Datagrams of three lengths to two ports, in runs of many kinds; each knows its number. */
+static void send_runs(struct udp *a, uint16_t port, uint16_t other)
+{
+	static const size_t lens[] = { 1452, 1452, 100, 1452, 64, 64 };
+	struct outbox o;
+
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < RUN_ITEMS; i++) {
+		struct out *out = add(&o, "127.0.0.1", i % 50 == 49 ? other : port, (uint8_t)i,
+				      lens[i / 20 % 6] - (i % 20 == 19 ? 7 : 0));
+
+		out->ecn = i >= 120 ? 1 : 0;
+	}
+	udp_send(a, &o);
+}
+
+/* What came to b: all that was sent to it, each as it was, in order, with its own DS field. */
+static unsigned take_runs(struct udp *b, struct udp_batch *batch)
+{
+	unsigned got = 0, i = 0;
+
+	while (got < RUN_ITEMS - RUN_ITEMS / 50 && next_batch(b, b->fd4, batch) > 0)
+		for (unsigned k = 0; k < batch->count; k++, got++, i++) {
+			const struct udp_datagram *d = &batch->items[k];
+
+			i += i % 50 == 49;
+			for (unsigned n = 0; n < d->len; n++)
+				if (d->data[n] != (uint8_t)i)
+					TAP_FAIL("byte %u of %u is another's", n, i);
+			eq_int(d->ecn, i >= 120 ? 1 : 0);
+			eq_int(d->len % 64 == 57 || d->len == 1445 || d->len == 93, i % 20 == 19);
+		}
+	return got;
+}
+
+static void runs_are_the_same_datagrams(void)
+{
+	struct udp a, b, c;
+	struct udp_batch batch;
+
+	for (unsigned how = 0; how < 4; how++) {
+		ok(open_pair(&a, &b, &batch));
+		eq_int(udp_open(&c, 0, 0), 0);
+		udp_offload(&a, how & 1, false);
+		udp_offload(&b, false, how & 2);
+		if (!a.segments && (how & 1))
+			puts("# this kernel has no UDP_SEGMENT");
+		ok(how & 2 || !b.gathers);
+		send_runs(&a, b.port, c.port);
+		eq_int(a.sent, RUN_ITEMS);
+		eq_int(a.send_errors, 0);
+		eq_int(a.refused, 0);
+		eq_int(take_runs(&b, &batch), RUN_ITEMS - RUN_ITEMS / 50);
+		eq_int(b.received, RUN_ITEMS - RUN_ITEMS / 50);
+		udp_close(&c);
+		close_pair(&a, &b, &batch);
+	}
+}
+
+/* The kernel says no to runs, not to their datagrams; after 16 of them none is tried any more. */
+static void a_run_that_is_refused_goes_out_one_by_one(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+	unsigned got = 0;
+	const int off = 1;
+
+	ok(open_pair(&a, &b, &batch));
+	udp_offload(&a, true, false);
+	/* Without checksums there are no runs. */
+	ok(!setsockopt(a.fd4, SOL_SOCKET, SO_NO_CHECK, &off, sizeof(off)));
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < 10; i++)
+		add(&o, "127.0.0.1", b.port, (uint8_t)i, 500);
+	for (unsigned run = 1; run <= 17; run++) {
+		const bool tries = a.segments;
+
+		udp_send(&a, &o);
+		eq_int(a.segments, tries && run < 16);
+		eq_int(a.sent, 10 * run);
+		eq_int(a.send_errors, 0);
+		for (got = 0; got < 10 && next_batch(&b, b.fd4, &batch) > 0;)
+			for (unsigned i = 0; i < batch.count; i++, got++)
+				eq_int(batch.items[i].data[0], got);
+		eq_int(got, 10);
+	}
+	close_pair(&a, &b, &batch);
+}
+
 TAP_TESTS(T(one_port_serves_both_families_and_cannot_be_had_twice),
 	  T(three_batches_arrive_whole_and_in_order), T(the_largest_datagram_passes),
 	  T(the_source_is_the_one_named_and_another_when_it_is_gone),
-	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox))
+	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox),
+	  T(runs_are_the_same_datagrams), T(a_run_that_is_refused_goes_out_one_by_one))

@@ -537,7 +537,7 @@ static void on_neighbour(void *ctx, const struct node_event *e)
 	struct mesh *m = ctx;
 
 	wake(m);
-	step(m, e);
+	second_give(&m->second, e);
 	flush(m);
 }
 

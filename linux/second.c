@@ -91,10 +91,27 @@ static void swap_addresses(const struct second *s, const struct ip *first4, cons
 
 /* --- steps */
 
+/* Two nodes would take the extra sockets from each other, for they count them alike: no such socket
+ * is opened, and what is to leave by one is dropped. */
+static void keep_to_one_socket(struct second *s)
+{
+	for (uint32_t i = 0; i < s->actions.out.count; i++) {
+		struct out *o = &s->actions.out.items[i];
+
+		if (o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE)
+			o->to.socket = 0;
+		else if (o->kind == OUT_DATAGRAM && o->to.socket)
+			o->to.socket = UINT8_MAX;
+	}
+}
+
 void second_flush(struct second *s)
 {
-	if (s->node && s->actions.out.count)
-		s->send(s->ctx, &s->actions.out);
+	if (!s->node || !s->actions.out.count)
+		return;
+	if (s->one_socket)
+		keep_to_one_socket(s);
+	s->send(s->ctx, &s->actions.out);
 }
 
 static void read_trust_again(struct second *s)
@@ -179,6 +196,10 @@ static void take_servers(struct second *s)
 		e.number = sources[report.seeds[i].source];
 		step(s, &e);
 	}
+	e.kind = NODE_MAPPED;
+	e.from = s->mapped;
+	e.number = 0;
+	step(s, &e);
 	e.kind = NODE_STUN;
 	for (unsigned i = 0; i < s->stun_count; i++) {
 		e.from = s->stun[i].at;
@@ -253,6 +274,7 @@ static void begin(struct second *s, const struct priv_second *p)
 	add_address(s, &s->ipv6);
 	step(s, &first);
 	s->saver.serving = true;
+	s->one_socket = true;
 	s->renew(s->ctx);
 	take_servers(s);
 }
@@ -300,6 +322,7 @@ static void change_places(struct second *s)
 	s->child->public = s->key;
 	s->key = former;
 	s->role = SECOND_FORMER;
+	s->one_socket = false; /* it has them open, perhaps */
 	step(s, &(struct node_event){ .kind = NODE_TOKENS_BEGIN });
 	step(s, &(struct node_event){ .kind = NODE_TOKENS_END });
 	read_addresses(s);
@@ -358,6 +381,8 @@ void second_give(struct second *s, const struct node_event *e)
 
 	if (e->kind == NODE_STUN && s->stun_count < SECOND_STUN)
 		s->stun[s->stun_count++] = (struct second_stun){ e->from, e->number };
+	if (e->kind == NODE_MAPPED)
+		s->mapped = e->from;
 	if (!s->node) {
 		s->step(s->ctx, e);
 		return;

@@ -47,6 +47,8 @@ struct second {
 		uint32_t server;
 	} stun[SECOND_STUN];
 	unsigned stun_count;
+	struct endpoint mapped;       /* likewise; family 0: nothing */
+	bool one_socket;              /* the extra sockets (linux/udp.h) are the first one's */
 	enum second_role role;
 	struct public_key key;
 	uint64_t until;               /* unix seconds */

@@ -62,6 +62,11 @@ SEEDS = {
     "probes-elsewhere": meet() + b"".join(probe(source=i, epoch=RIGHT, longer=i & 1) for i in range(16)) + wait(5000),
     "replayed-probes": meet() + bytes([RESTART, 0, 5]) + (probe(epoch=ZERO_OR_WRONG)
                        + struct.pack(">BBHB", AGAIN, 7, 0, 0) + wait(60)) * 6,
+    # A bell hung up twice, another one, cut ones; and that one rang.
+    "bells": meet() + sealed(b"\x39\x01" + bytes(range(32)) + bytes(3) + b"\x3c") * 2
+    + sealed(b"\x39\x01" + bytes(32) + b"\xff" * 4) + sealed(b"\x39\x01") + sealed(b"\x39")
+    + wait(200, 10) + sealed(b"\x39\x02" + bytes(8) + b"\x04\x0f\xa0" + bytes([2, 0, 0, 1]) + bytes(12))
+    + sealed(b"\x39\x02" + bytes(8) + b"\x05\0\0" + bytes(16)) + sealed(b"\x39\x03"),
     "stale-messages": meet() + bytes([RESTART, 0, 6]) + sealed(ping(), source=9, epoch=ZERO_OR_WRONG) * 9 + wait(4000),
     "pings": BOTH + sealed(ping(1)) + sealed(ack(1)) + sealed(ping(2), 1, 5) + wait(7000),
     "records": BOTH + record(claims=[(0, i, i) for i in range(8)]) + wait(9000) + record(index=3) + record(index=16)

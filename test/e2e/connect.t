@@ -2,7 +2,7 @@
 # connect: one token makes two strangers peers, once, and they find each other again.
 . "$(dirname "$0")/mesh.sh"
 
-node A B C D E
+node A B C D E F
 lan wire
 # Addresses as the Internet has them.
 plug A wire eth0 2.0.0.1/24
@@ -10,6 +10,7 @@ plug B wire eth0 2.0.0.2/24
 plug C wire eth0 2.0.0.3/24
 plug D wire eth0 2.0.0.4/24
 plug E wire eth0 2.0.0.5/24
+plug F wire eth0 2.0.0.6/24
 
 # generates NAME WORDS...: in the background; the token is in $work/NAME.token, its words in
 # $work/NAME.says. What its user types is in `typed`, a file.
@@ -163,6 +164,21 @@ ok "A ends well again" generated A 0
 ok "both stay up" all_meet A C
 ok "until down" exits 0 mg C down --interface mgy
 mg A down --interface mgx >/dev/null
+
+# --- without rights: keys and addresses are exchanged
+chmod 711 "$work"
+mkdir "$work/xdg"
+chown -R 65534:65534 "$work/F.d" "$work/xdg"
+as_nobody() {
+	on F setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/nonexistent \
+		"XDG_RUNTIME_DIR=$work/xdg" "MESHGUARD_CONFIG_DIR=$work/F.d" "$MESHGUARD" "$@"
+}
+generates A --name fred
+ok "who may make no interface joins, too" exits 0 as_nobody connect --join "$(token_of A)" --name alice
+ok "and is told how to go on" said "connected with alice" "sudo meshguard up"
+ok "no daemon stays" exits 3 as_nobody status
+ok "A trusts him" same "$(cat "$work/A.d/authorized_keys/fred.pub")" "$(key_of F)"
+ok "A ends well" generated A 0
 
 # --- a minute is over
 ended_with() { [ "$(cat "$work/$1.status")" = "$2" ]; }

@@ -47,10 +47,12 @@ static inline bool test_crypto_many(int up_to)
 {
 #if CRYPTO_IPSEC_MB
 	static struct crypto_contexts many;
-	IMB_MGR *m = alloc_mb_mgr(0);
+	static IMB_MGR *m;
 	IMB_ARCH arch = IMB_ARCH_NONE;
 
 	test_crypto();
+	if (!m)
+		m = alloc_mb_mgr(0);
 	if (!m)
 		return false;
 	init_mb_mgr_auto(m, &arch);

@@ -128,6 +128,9 @@ mg C service reset >/dev/null
 ok "all is as it was" within 15 all_meet A B C D G
 
 # --- what others sign, and bytes that nobody signed
+(exec nsenter -t "${holder[D]}" -m -n -- python3 "$root/test/e2e/traffic.py" flow "$(mesh4 A)" 80 \
+	"$work/flow.end") >"$work/flow" 2>"$work/flow.log" &
+flow=$!
 evil org-revoke "$work/D.d/identity.pub" --out "$work/forged" >/dev/null
 mkdir -p "$work/A.d/statements"
 refused_before=$(json A '.node.unusable_keys')
@@ -137,6 +140,13 @@ told_of_two() { [ "$(json A '.node.unusable_keys')" -ge $((refused_before + 1)) 
 wait_for 3 "attacks 02, 10 and 22: forged statements are noticed" told_of_two
 stays() { knows A node-D.acme && knows A node-B.acme && meets4 D A && meets4 B A; }
 ok "and put nobody out" always 3 stays
+touch "$work/flow.end"
+wait $flow
+unbroken() {
+	read -r _ _ _ _ sent echoed < <(tail -n 1 "$work/flow")
+	echo "$sent sent, $echoed came back" && [ "$sent" -gt 10000 ] && [ "$sent" = "$echoed" ]
+}
+ok "attack 10: nor does a stream through the tunnel end" unbroken
 rm "$work/A.d/statements/revocation-$(org_hex acme)-$(key_hex D)" \
 	"$work/A.d/statements/revocation-$(org_hex acme)-$(key_hex B)"
 ok "and when they are gone all is well" within 3 eval '[ "$(json A .node.unusable_keys)" = 0 ]'

@@ -203,6 +203,8 @@ const struct command command_up = {
 		  .help = "ask the router to map the UDP port (default: auto)" },
 		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
 		  .help = "a STUN server to ask, or off; may be repeated" },
+		{ .name = "birthday", .kind = OPTION_TEXT, .value = "auto|off",
+		  .help = "guess ports of symmetric NATs (default: auto)" },
 		{ .name = "hosts", .kind = OPTION_FLAG,
 		  .help = "keep the names of peers in /etc/hosts, too" },
 		{ .name = "relay", .kind = OPTION_TEXT, .value = "auto|on|off",

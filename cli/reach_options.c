@@ -88,8 +88,18 @@ static bool take_mapping(struct priv_config *config, const char *text)
 	return false;
 }
 
+static bool take_birthday(struct priv_config *config, const char *text)
+{
+	config->no_birthday = !strcmp(text, "off");
+	if (config->no_birthday || !strcmp(text, "auto"))
+		return true;
+	note("up: --birthday %.80s: it must be auto or off", text);
+	return false;
+}
+
 bool take_reach(struct priv_config *config, const struct arguments *a)
 {
 	return take_announces(config, a) && take_stun(config, a) &&
-	       take_mapping(config, option_text(a, "map", "auto"));
+	       take_mapping(config, option_text(a, "map", "auto")) &&
+	       take_birthday(config, option_text(a, "birthday", "auto"));
 }

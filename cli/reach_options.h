@@ -5,7 +5,7 @@
 #include "cli/options.h"
 #include "linux/priv.h"
 
-/* --announce, --stun and --map. False after a line: wrong usage. Borrows the texts. */
+/* --announce, --stun, --map and --birthday. False after a line: wrong usage. Borrows the texts. */
 bool take_reach(struct priv_config *config, const struct arguments *a);
 
 #endif

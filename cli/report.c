@@ -274,6 +274,8 @@ static const char *reason_text(enum report_reason reason)
 	case REASON_DEAD: return "it answers nobody";
 	case REASON_PREFIX: return "its IPv4 prefix is not ours: only IPv6 works";
 	case REASON_ADDRESS: return "another key holds its IPv4 address: only IPv6 works";
+	case REASON_BOTH_HARD: return "both NATs are symmetric and no member relays";
+	case REASON_NO_HELPER: return "behind a NAT, and no member that helps is reached";
 	}
 	return "";
 }

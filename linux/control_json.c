@@ -14,7 +14,8 @@ static const char *const reason_words[] = {
 	[REASON_NONE] = "none", [REASON_NEVER_HEARD] = "never-heard", [REASON_NO_SEED] = "no-seed",
 	[REASON_NO_ANSWER] = "no-answer", [REASON_NO_HANDSHAKE] = "no-handshake",
 	[REASON_LEFT] = "left", [REASON_DEAD] = "dead", [REASON_PREFIX] = "prefix",
-	[REASON_ADDRESS] = "address",
+	[REASON_ADDRESS] = "address", [REASON_BOTH_HARD] = "both-symmetric",
+	[REASON_NO_HELPER] = "no-helper",
 };
 static const char *const admission_words[] = {
 	[REPORT_AUTHORIZED] = "trusted", [REPORT_MEMBER] = "org", [REPORT_VOUCHED] = "vouched",

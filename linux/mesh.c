@@ -667,6 +667,7 @@ static void configure(void *ctx, struct node_config *config)
 	*config = (struct node_config){
 		.port = c->port, .mtu = c->mtu, .prefix = c->prefix,
 		.gossip_only = c->config->gossip_only, .closed = true,
+		.no_birthday = c->config->no_birthday,
 		.open = c->config->open, .built = MESHGUARD_RELEASED,
 		.relay = c->config->relay, .announce_count = c->config->announce_count,
 		.profile = c->config->profile, .members = c->config->members,

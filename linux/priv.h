@@ -148,6 +148,7 @@ struct priv_config {
 	const char *stun[PRIV_STUN_SERVERS]; /* "host:port", checked */
 	unsigned stun_count;
 	bool no_mapping;               /* no router is asked to map our port */
+	bool no_birthday;              /* neither many sockets nor many ports for a hard NAT */
 	bool stun_given;               /* by the user: he is told what has no address */
 	char interface[IFNAMSIZ];
 	uint32_t mtu;

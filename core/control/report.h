@@ -18,6 +18,8 @@ enum report_reason {
 	REASON_DEAD,
 	REASON_PREFIX,          /* its IPv4 prefix differs from ours: only IPv6 */
 	REASON_ADDRESS,         /* its IPv4 address is held by another key: only IPv6 */
+	REASON_BOTH_HARD,       /* no port can be guessed at either NAT, and no member relays */
+	REASON_NO_HELPER,       /* it is behind a NAT, and we reach no member that could help */
 };
 
 /* What lets a peer in; the first that does. */

@@ -1,6 +1,8 @@
 /* addresses.c - the table of a member's addresses: what is in it, and what gives way. */
 #include "nat/path_impl.h"
 
+#define STALE_PLACES 2u
+
 struct address *path_find(struct paths *p, uint32_t slot, const struct endpoint *e)
 {
 	struct path *path = &p->list[slot];
@@ -30,6 +32,35 @@ static unsigned find_victim(const struct path *path, bool fresh)
 	return victim;
 }
 
+static unsigned count_fresh(const struct path *path)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < path->count; i++)
+		n += path->list[i].fresh;
+	return n;
+}
+
+/* Who was restarted comes from a new port with words that are not fresh yet: two places are kept
+ * for those, whatever came before. */
+static void leave_places(struct path *path)
+{
+	while (count_fresh(path) > PATH_ADDRESSES - STALE_PLACES) {
+		unsigned victim = NO_ADDRESS;
+
+		for (unsigned i = 0; i < path->count; i++) {
+			const struct address *a = &path->list[i];
+
+			if (i != path->best && !a->claimed && a->fresh &&
+			    (victim == NO_ADDRESS || a->heard.ns < path->list[victim].heard.ns))
+				victim = i;
+		}
+		if (victim == NO_ADDRESS)
+			return;
+		path_drop_address(path, victim);
+	}
+}
+
 /* The address of this member with that endpoint, made when it is new. NULL: unusable, or no
  * room. */
 struct address *path_address(struct paths *p, uint32_t slot, const struct endpoint *e, bool fresh)
@@ -44,6 +75,8 @@ struct address *path_address(struct paths *p, uint32_t slot, const struct endpoi
 	}
 	if (!path_usable(p, e))
 		return NULL;
+	leave_places(path);
+	place = path->count;
 	if (place == PATH_ADDRESSES)
 		place = find_victim(path, fresh);
 	else

@@ -241,7 +241,23 @@ void node_report(const struct node *n, struct report_node *r)
 	wg_counts(n, r);
 }
 
-static enum report_reason reason(const struct node *n, const struct node_peer *peer,
+/* Its addresses are known. */
+static enum report_reason no_answer(const struct node *n, uint32_t slot)
+{
+	switch (punch_state(n->punches, slot)) {
+	case PUNCH_BOTH_HARD:
+		return REASON_BOTH_HARD;
+	case PUNCH_NOBODY:
+		return REASON_NO_HELPER;
+	case PUNCH_IDLE:
+	case PUNCH_WAITS:
+	case PUNCH_RUNS:
+		break;
+	}
+	return REASON_NO_ANSWER;
+}
+
+static enum report_reason reason(const struct node *n, uint32_t slot, const struct node_peer *peer,
 				 const struct report_peer *r, const struct path_info *path)
 {
 	if (r->state == REPORT_LEFT)
@@ -252,7 +268,7 @@ static enum report_reason reason(const struct node *n, const struct node_peer *p
 		struct path_seed seed;
 
 		if (path->candidates) /* in a large mesh not everybody is asked */
-			return path->asked ? REASON_NO_ANSWER : REASON_NONE;
+			return path->asked ? no_answer(n, slot) : REASON_NONE;
 		return paths_seeds(n->paths, &seed, 1) ? REASON_NEVER_HEARD :
 			REASON_NO_SEED;
 	}
@@ -318,7 +334,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	relaying_report(n, &path.endpoint, r);
 	r->endpoint.channel = 0;
 	r->rtt_us = path.up ? path.rtt.ns / 1000 : 0;
-	r->reason = reason(n, &n->peers[slot], r, &path);
+	r->reason = reason(n, slot, &n->peers[slot], r, &path);
 	return slot;
 }
 

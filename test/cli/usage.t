@@ -134,7 +134,8 @@ def values_of_up_are_checked_before_anything_happens():
             ("--prefix", "224.0.0.0/8"), ("--prefix", "x/16"), ("--announce", "192.0.2"),
             ("--announce", "192.0.2.7:0"), ("--announce", "224.0.0.1"), ("--announce", "name"),
             ("--announce", "fe80::1"), ("--announce", "0.0.0.0"), ("--stun", "192.0.2.7:0"),
-            ("--stun", "224.0.0.1:1"), ("--stun", "-x:1"), ("--map", "on")]
+            ("--stun", "224.0.0.1:1"), ("--stun", "-x:1"), ("--map", "on"),
+            ("--birthday", "on")]
     with World() as w:
         for option, value in rows:
             w.want(USAGE, "up", option, value, says=option)

@@ -5,7 +5,7 @@
 #   KIND KIND RUN direct|relay|none MILLISECONDS
 #
 # The time is from the moment at which both know of each other (each has the other's record) to that
-# at which both have a path. Both daemons start anew for each run, and the NATs forget. PATIENCE is
+# at which both have a path, and a direct one if there is any: a relay may carry it before. Both daemons start anew for each run, and the NATs forget. PATIENCE is
 # how many seconds a path is waited for; KEEP_LOGS a directory for what the daemons say.
 # shellcheck source=test/nat/lab.sh
 . "$(dirname "$0")/lab.sh"
@@ -28,9 +28,14 @@ first() {
 		select(.event == $event and .subject == $key) | .boot_ns' "$work/$1.log" 2>/dev/null |
 		head -n 1
 }
-seen() { [ -n "$(first "$@")" ]; }
-is_up() { seen a path_up b && seen b path_up a; }
 path() { peer "$1" "$2" '.path // "none"'; }
+is_direct() { [ "$(path a b)" = direct ] && [ "$(path b a)" = direct ]; }
+# When the path that NODE has now was taken.
+taken() {
+	jq -rR --arg key "$(key_of "$2")" 'fromjson? |
+		select((.event == "path_up" or .event == "endpoint_changed") and .subject == $key) |
+		.boot_ns' "$work/$1.log" 2>/dev/null | tail -n 1
+}
 later() { if [ "$1" -gt "$2" ]; then echo "$1"; else echo "$2"; fi; }
 
 for ((run = 1; run <= runs; run++)); do
@@ -41,12 +46,11 @@ for ((run = 1; run <= runs; run++)); do
 	done
 	within 10 serves a && within 10 serves b || exit 1
 	# Who cannot send at all is never heard of.
-	within "$patience" is_up >/dev/null
-	how=none took=-
-	if is_up; then
-		how=$(path a b)
+	within "$patience" is_direct >/dev/null
+	how=$(path a b) took=-
+	if [ "$how" != none ] && [ "$(path b a)" = "$how" ]; then
 		knew=$(later "$(first a member_alive b)" "$(first b member_alive a)")
-		met=$(later "$(first a path_up b)" "$(first b path_up a)")
+		met=$(later "$(taken a b)" "$(taken b a)")
 		took=$(((met - knew) / 1000000))
 		[ $took -ge 0 ] || took=0
 	fi

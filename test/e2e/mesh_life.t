@@ -28,7 +28,7 @@ ok "it names the capability" said CAP_NET_ADMIN
 ok "in one line" same "$(wc -l <"$work/said")" 1
 ok "and left nothing" not has_link A
 ok "nor a file" no_trace A
-ok "a malformed seed: 2" exits 2 mg A up --seed nonsense
+ok "a malformed seed: 2" exits 2 mg A up --seed 'no host:x'
 ok "an unknown option: 2" exits 2 mg A up --sead 10.0.0.2:51821
 ok "it suggests the one that was meant" said -- --seed
 ok "status without a daemon: 3" exits 3 mg A status

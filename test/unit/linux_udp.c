@@ -299,8 +299,61 @@ static void a_run_that_is_refused_goes_out_one_by_one(void)
 	close_pair(&a, &b, &batch);
 }
 
+static void extra_sockets_have_ports_of_their_own_and_say_which_they_are(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+	uint16_t ports[3] = { 0 };
+
+	ok(open_pair(&a, &b, &batch));
+	eq_int(udp_allow_extra(&a), 0);
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (uint16_t socket = 0; socket <= 2; socket++) {
+		if (socket && outbox_reserve(&o, 0))
+			outbox_commit(&o, OUT_SOCKET_OPEN, 0)->to.socket = socket;
+		add(&o, "127.0.0.1", b.port, (uint8_t)socket, 30)->to.socket = socket;
+	}
+	udp_send(&a, &o);
+	for (unsigned got = 0; got < 3;) {
+		int n = next_batch(&b, b.fd4, &batch);
+
+		ok(n > 0);
+		if (n <= 0)
+			break;
+		got += (unsigned)n;
+		for (int i = 0; i < n; i++)
+			ports[batch.items[i].data[0] % 3] = batch.items[i].from.port;
+	}
+	eq_int(ports[0], a.port);
+	ok(ports[1] && ports[2] && ports[1] != ports[2] && ports[1] != a.port);
+
+	/* What comes to one of them says so. */
+	outbox_clear(&o);
+	add(&o, "127.0.0.1", ports[2], 9, 20);
+	udp_send(&b, &o);
+	struct pollfd ready = { .fd = a.ready, .events = POLLIN };
+	eq_int(poll(&ready, 1, 1000), 1);
+	eq_int(udp_receive_extra(&a, &batch), 1);
+	eq_int(batch.items[0].from.socket, 2);
+	eq_int(batch.items[0].from.port, b.port);
+	eq_int(batch.items[0].len, 20);
+
+	/* A closed one sends nothing, and neither does one that was never opened. */
+	outbox_clear(&o);
+	if (outbox_reserve(&o, 0))
+		outbox_commit(&o, OUT_SOCKET_CLOSE, 0)->to.socket = 2;
+	add(&o, "127.0.0.1", b.port, 1, 20)->to.socket = 2;
+	add(&o, "127.0.0.1", b.port, 1, 20)->to.socket = UDP_EXTRA;
+	add(&o, "127.0.0.1", b.port, 1, 20)->to.socket = UDP_EXTRA + 1;
+	udp_send(&a, &o);
+	eq_int((intmax_t)a.send_errors, 3);
+	close_pair(&a, &b, &batch);
+}
+
 TAP_TESTS(T(one_port_serves_both_families_and_cannot_be_had_twice),
 	  T(three_batches_arrive_whole_and_in_order), T(the_largest_datagram_passes),
 	  T(the_source_is_the_one_named_and_another_when_it_is_gone),
 	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox),
-	  T(runs_are_the_same_datagrams), T(a_run_that_is_refused_goes_out_one_by_one))
+	  T(runs_are_the_same_datagrams), T(a_run_that_is_refused_goes_out_one_by_one),
+	  T(extra_sockets_have_ports_of_their_own_and_say_which_they_are))

@@ -11,6 +11,7 @@
 
 #define LOOK_SOON span_ms(200)   /* addresses come before routes */
 #define MESSAGE 1200u
+#define SSDP_PORT 1900u
 
 /* --- the router ---------------------------------------------------------------------------- */
 
@@ -69,26 +70,65 @@ static void shut(struct portmap *p, int *fd)
 	*fd = -1;
 }
 
-/* Announcements of a restart; other programs may want them too (RFC 6886, 3.2.1). */
-static void listen_for_restarts(struct portmap *p, const struct ip *client)
+/* UPnP Device Architecture 2.0, 1.2.2: the number is another one after each restart. That it was
+ * not heard before may mean the same. Whoever forges it makes us ask the router once in five
+ * seconds. */
+static void on_notice(void *ctx, uint32_t events)
 {
-	const struct ip all_hosts = ip_v4(224, 0, 0, 1);
-	struct sockaddr_in at = address_of(&all_hosts, PCP_ANNOUNCE_PORT);
+	static const char field[] = "BOOTID.UPNP.ORG:";
+	struct portmap *p = ctx;
+	struct instant now = clock_now().boot;
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	char text[MESSAGE + 1];
+	ssize_t n;
+
+	(void)events;
+	for (int i = 0; i < 32; i++, len = sizeof(from)) {
+		uint64_t boot = 0;
+
+		n = recvfrom(p->notified, text, MESSAGE, MSG_DONTWAIT, (struct sockaddr *)&from,
+			     &len);
+		if (n < 0)
+			break;
+		text[n] = '\0';
+		const char *at = strcasestr(text, field);
+		if (memcmp(&from.sin_addr, p->mapping.gateway.b, 4) != 0 ||
+		    strncmp(text, "NOTIFY ", 7) != 0 || !at)
+			continue;
+		at += sizeof(field) - 1;
+		at += strspn(at, " \t");
+		if (!parse_u64(at, strspn(at, "0123456789"), UINT32_MAX, &boot) || !boot ||
+		    boot == p->boot)
+			continue;
+		p->boot = boot;
+		if (p->mapping.protocol == MAPPING_UPNP || p->mapping.rested)
+			mapping_restarted(&p->mapping, now);
+	}
+	portmap_tick(p, now);
+}
+
+/* What routers announce to all; other programs may want it too (RFC 6886, 3.2.1). -1: it cannot be
+ * had. */
+static int listen_to(struct portmap *p, struct ip group_ip, uint16_t port,
+		     const struct ip *client, loop_handler *handler)
+{
+	struct sockaddr_in at = address_of(&group_ip, port);
 	struct ip_mreq group = { .imr_multiaddr = at.sin_addr };
 	int on = 1, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return;
+		return -1;
 	memcpy(&group.imr_interface, client->b, sizeof(group.imr_interface));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
 	    setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-	    loop_add(p->loop, fd, EPOLLIN, on_announcement, p) < 0) {
-		close(fd); /* then the minute's question finds out */
-		return;
+	    loop_add(p->loop, fd, EPOLLIN, handler, p) < 0) {
+		close(fd);
+		return -1;
 	}
-	p->announced = fd;
+	return fd;
 }
 
 /* A socket to the router, and our address on the way to it. */
@@ -119,12 +159,16 @@ static void look(struct portmap *p, struct instant now)
 	p->look_at = INSTANT_NEVER;
 	shut(p, &p->fd);
 	shut(p, &p->announced);
+	shut(p, &p->notified);
 	if (rtnl_gateway(p->link, &gateway) < 0 || !gateway.family ||
 	    !open_socket(p, &gateway, &client) || !ip_is_private(&client)) {
 		shut(p, &p->fd);
 		gateway = client = (struct ip){ 0 };
 	} else {
-		listen_for_restarts(p, &client);
+		p->announced = listen_to(p, ip_v4(224, 0, 0, 1), PCP_ANNOUNCE_PORT, &client,
+					 on_announcement);
+		p->notified = listen_to(p, ip_v4(239, 255, 255, 250), SSDP_PORT, &client,
+					on_notice);
 	}
 	mapping_network(&p->mapping, &gateway, &client, now);
 }
@@ -159,7 +203,7 @@ void portmap_open(struct portmap *p, struct priv_child *child, struct loop *loop
 
 	p->child = child;
 	p->loop = loop;
-	p->fd = p->announced = -1;
+	p->fd = p->announced = p->notified = -1;
 	p->look_at = on ? clock_now().boot : INSTANT_NEVER;
 	entropy(seed, sizeof(seed));
 	random_init(&p->random, seed);
@@ -240,4 +284,5 @@ void portmap_close(struct portmap *p)
 		ask_upnp(p, clock_now().boot);
 	shut(p, &p->fd);
 	shut(p, &p->announced);
+	shut(p, &p->notified);
 }

@@ -17,6 +17,8 @@ struct portmap {
 	int link;                    /* our interface, which leads to no router of ours */
 	int fd;                      /* connected to the router; -1: none */
 	int announced;               /* 224.0.0.1:5350; -1: none */
+	int notified;                /* 239.255.255.250:1900, for UPnP; -1: none */
+	uint64_t boot;               /* the router's BOOTID.UPNP.ORG; 0: not heard yet */
 	struct instant look_at;      /* for the router, once more; NEVER: not */
 	void (*mapped)(void *ctx, const struct endpoint *external); /* NULL: no more */
 	void *ctx;

@@ -193,6 +193,19 @@ void mapping_input(struct mapping *m, struct instant now, const struct endpoint 
 	}
 }
 
+void mapping_restarted(struct mapping *m, struct instant now)
+{
+	if (m->asking || (!m->mapped && !m->rested) ||
+	    (instant_is_set(m->lost_at) && instant_since(now, m->lost_at).ns < RESTART_EACH.ns))
+		return;
+	m->lost_at = now;
+	m->counters.restarts++;
+	if (m->mapped)
+		ask(m, now);
+	else
+		begin(m, now);
+}
+
 void mapping_upnp_done(struct mapping *m, struct instant now, const struct endpoint *external,
 		       uint32_t lifetime_s)
 {

@@ -58,6 +58,8 @@ void mapping_network(struct mapping *m, const struct ip *gateway, const struct i
 /* A datagram from there; unicast, or announced to 224.0.0.1. */
 void mapping_input(struct mapping *m, struct instant now, const struct endpoint *from,
 		   struct bytes datagram);
+/* Something says that the router was restarted: the mapping is made again, at most once in 5 s. */
+void mapping_restarted(struct mapping *m, struct instant now);
 /* The outcome of UPNP_MAP: mapped as `external` for so many seconds; NULL: it failed. */
 void mapping_upnp_done(struct mapping *m, struct instant now, const struct endpoint *external,
 		       uint32_t lifetime_s);

@@ -301,8 +301,17 @@ static void upnp_follows_where_nobody_answers(void)
 	m.upnp = UPNP_NOTHING;
 	mapping_upnp_done(&m, now, &e, 7200);
 	ok(is_mapped());
+	/* what announces a restart has it made again, not more often than every five seconds */
+	mapping_restarted(&m, now);
+	run(1);
+	eq_int(m.upnp, UPNP_MAP);
+	m.upnp = UPNP_NOTHING;
+	mapping_upnp_done(&m, now, &e, 7200);
+	mapping_restarted(&m, now);
+	run(1);
+	eq_int(m.upnp, UPNP_NOTHING);
 	/* renewed by the same */
-	run(3600000 - 1);
+	run(3600000 - 2);
 	eq_int(m.upnp, UPNP_NOTHING);
 	run(2);
 	eq_int(m.upnp, UPNP_MAP);

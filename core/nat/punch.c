@@ -11,12 +11,6 @@
 #define SOCKET_POLL span_ms(20)
 #define SOCKET_WAIT span_ms(600)
 #define LEFT_TO_US span_s(400)      /* beyond the longest pause between attempts */
-#define ASK_BURST 4u
-#define ASK_EVERY span_s(2)
-#define PASS_BURST 16u
-#define PASS_EVERY span_ms(250)
-#define PASS_ALL_BURST 100u
-#define PASS_ALL_EVERY span_ms(10)
 #define NEAR_RTT span_ms(50)        /* a member that is not public counts as so much farther */
 
 #define PREDICTED_UNTIL_MS 900u     /* ports in a row are tried by then */
@@ -51,7 +45,7 @@ struct punches *punches_init(void *memory, const struct punches_config *config)
 	return u;
 }
 
-static struct run *run_of(struct punches *u, uint32_t slot)
+struct run *run_of(struct punches *u, uint32_t slot)
 {
 	for (struct run *r = u->runs; r < u->runs + RUNS; r++)
 		if (r->state != RUN_FREE && r->slot == slot)
@@ -59,7 +53,7 @@ static struct run *run_of(struct punches *u, uint32_t slot)
 	return NULL;
 }
 
-static struct run *run_new(struct punches *u, uint32_t slot, uint32_t via)
+struct run *run_new(struct punches *u, uint32_t slot, uint32_t via)
 {
 	for (struct run *r = u->runs; r < u->runs + RUNS; r++)
 		if (r->state == RUN_FREE) {
@@ -71,7 +65,7 @@ static struct run *run_new(struct punches *u, uint32_t slot, uint32_t via)
 	return NULL;
 }
 
-static void run_end(struct punches *u, struct run *r)
+void run_end(struct punches *u, struct run *r)
 {
 	u->list[r->slot].runs = false;
 	u->running--;
@@ -244,8 +238,8 @@ static void fill_own(const struct punches *u, const struct run *r, struct punch_
 		add_own(m, &u->own[i]);
 }
 
-static void say(struct punches *u, const struct run *r, enum punch_step step, uint64_t epoch,
-		struct outbox *out)
+void run_says(struct punches *u, const struct run *r, enum punch_step step, uint64_t epoch,
+	      struct outbox *out)
 {
 	struct punch_message m = { .step = (uint8_t)step, .kind = u->kind };
 	uint8_t *data = outbox_reserve(out, PUNCH_LEN);
@@ -272,19 +266,19 @@ static void ask(struct punches *u, struct run *r, struct instant now, struct out
 	r->next = instant_add(now, ASK_WAIT);
 	r->state = RUN_ASKED;
 	u->counters.asks_sent++;
-	say(u, r, PUNCH_ASK, 0, out);
+	run_says(u, r, PUNCH_ASK, 0, out);
 }
 
-static void answer(struct punches *u, struct run *r, struct instant now, struct outbox *out)
+void run_answers(struct punches *u, struct run *r, struct instant now, struct outbox *out)
 {
 	r->next = instant_add(now, ANSWER_LASTS);
 	r->state = RUN_ANSWERED;
 	r->birthday = birthday_may(u, r, now);
-	say(u, r, PUNCH_ANSWER, r->epoch, out);
+	run_says(u, r, PUNCH_ANSWER, r->epoch, out);
 }
 
 /* A socket of our own for this run; the member that hands on tells how it looks. */
-static void open_fresh(struct punches *u, struct run *r, struct instant now, struct outbox *out)
+void run_opens(struct punches *u, struct run *r, struct instant now, struct outbox *out)
 {
 	struct endpoint to;
 
@@ -322,7 +316,7 @@ static void begin(struct punches *u, uint32_t slot, struct instant now, struct o
 	r->asks = true;
 	r->fresh = peer->attempts && !kind_is_hard(u->kind) && !kind_is_hard(peer->kind);
 	if (r->fresh)
-		open_fresh(u, r, now, out);
+		run_opens(u, r, now, out);
 	if (r->state != RUN_SOCKET)
 		ask(u, r, now, out);
 }
@@ -338,7 +332,7 @@ static void fail(struct punches *u, struct run *r, struct instant now)
 		retry(u, slot, now);
 }
 
-static void fire_begins(struct punches *u, struct run *r, struct instant at, struct instant now)
+void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now)
 {
 	r->begin = r->next = at;
 	r->shots = 0;
@@ -387,7 +381,7 @@ static void run_tick(struct punches *u, struct run *r, struct instant now, struc
 		if (r->asks)
 			ask(u, r, now, out);
 		else
-			answer(u, r, now, out);
+			run_answers(u, r, now, out);
 		break;
 	case RUN_ASKED:
 		r->via = r->vias < VIAS ? choose_via(u, r) : NOBODY;
@@ -441,97 +435,6 @@ struct instant punch_deadline(const struct punches *u)
 		if (r->state != RUN_FREE)
 			first = instant_min(first, r->next);
 	return first;
-}
-
-bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instant now)
-{
-	struct endpoint best;
-	bool may = slot != to && u->list[slot].admitted && u->list[to].admitted &&
-		   paths_best(u->config.paths, to, &best) && !best.channel &&
-		   bucket_take(&u->list[slot].pass_full, now, PASS_EVERY, PASS_BURST) &&
-		   bucket_take(&u->pass_full, now, PASS_ALL_EVERY, PASS_ALL_BURST);
-
-	u->counters.passed += may;
-	u->counters.drop_rate += !may;
-	return may;
-}
-
-static void take_words(struct run *r, const struct punch_message *m)
-{
-	r->kind = m->kind;
-	r->count = m->count;
-	memcpy(r->list, m->list, sizeof(r->list));
-}
-
-static void input_ask(struct punches *u, struct instant now, uint32_t slot, uint32_t via,
-		      const struct punch_message *m, uint64_t epoch, struct outbox *out)
-{
-	struct punch_peer *peer = &u->list[slot];
-	struct run *r = run_of(u, slot);
-
-	u->counters.asks_received++;
-	if (!bucket_take(&peer->ask_full, now, ASK_EVERY, ASK_BURST)) {
-		u->counters.drop_rate++;
-		return;
-	}
-	/* Both asked: the first's counts. Who fires already needs no second run. */
-	if (r && (r->state == RUN_FIRES || (r->asks && peer->first)))
-		return;
-	if (r)
-		run_end(u, r);
-	r = run_new(u, slot, via);
-	if (!r)
-		return;
-	memcpy(r->asked, m->asked, sizeof(r->asked));
-	random_bytes(u->config.random, r->answered, sizeof(r->answered));
-	r->epoch = epoch;
-	r->fresh = m->flags & PUNCH_FRESH;
-	take_words(r, m);
-	if (r->fresh)
-		open_fresh(u, r, now, out);
-	if (r->state != RUN_SOCKET)
-		answer(u, r, now, out);
-}
-
-static void input_answer(struct punches *u, struct instant now, struct run *r,
-			 const struct punch_message *m, uint64_t epoch, struct outbox *out)
-{
-	struct span half = { instant_since(now, r->since).ns / 2 };
-
-	u->counters.answers_received++;
-	take_words(r, m);
-	r->birthday = (m->flags & PUNCH_BIRTHDAY) && birthday_may(u, r, now);
-	memcpy(r->answered, m->answered, sizeof(r->answered));
-	say(u, r, PUNCH_NOW, epoch, out);
-	fire_begins(u, r, instant_add(now, half), now);
-}
-
-void punch_input(struct punches *u, struct instant now, uint32_t slot, uint32_t via,
-		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out)
-{
-	struct punch_message m;
-	struct run *r;
-
-	if (!punch_decode(message, &m) || !u->list[slot].admitted || slot == via) {
-		u->counters.drop_malformed++;
-		return;
-	}
-	if (m.step == PUNCH_ASK) {
-		input_ask(u, now, slot, via, &m, epoch, out);
-		return;
-	}
-	r = run_of(u, slot);
-	bool asked = r && knows_us && ct_equal(r->asked, m.asked, sizeof(r->asked));
-	if (asked && m.step == PUNCH_ANSWER && r->asks && r->state == RUN_ASKED) {
-		input_answer(u, now, r, &m, epoch, out);
-	} else if (asked && m.step == PUNCH_NOW && !r->asks && r->state == RUN_ANSWERED &&
-		   ct_equal(r->answered, m.answered, sizeof(r->answered))) {
-		take_words(r, &m);
-		r->birthday = (m.flags & PUNCH_BIRTHDAY) && birthday_may(u, r, now);
-		fire_begins(u, r, now, now);
-	} else {
-		u->counters.drop_unasked++;
-	}
 }
 
 enum punch_state punch_state(const struct punches *u, uint32_t slot)

@@ -90,6 +90,17 @@ struct punches {
 	struct punch_counters counters;
 };
 
+/* punch.c */
+struct run *run_of(struct punches *u, uint32_t slot); /* NULL: none */
+struct run *run_new(struct punches *u, uint32_t slot, uint32_t via); /* NULL: too many */
+void run_end(struct punches *u, struct run *r);
+void run_says(struct punches *u, const struct run *r, enum punch_step step, uint64_t epoch,
+	      struct outbox *out);
+void run_answers(struct punches *u, struct run *r, struct instant now, struct outbox *out);
+/* A socket of its own; it waits for what that looks like. */
+void run_opens(struct punches *u, struct run *r, struct instant now, struct outbox *out);
+void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now);
+
 /* birthday.c */
 /* Whether one may begin here: exactly one side is hard and the other not public, none is going on,
  * and there was none lately. */

@@ -334,7 +334,8 @@ static void answers_are_checked(void)
 #define NAME_OF_32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	ok(peer_with("bob", NAME_OF_32 NAME_OF_32 NAME_OF_32 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		     &a));
-	ok(!peer_with("bob", NAME_OF_32 NAME_OF_32 NAME_OF_32 NAME_OF_32, &a));
+	ok(!peer_with("bob", NAME_OF_32 NAME_OF_32 NAME_OF_32 NAME_OF_32 NAME_OF_32 NAME_OF_32,
+		      &a));
 #undef NAME_OF_32
 	ok(!peer_with("10.99.3.4", "10.99.3.400", &a));
 	ok(!peer_with("1234", "-1", &a));

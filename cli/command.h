@@ -33,8 +33,8 @@ struct command {
 extern const struct command *const commands[];
 
 extern const struct command command_keygen, command_export, command_trust, command_revoke,
-	command_up, command_down, command_status, command_netcheck, command_config_show,
-	command_version,
+	command_up, command_down, command_status, command_ping, command_netcheck,
+	command_config_show, command_version,
 	command_wireguard, command_help, command_org_keygen, command_org_sign,
 	command_org_join, command_org_vouch, command_org_revoke, command_org_alias, command_service,
 	command_rotate, command_connect;

@@ -7,7 +7,8 @@ const struct command *const commands[] = {
 	&command_rotate, &command_connect,
 	&command_org_keygen, &command_org_sign, &command_org_join,
 	&command_org_vouch, &command_org_revoke, &command_org_alias, &command_service,
-	&command_up, &command_down, &command_status, &command_netcheck, &command_config_show,
+	&command_up, &command_down, &command_status, &command_ping, &command_netcheck,
+	&command_config_show,
 	&command_wireguard, &command_version, &command_help, NULL,
 };
 

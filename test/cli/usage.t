@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import *
 
 COMMANDS = ["keygen", "export", "trust", "revoke", "rotate", "org-keygen", "org-sign", "org-join",
-            "org-vouch", "org-revoke", "org-alias", "service", "up", "down", "status", "netcheck", "config show",
+            "org-vouch", "org-revoke", "org-alias", "service", "up", "down", "status", "ping", "netcheck", "config show",
             "wireguard", "version", "help"]
 
 

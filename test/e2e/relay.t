@@ -48,6 +48,10 @@ ok "by the IPv6 address, too" meets6 A B
 ok "status names the relay" eval 'mg A status | grep -qE "^B .* relay via $(peer A B .relay)"'
 ok "no relay opens anything of it" same "$(peer R A .tunnel_up) $(peer S A .tunnel_up)" "false false"
 
+ok "meshguard ping says so" eval 'mg A ping B --count 1 | grep -qE "^B: relay via [RS], round trip .* MTU 1420$"'
+ok "and waits for a direct path, in vain" eval 'mg A ping B --count 2 --until-direct >/dev/null; same $? 5'
+ok "nobody is called X: 1" eval 'mg A ping X 2>/dev/null; same $? 1'
+
 # background HOST WORDS...: $! is the process itself.
 background() {
 	local n=$1
@@ -65,6 +69,7 @@ wait_for 30 "and B" direct B A
 wait "$pings"
 ok "the pings end well" same $? 0
 ok "none was lost" grep -q " 250 received, 0% packet loss" "$work/pings"
+ok "meshguard ping, too" eval 'mg A ping B --until-direct | grep -qE "^B: direct 10\.0\.0\.2:51821, round trip"'
 ok "status says direct" eval 'mg A status | grep -qE "^B .* direct 10\.0\.0\.2:51821"'
 
 ok "UDP between A and B is blocked again" block
@@ -74,15 +79,17 @@ wait_for 10 "and B" via_relay B A
 # --- a relay dies during a transfer
 traffic=$root/test/e2e/traffic.py
 stands_by() { [ "$(json "$1" .node.counters.relay_channels)" -ge 1 ]; }
-on A ping -q -i 0.2 -c 5 "$(mesh4 B)" >/dev/null
+steady() { on A ping -q -i 0.2 -c 10 -W 1 "$(mesh4 B)" | grep -q " 10 received"; }
+wait_for 20 "packets pass steadily" steady
 wait_for 10 "one relay has a channel" stands_by R
 wait_for 10 "and so has the other" stands_by S
 background B python3 "$traffic" serve 7000 >/dev/null &
 server=$!
 listens() { on B ss -Hltn sport = :7000 | grep -q .; }
 wait_for 5 "B listens" listens
-background A python3 "$traffic" flow "$(mesh4 B)" 7000 "$work/enough" >"$work/flow" &
+background A python3 "$traffic" flow "$(mesh4 B)" 7000 "$work/enough" >"$work/flow" 2>"$work/flow.log" &
 flow=$!
+wait_for 5 "a transfer begins" grep -q begins "$work/flow"
 background A ping -n -O -D -i 0.1 -W 1 "$(mesh4 B)" >"$work/pings" &
 pings=$!
 ran() { [ "$(grep -c 'bytes from' "$work/pings")" -ge 20 ]; }
@@ -106,7 +113,7 @@ wait "$flow"
 ok "the transfer goes on and ends" same $? 0
 # shellcheck disable=SC2034 # udp and its counts are not looked at
 read -r udp usent uback tcp sent back < <(tail -n 1 "$work/flow")
-echo "# $(tail -n 1 "$work/flow")"
+echo "# $(tail -n 1 "$work/flow") $(tail -n 1 "$work/flow.log")"
 ok "with all its bytes" eval '[ "$sent" -gt 0 ] && same "$sent" "$back"'
 kill "$server"
 

@@ -80,6 +80,7 @@ def flow(address, port, end):
     udp.connect((address, int(port)))
     tcp = socket.create_connection((address, int(port)), timeout=PATIENCE)
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    tcp.settimeout(10 * PATIENCE)  # a path that is replaced, and what TCP waits after that
     seen, got, count = set(), 0, 0
     print("begins", flush=True)
     due = time.monotonic()

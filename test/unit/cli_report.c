@@ -120,7 +120,7 @@ static void a_page_for_every_kind_of_peer(void)
 	       "  seed       192.0.2.8:51821 no answer\n"
 	       "\n"
 	       "NAME  ADDRESS     STATE TUNNEL  RTT HANDSHAKE    RX/TX PATH\n"
-	       "alice 10.99.16.39 alive up     12ms     1m15s 1.5K/10M 192.0.2.7:51821\n"
+	       "alice 10.99.16.39 alive up     12ms     1m15s 1.5K/10M direct 192.0.2.7:51821\n"
 	       "bob   10.99.1.1   left  idle      -     never      0/0 -\n"
 	       "carol 10.99.1.2   alive idle      -     never      0/0 198.51.100.1:5 (silent)\n"
 	       "\n"

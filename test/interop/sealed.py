@@ -138,7 +138,7 @@ def pairs(rng, n):
 
 def we_open_theirs(d, rng):
     for a, b in pairs(rng, 50):
-        payload = rng.randbytes(rng.choice([0, 1, 32, 400, 1159]))
+        payload = rng.randbytes(rng.choice([0, 1, 32, 400, 1155]))
         epoch, yours = rng.randrange(1, 2**64), rng.randrange(1, 2**64)
         got = unseal(b, a.public, bytes.fromhex(
             d.ask("seal", a.seed.hex(), b.public.hex(), epoch, yours, hexed(payload))))
@@ -147,7 +147,7 @@ def we_open_theirs(d, rng):
 
 def they_open_ours(d, rng):
     for a, b in pairs(rng, 50):
-        payload = rng.randbytes(rng.choice([0, 1, 32, 400, 1159]))
+        payload = rng.randbytes(rng.choice([0, 1, 32, 400, 1155]))
         epoch, counter, mine = (rng.randrange(1, 2**64) for _ in range(3))
         for yours in (mine, 0):
             datagram = seal(a, b.public, epoch, counter, yours, payload, rng.randbytes(24))

@@ -27,6 +27,10 @@ static bool reverse(const void *ctx, const struct ip *ip, char name[static DNS_N
 
 	BUG_ON(ip->family != FAMILY_IPV4 && ip->family != FAMILY_IPV6);
 	memset(name, 0, DNS_NAME_TEXT);
+	if (how & 64) { /* valid names of nodes, and none of DNS */
+		strcpy(name, how & 32 ? "a..b" : "a.");
+		return how & 16;
+	}
 	/* As long as names can be: two labels of 63. */
 	for (unsigned i = 0; i < (how & 32 ? 127 : 3); i++)
 		name[i] = i == 63 ? '.' : 'x';

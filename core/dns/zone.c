@@ -209,6 +209,27 @@ static bool read_reverse(const char *name, struct reverse *v)
 	return true;
 }
 
+/* The host's name, which others chose: a valid name can have labels that are empty, and DNS has
+ * none of those. Such a host exists, and has no name here. */
+static void add_name(struct reply *r, char name[static DNS_NAME_TEXT])
+{
+	uint8_t wire[DNS_NAME_TEXT - 1];
+	struct writer w = wr_of(wire, sizeof(wire));
+
+	if (!asks_for(r, DNS_PTR) || strlen(name) + sizeof("." DNS_MESH) > DNS_NAME_TEXT)
+		return;
+	strcpy(name + strlen(name), "." DNS_MESH);
+	dns_write_name(&w, name);
+	if (!wr_ok(&w))
+		return;
+
+	uint8_t *len = open_record(r, 0, DNS_PTR);
+
+	wr_bytes(&r->w, wire, wr_len(&w));
+	close_record(r, len);
+	r->answers++;
+}
+
 static void answer_reverse(struct reply *r, const struct dns_names *names)
 {
 	struct reverse v;
@@ -234,15 +255,8 @@ static void answer_reverse(struct reply *r, const struct dns_names *names)
 		add_soa(r, 0);
 		r->answers++;
 	}
-	if (found == DNS_HOST && asks_for(r, DNS_PTR)
-	    && strlen(name) + sizeof("." DNS_MESH) < DNS_NAME_TEXT - 2) {
-		uint8_t *len = open_record(r, 0, DNS_PTR);
-
-		strcpy(name + strlen(name), "." DNS_MESH);
-		dns_write_name(&r->w, name);
-		close_record(r, len);
-		r->answers++;
-	}
+	if (found == DNS_HOST)
+		add_name(r, name);
 	end_answer(r, v.starts[apex - 1], found);
 }
 

@@ -20,10 +20,12 @@ static enum dns_found find(const void *ctx, const char *name, struct dns_host *o
 	return dns_name_equal(name, "prod") ? DNS_ABOVE : DNS_UNKNOWN;
 }
 
+static const char *called = "alice";
+
 static bool reverse(const void *ctx, const struct ip *ip, char name[static DNS_NAME_TEXT])
 {
 	(void)ctx;
-	strcpy(name, "alice");
+	strcpy(name, called);
 	return ip->b[ip->family == FAMILY_IPV4 ? 3 : 15] == 2;
 }
 
@@ -166,6 +168,34 @@ static void addresses_have_names(void)
 	is(DNS_NXDOMAIN, 0, 1);
 }
 
+/* Their hosts are there all the same. */
+static void names_that_dns_cannot_say_are_not_said(void)
+{
+	static char label[65], longest[DNS_NAME_TEXT];
+	const char *const bad[] = { "a.", "a..b", ".a", ".", "..", "", label, longest };
+
+	memset(label, 'x', 64);
+	for (size_t i = 0; i < sizeof(longest) - 1; i++)
+		longest[i] = i % 2 ? '.' : 'x';
+	longest[249] = '\0'; /* with .mesh 254 */
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		called = bad[i];
+		ask("2.1.99.10.in-addr.arpa", DNS_PTR);
+		is(DNS_NOERROR, 0, 1);
+		eq_str(last.name, "99.10.in-addr.arpa");
+		ask("2.1.99.10.in-addr.arpa", DNS_ANY);
+		is(DNS_NOERROR, 0, 1);
+	}
+	longest[247] = '\0'; /* and 252 */
+	called = longest;
+	ask("2.1.99.10.in-addr.arpa", DNS_PTR);
+	is(DNS_NOERROR, 1, 0);
+	called = label + 1;
+	ask("2.1.99.10.in-addr.arpa", DNS_PTR);
+	is(DNS_NOERROR, 1, 0);
+	called = "alice";
+}
+
 /* A prefix that ends within an octet: a zone for each octet that is within. */
 static void odd_prefixes_have_zones(void)
 {
@@ -261,6 +291,7 @@ static void the_longest_answers_fit(void)
 }
 
 TAP_TESTS(T(hosts_have_addresses), T(a_name_without_that_record_exists),
-	  T(a_name_that_is_not_is_told), T(addresses_have_names), T(odd_prefixes_have_zones),
+	  T(a_name_that_is_not_is_told), T(addresses_have_names),
+	  T(names_that_dns_cannot_say_are_not_said), T(odd_prefixes_have_zones),
 	  T(other_zones_are_refused), T(what_is_no_question_gets_no_records), T(edns_is_answered),
 	  T(the_longest_answers_fit))

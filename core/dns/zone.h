@@ -26,8 +26,8 @@ struct dns_host {
 struct dns_names {
 	/* The name without `.mesh`, in any case of letters; *out for DNS_HOST alone. */
 	enum dns_found (*find)(const void *ctx, const char *name, struct dns_host *out);
-	/* The name, without `.mesh`, of the host that has this address; one that DNS cannot say (with
-	   a label that is empty or too long) is not told. False: nobody. */
+	/* The name, without `.mesh`, of the host that has this address; not told if DNS cannot say
+	 * it (with a label that is empty or too long). False: nobody. */
 	bool (*reverse)(const void *ctx, const struct ip *ip, char name[static DNS_NAME_TEXT]);
 	const void *ctx;
 	struct prefix ipv4, ipv6;  /* of the mesh: its reverse zones begin at the next octet or

@@ -446,6 +446,7 @@ static void finish(struct node *n, struct moment now, enum node_event_kind kind,
 	}
 	reach_facts(n, now, out);
 	orgs_facts(n, now);
+	forward_publish(n, now.boot); /* who was let go in this step is routed to no more */
 	reach_flush(n, now, out);
 	note_sent(n, now.boot, out);
 	add_channels(out, n->out_before);

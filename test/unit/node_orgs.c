@@ -204,6 +204,31 @@ static void a_certificate_ends_at_its_hour(void)
 	ok(passes(1, 0, false, 1000));
 }
 
+static void who_is_let_go_by_time_is_routed_to_no_more(void)
+{
+	uint8_t packet[64];
+	unsigned before;
+	size_t len;
+
+	orgs_world();
+	member(0, ACME, now.wall.s + 90 * DAY);
+	member(1, ACME, now.wall.s + 5000);
+	start(0);
+	start(1);
+	run_ms(3000);
+	ok(passes(0, 1, false, 500));
+	run_until(instant_add(now.boot, span_s(4990)));
+	ok(knows(0, 1));
+	set_time(instant_add(now.boot, span_s(10)));
+	event(&machines[0], &(struct node_event){ .kind = NODE_TIME });
+	ok(!knows(0, 1));
+	before = machines[0].got_packets;
+	len = make_packet(packet, 0, 1, false, 1);
+	event(&machines[0], &(struct node_event){ .kind = NODE_PACKET,
+						  .data = bytes_of(packet, len) });
+	eq_int(machines[0].got_packets, before + 1); /* that nobody has the address */
+}
+
 static unsigned warnings(int64_t *left)
 {
 	const struct event_ring *ring = node_events(machines[0].node);
@@ -371,6 +396,7 @@ TAP_TESTS(T(members_that_never_heard_of_each_other_meet_by_one_seed),
 	  T(a_denial_counts_more_and_can_be_lifted), T(a_guest_is_let_in_by_a_vouch),
 	  T(who_does_not_trust_the_org_hears_nothing_of_it),
 	  T(a_member_of_an_org_that_is_trusted_no_more_goes), T(a_certificate_ends_at_its_hour),
+	  T(who_is_let_go_by_time_is_routed_to_no_more),
 	  T(the_end_of_ones_own_certificate_is_told_30_and_7_and_1_days_before),
 	  T(a_certificate_that_ends_in_the_middle_of_a_round_ends_it_alone),
 	  T(a_clock_of_1970_joins_and_a_clock_of_2100_is_out),

@@ -396,6 +396,8 @@ static void main_changed(struct mesh *m)
 	node_uapi(m->node, &m->device);
 	m->names.node = m->node;
 	m->names.hosts_version = 0;
+	m->mdns.node = m->node;
+	m->mdns.version = 0;
 	if (!m->child->config->gossip_only)
 		names_open(&m->names);
 }

@@ -101,7 +101,7 @@ static void keep_to_one_socket(struct second *s)
 		if (o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE)
 			o->to.socket = 0;
 		else if (o->kind == OUT_DATAGRAM && o->to.socket)
-			o->to.socket = UINT8_MAX;
+			o->to.socket = UINT16_MAX; /* there is none of it */
 	}
 }
 

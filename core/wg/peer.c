@@ -278,17 +278,33 @@ void wg_peer_set_preshared(struct wg *wg, uint32_t peer, const struct sym_key *p
 	peer_at(wg, peer)->remote.preshared = *psk;
 }
 
+#define ANSWER_SOON span_ms(300)
+
+/* An initiation that went elsewhere does not hold back one to the new address. But a relay passes
+ * what it is given: the answer is on its way, and another initiation would make it void. */
+static void forget_initiation(struct wg *wg, struct peer *p, bool was_relayed)
+{
+	const struct instant soon = instant_add(p->last_sent_handshake, ANSWER_SOON);
+
+	if (!was_relayed || soon.ns <= REKEY_TIMEOUT.ns || instant_reached(soon, wg->latest)) {
+		p->last_sent_handshake = INSTANT_ZERO;
+		return;
+	}
+	p->last_sent_handshake.ns = soon.ns - REKEY_TIMEOUT.ns;
+	timers_set(&p->timers, TIMER_RETRANSMIT, soon);
+}
+
 void wg_peer_set_endpoint(struct wg *wg, uint32_t peer, const struct endpoint *to)
 {
 	struct peer *p = peer_at(wg, peer);
 	bool moved = !endpoint_equal(&p->endpoint, to);
+	bool was_relayed = p->endpoint.channel;
 
 	p->endpoint = *to;
 	if (!moved || !endpoint_is_set(to))
 		return;
-	/* An initiation that went elsewhere does not hold back one to the new address. */
 	if (p->handshake.in_flight)
-		p->last_sent_handshake = INSTANT_ZERO;
+		forget_initiation(wg, p, was_relayed);
 	peer_wake(wg, p);
 }
 

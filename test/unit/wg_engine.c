@@ -679,6 +679,55 @@ static void a_new_endpoint_is_tried_at_once(void)
 	world_free(w);
 }
 
+/* Frames of the first channel pass, or are lost. */
+static bool by_relays(struct world *w, struct world_node *from, struct world_datagram *d)
+{
+	const bool is_first = d->to.channel == 1;
+
+	(void)from;
+	d->to.channel = 0;
+	return is_first && w->ctx;
+}
+
+static void two_channels(struct world *w)
+{
+	struct endpoint by = B->address;
+
+	by.channel = 1;
+	wg_peer_set_endpoint(A->wg, 0, &by);
+	world_run(w, span_s(10));
+	w->meddle = by_relays;
+	world_send(w, A, B, 84, 1);
+	world_run(w, span_ms(5));
+	by.channel = 2;
+	wg_peer_set_endpoint(A->wg, 0, &by);
+}
+
+static void another_relay_does_not_make_the_answer_void(void)
+{
+	struct world *w = world_pair(45, false);
+
+	two_channels(w);
+	world_run(w, span_ms(100));
+	eq_int(A->sent[MESSAGE_INITIATION], 1);
+	eq_int(B->delivered, 1);
+	world_free(w);
+}
+
+static void a_relay_that_lost_an_initiation_is_not_waited_for_long(void)
+{
+	struct world *w = world_pair(46, false);
+
+	w->ctx = w;
+	two_channels(w);
+	world_run(w, span_ms(280));
+	eq_int(A->sent[MESSAGE_INITIATION], 1);
+	world_run(w, span_ms(120));
+	eq_int(A->sent[MESSAGE_INITIATION], 2);
+	eq_int(B->delivered, 1);
+	world_free(w);
+}
+
 /* --- long runs */
 
 /* One packet a second each way for ten hours; how many of them did not arrive. */
@@ -754,5 +803,7 @@ TAP_TESTS(T(first_packet_arrives_after_a_handshake),
 	  T(an_endpoint_that_returns_ends_the_waiting),
 	  T(a_second_try_may_leave_by_another_address),
 	  T(a_new_endpoint_is_tried_at_once),
+	  T(another_relay_does_not_make_the_answer_void),
+	  T(a_relay_that_lost_an_initiation_is_not_waited_for_long),
 	  T(ten_hours_of_pings_lose_nothing),
 	  T(ten_hours_on_a_bad_line_lose_what_the_line_loses))

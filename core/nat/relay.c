@@ -345,6 +345,25 @@ void relay_open(struct relay *r, struct instant now, const struct relay_end *ask
 	offer(r, channel, other, asker, out); /* though it is bound: it may have been restarted */
 }
 
+static uint32_t sessions_of(const struct relay *r, uint32_t slot)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->count; i++)
+		n += r->sessions[i].sides[0].slot == slot || r->sessions[i].sides[1].slot == slot;
+	return n;
+}
+
+/* When half of all are taken, a member may have a quarter of them at the most. Either end, for
+ * whoever is offered a channel binds by itself. */
+static bool has_share(const struct relay *r, uint32_t a, uint32_t b)
+{
+	const uint32_t most = (r->config.sessions + 3) / 4;
+
+	return r->count < r->config.sessions / 2 ||
+	       (sessions_of(r, a) < most && sessions_of(r, b) < most);
+}
+
 static uint32_t session_for(struct relay *r, struct instant now, const struct relay_end *asker,
 			    const struct relay_end *other, uint32_t channel)
 {
@@ -352,7 +371,7 @@ static uint32_t session_for(struct relay *r, struct instant now, const struct re
 
 	if (at != NO_SESSION)
 		return joins(&r->sessions[at], asker->slot, other->slot) ? at : NO_SESSION;
-	if (!make_room(r, now))
+	if (!has_share(r, asker->slot, other->slot) || !make_room(r, now))
 		return NO_SESSION;
 	at = r->count++;
 	r->channels[at] = channel;

@@ -300,11 +300,22 @@ unsigned relayed_count(const struct relayed *r, uint32_t peer)
 	return n;
 }
 
+/* What waits to be told of a peer must not be read after it is gone. */
+static void forget_facts(struct relayed *r, uint32_t peer)
+{
+	struct relayed_fact f;
+
+	for (uint32_t n = r->fact_count; n && relayed_next_fact(r, &f); n--)
+		if (f.peer != peer)
+			r->facts[(r->fact_first + r->fact_count++) % FACTS] = f;
+}
+
 void relayed_forget(struct relayed *r, uint32_t slot)
 {
 	for (uint32_t i = r->count; i-- > 0;)
 		if (r->holds[i].peer == slot || r->holds[i].relay == slot)
 			drop(r, i);
+	forget_facts(r, slot);
 }
 
 /* --- time */

@@ -319,6 +319,27 @@ static void the_table_is_full_and_gives_way_to_who_comes_after_a_minute(void)
 	ok(!passes(1, 2, first, 50));
 }
 
+static void one_member_does_not_take_all_channels(void)
+{
+	struct relay_message m = { 0 };
+
+	begin(&(struct relay_config){ .sessions = 8 });
+	for (uint8_t i = 0; i < 4; i++)
+		(void)join(1, (uint8_t)(10 + i));
+	ask(1, 20);
+	ok(told(1, &m));
+	bind(1, 20, &m);
+	refused(1, RELAY_REFUSED_FULL);
+	(void)join(2, 20);
+	(void)join(2, 21);
+	ask(22, 2);
+	ok(told(22, &m));
+	bind(22, 2, &m);
+	refused(22, RELAY_REFUSED_FULL);
+	(void)join(22, 23);
+	eq_int(relay_channels(r), 7);
+}
+
 static void bytes_are_limited_for_each_channel_and_for_all(void)
 {
 	uint64_t passed = 0;
@@ -401,6 +422,7 @@ TAP_TESTS(T(nothing_is_kept_before_a_cookie_returns),
 	  T(who_gets_no_channel_is_told_why),
 	  T(a_channel_ends_with_its_time_or_its_members),
 	  T(the_table_is_full_and_gives_way_to_who_comes_after_a_minute),
+	  T(one_member_does_not_take_all_channels),
 	  T(bytes_are_limited_for_each_channel_and_for_all),
 	  T(a_member_may_ask_so_often),
 	  T(only_whole_messages_in_their_ranges_are_read))

@@ -470,13 +470,19 @@ static void send_one(struct udp *u, int fd, const struct out *o, bool *waited)
 	u->sent++;
 }
 
-/* The kernel did not take it as it was. */
+/* The kernel did not take it as it was. Where its datagrams do not go out one by one either, that
+ * was not because it is a run. */
 static void send_apart(struct udp *u, int fd, const struct run *run, bool *waited)
 {
-	if (run->count > 1 && (errno == EIO || ++u->refused == RUNS_REFUSED))
-		u->segments = false;
+	const int error = errno;
+	const uint64_t sent = u->sent;
+
 	for (unsigned i = 0; i < run->count; i++)
 		send_one(u, fd, run->outs[i], waited);
+	if (run->count < 2 || error == EAGAIN || u->sent == sent)
+		return;
+	if (error == EIO || ++u->refused == RUNS_REFUSED)
+		u->segments = false;
 }
 
 /* Sends up to a batch of runs of one family. */

@@ -9,16 +9,19 @@
 #define ASK_EACH span_ms(400)
 #define SILENT span_s(270)         /* before the relay closes it */
 #define GIVES_WAY span_s(30)
+#define PROVES span_s(3)           /* time for the peer to answer by a new channel */
 #define FACTS 64u
 
 struct hold {
 	uint32_t peer, relay;
 	bool asking;               /* an open is to be repeated, unless an offer comes */
-	bool both;                 /* frames pass */
+	bool both;                 /* frames pass, by the relay's word */
+	bool proved;               /* the peer answered by it */
 	uint8_t tries;
 	struct public_key key;     /* the peer's */
 	struct endpoint relay_at;
 	struct endpoint at;        /* channel 0: not offered yet */
+	struct instant made;
 	struct instant next;       /* to ask again */
 	struct instant used;       /* the last that came by it */
 };
@@ -115,7 +118,7 @@ static bool place(struct relayed *r, uint32_t i, const struct endpoint *at)
 		map_remove(&r->by_channel, hash_of(r, h->at.channel), i);
 	}
 	h->at = *at;
-	h->both = false;
+	h->both = h->proved = false;
 	return map_add(&r->by_channel, hash_of(r, at->channel), i);
 }
 
@@ -152,7 +155,7 @@ static uint32_t add(struct relayed *r, struct instant now, uint32_t peer, uint32
 		drop(r, oldest);
 	}
 	r->holds[r->count] = (struct hold){ .peer = peer, .relay = relay, .used = now,
-					    .next = INSTANT_NEVER };
+					    .made = now, .next = INSTANT_NEVER };
 	return r->count++;
 }
 
@@ -291,13 +294,19 @@ bool relayed_has(const struct relayed *r, uint32_t peer, uint32_t relay)
 	return i != RELAYED_NONE && (r->holds[i].both || r->holds[i].asking);
 }
 
-unsigned relayed_count(const struct relayed *r, uint32_t peer)
+void relayed_proved(struct relayed *r, const struct endpoint *at)
 {
-	unsigned n = 0;
+	const uint32_t i = find_at(r, at);
 
-	for (uint32_t i = 0; i < r->count; i++)
-		n += r->holds[i].peer == peer && r->holds[i].both;
-	return n;
+	if (i != MAP_NONE)
+		r->holds[i].proved = true;
+}
+
+bool relayed_works(const struct relayed *r, uint32_t nth, struct instant now)
+{
+	const struct hold *h = &r->holds[nth];
+
+	return h->both && (h->proved || instant_since(now, h->made).ns < PROVES.ns);
 }
 
 /* What waits to be told of a peer must not be read after it is gone. */

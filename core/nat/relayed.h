@@ -38,10 +38,13 @@ uint32_t relayed_frame(struct relayed *r, struct instant now, const struct endpo
 uint32_t relayed_relay(const struct relayed *r, const struct endpoint *at);
 /* Whether frames to the peer pass through that relay, or it was just asked. */
 bool relayed_has(const struct relayed *r, uint32_t peer, uint32_t relay);
-/* Channels to the peer that frames pass through. */
-unsigned relayed_count(const struct relayed *r, uint32_t peer);
 /* The channels by number; false: there are not so many. */
 bool relayed_nth(const struct relayed *r, uint32_t nth, uint32_t *peer, uint32_t *relay);
+/* Whether frames pass through that one: the relay says so, and the peer answered by it, or it is not
+ * older than three seconds. */
+bool relayed_works(const struct relayed *r, uint32_t nth, struct instant now);
+/* The peer answered by that channel. */
+void relayed_proved(struct relayed *r, const struct endpoint *at);
 /* The peer that the channel leads to; RELAYED_NONE: gone. */
 uint32_t relayed_peer(const struct relayed *r, const struct endpoint *at);
 /* Of a peer or relay that is not admitted any more. */

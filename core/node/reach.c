@@ -53,6 +53,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		if (!paths_input(n->paths, now.boot, opened->slot, from, message, opened->epoch,
 				 current, &n->inner))
 			return;
+		if (from->channel)
+			relayed_proved(n->relaying.mine, from);
 		if (channel_peer_epoch(n->channel, opened->slot) != opened->epoch) {
 			if (channel_peer_epoch(n->channel, opened->slot))
 				renew_sessions(n, opened->slot, now, out);

@@ -251,9 +251,22 @@ static void ask(struct node *n, uint32_t slot, uint32_t relay, struct instant no
 			    &n->inner);
 }
 
+/* Channels to the peer by relays that are there. */
+static unsigned working(const struct node *n, uint32_t slot, struct instant now)
+{
+	uint32_t peer, relay;
+	struct path_info info;
+	unsigned count = 0;
+
+	for (uint32_t i = 0; relayed_nth(n->relaying.mine, i, &peer, &relay); i++)
+		count += peer == slot && relayed_works(n->relaying.mine, i, now) &&
+			 is_fresh(n, relay, &info);
+	return count;
+}
+
 void relaying_want(struct node *n, uint32_t slot, struct instant now)
 {
-	const unsigned has = relayed_count(n->relaying.mine, slot);
+	const unsigned has = working(n, slot, now);
 	uint32_t relay;
 
 	if (has >= HELD || !n->relaying.known_count ||

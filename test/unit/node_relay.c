@@ -46,7 +46,7 @@ static void begin(bool ipv6, unsigned relays)
 	for (unsigned i = 0; i < 2 + relays; i++) {
 		machines[i].relay = i >= R ? RELAY_ON : RELAY_OFF;
 		switch_on(&machines[i]);
-		trust(&machines[i], 15u & ~(1u << i));
+		trust(&machines[i], (relays > 2 ? 31u : 15u) & ~(1u << i));
 	}
 	for (unsigned i = 0; i < 2; i++)
 		for (unsigned k = 0; k < relays; k++)
@@ -172,6 +172,32 @@ static void the_second_relay_takes_over_within_seven_seconds(void)
 		;
 	ok(instant_since(now.boot, died).ns <= span_s(7).ns);
 	ok(goes_through(A, B, second) && goes_through(B, A, second));
+}
+
+/* Two channels through relays that died meanwhile keep nobody from asking a third. */
+static void dead_relays_are_no_reason_not_to_ask_another(void)
+{
+	unsigned alive = 0, tries = 0;
+
+	begin(false, 3);
+	ok(passes(A, B, false, 100));
+	a_b_cut = false;
+	while (!goes_direct(A, B) && ++tries < 400)
+		(void)passes(A, B, false, 200);
+	ok(goes_direct(A, B));
+	for (unsigned i = R; i < R + 3; i++) {
+		dead[i] = counter_of(i, "relay_channels") > 0;
+		alive += !dead[i];
+	}
+	eq_int(alive, 1);
+	for (unsigned i = 0; i < 300; i++)
+		(void)passes(A, B, false, 200);
+	ok(goes_direct(A, B));
+	a_b_cut = true;
+	const struct instant cut_at = now.boot;
+	for (tries = 0; !passes(A, B, false, 100) && tries < 600; tries++)
+		;
+	ok(instant_since(now.boot, cut_at).ns <= span_s(10).ns);
 }
 
 static void a_direct_path_takes_over_and_no_packet_is_lost(void)
@@ -368,6 +394,7 @@ TAP_TESTS(T(a_packet_passes_through_a_relay_within_two_round_trips_and_the_hands
 	  T(without_a_willing_relay_nothing_passes),
 	  T(both_ends_admit_each_other_and_the_relay_both),
 	  T(the_second_relay_takes_over_within_seven_seconds),
+	  T(dead_relays_are_no_reason_not_to_ask_another),
 	  T(a_direct_path_takes_over_and_no_packet_is_lost),
 	  T(an_end_that_moves_binds_its_channel_again),
 	  T(attack_03_unauthenticated_frames_name_nobody),

@@ -22,8 +22,8 @@ static void split_it(struct cursor *c)
 	if (!packet.data)
 		return;
 	memcpy(again, packet.data, packet.len);
-	if (!offload_checksum(again, packet.len, &o) && !o.needs_checksum)
-		BUG_ON("nothing was left to do");
+	const bool could = offload_checksum(again, packet.len, &o);
+	BUG_ON(!could && !o.needs_checksum); /* nothing was left to do */
 	if (!split_init(&s, packet, &o))
 		return;
 	for (unsigned i = 0; (n = split_next(&s, out)) > 0; i++) {

@@ -94,6 +94,7 @@ static void org_said(struct node *n, const struct public_key *org, uint64_t at, 
 		return;
 	trust_judge(n->trust, orgs_now(n, now));
 	peering_sweep(n, now);
+	service_bind_all(n); /* an org's rules end with the membership */
 }
 
 void orgs_admit_member(struct node *n, const struct certificate *c, struct moment now)
@@ -469,6 +470,7 @@ void orgs_tick(struct node *n, struct moment now)
 	if (trust_expiry(n->trust) <= trust_newest(n->trust, orgs_now(n, now))) {
 		trust_judge(n->trust, orgs_now(n, now));
 		peering_sweep(n, now);
+		service_bind_all(n);
 	}
 	name_certificate(n, now);
 	orgs_marks(n, now);

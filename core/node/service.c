@@ -104,8 +104,10 @@ static void bind(struct node *n, uint32_t slot)
 
 void service_bind(struct node *n, uint32_t slot)
 {
-	if (n->services.filter)
-		bind(n, slot);
+	if (!n->services.filter)
+		return;
+	bind(n, slot);
+	filter_judge_again(n->services.filter);
 }
 
 void service_bind_all(struct node *n)

@@ -1,5 +1,5 @@
 /* Service rules in whole nodes: what comes out of the tunnel and what is kept from the TUN. */
-#include "node_world.h"
+#include "orgs_world.h"
 
 #include "packet/ip.h"
 
@@ -117,6 +117,45 @@ static void a_change_judges_open_flows_of_others_again(void)
 	rule(0, POLICY_FROM_GLOBAL, "", none, 2, POLICY_DEFAULT_ALLOW);
 	ok(!arrives(1, 0, 40000, 80, ACK));
 	ok(arrives(1, 0, 80, 50000, ACK));
+}
+
+/* Node 1 is trusted by its key, too: it stays, and what the org opened to it closes. */
+static void three_members(uint64_t lasts)
+{
+	static const char *const ssh[] = { "allow", "tcp", "22" };
+
+	orgs_world();
+	disks[0].keys = 1u << 1;
+	for (unsigned i = 0; i < 3; i++) {
+		member(i, ACME, now.wall.s + (i == 1 ? lasts : DAY));
+		start(i);
+	}
+	rule(0, POLICY_FROM_ORG, "acme", ssh, 3, POLICY_DEFAULT_DENY);
+	run_ms(5000);
+	ok(arrives(1, 0, 40000, 22, SYN));
+	ok(arrives(0, 1, 22, 40000, SYN | ACK));
+	ok(arrives(1, 0, 40000, 22, ACK));
+}
+
+static void rules_of_an_org_end_with_the_certificate(void)
+{
+	three_members(60);
+	run_ms(45000);
+	ok(arrives(1, 0, 40000, 22, ACK));
+	run_ms(15000);
+	ok(knows(0, 1));
+	ok(!arrives(1, 0, 40000, 22, ACK));
+	ok(!arrives(1, 0, 40001, 22, SYN));
+}
+
+static void rules_of_an_org_end_when_it_revokes(void)
+{
+	three_members(DAY);
+	say(2, STATEMENT_REVOCATION, ACME, 1);
+	run_ms(5000);
+	ok(knows(0, 1));
+	ok(!arrives(1, 0, 40000, 22, ACK));
+	ok(!arrives(1, 0, 40001, 22, SYN));
 }
 
 static void a_rejected_segment_gets_a_reset(void)
@@ -303,7 +342,9 @@ static void a_flood_of_denials_is_told_ten_times_and_once_a_second(void)
 }
 
 TAP_TESTS(T(default_deny_lets_in_answers_and_what_is_allowed),
-	  T(a_change_judges_open_flows_of_others_again), T(a_rejected_segment_gets_a_reset),
+	  T(a_change_judges_open_flows_of_others_again),
+	  T(rules_of_an_org_end_with_the_certificate), T(rules_of_an_org_end_when_it_revokes),
+	  T(a_rejected_segment_gets_a_reset),
 	  T(rules_of_a_peer_hold_by_its_key_and_by_its_name),
 	  T(what_would_be_denied_is_observed), T(rules_are_reported_with_their_hits),
 	  T(bad_rules_change_nothing_and_are_told_once),

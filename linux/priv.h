@@ -107,8 +107,8 @@ struct priv_rules {
 };
 _Static_assert(sizeof(struct priv_rules) <= PRIV_DATA, "a part of a list fits a message");
 
-/* A statement that came over the network, verified by the child. The parent does not look into
- * `wire`; a file whose statement counts more stays. */
+/* A statement that came over the network, verified by the child. The parent, which does not believe
+ * it, checks that `wire` is signed and says the same; a file whose statement counts more stays. */
 struct priv_statement {
 	uint32_t kind;           /* enum statement_kind */
 	uint32_t len;

@@ -253,6 +253,21 @@ static bool is_sound(const struct priv_statement *p)
 	return p->kind >= 1 && p->kind <= STATEMENT_KINDS && p->len >= 1 && p->len <= MAX_STATEMENT;
 }
 
+/* The bytes are what the child says that they are. */
+static bool is_signed(const struct priv_statement *p)
+{
+	struct statement_claim c;
+	struct statement st;
+
+	if (!statement_decode(bytes_of(p->wire, p->len), &c) || c.body.kind != p->kind
+	    || c.body.number != p->number
+	    || memcmp(&c.body.issuer, &p->issuer, sizeof(p->issuer)) != 0
+	    || memcmp(&c.body.subject, &p->subject, sizeof(p->subject)) != 0)
+		return false;
+	return p->kind == STATEMENT_SUCCESSOR ? statement_verify(&c, &st)
+					      : statement_is_signed(&c);
+}
+
 int statement_folder_save(struct statement_folder *f, struct store *s,
 			  const struct priv_statement *p)
 {
@@ -261,7 +276,7 @@ int statement_folder_save(struct statement_folder *f, struct store *s,
 	struct statement there;
 	int r;
 
-	if (!is_sound(p))
+	if (!is_sound(p) || !is_signed(p))
 		return -EINVAL;
 	statement_file(file, (enum statement_kind)p->kind, &p->issuer, &p->subject);
 	e = find(f->entries, f->count, name);

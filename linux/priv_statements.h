@@ -3,8 +3,8 @@
  * Checking a signature takes 0.1 ms: so it is done for a few files at a time, and a file that is
  * as it was at the last reading is not read again. What an org said that is not trusted is not read
  * at all, and takes no room; it counts again when the org is trusted again. The node process has
- * statements from the network kept here, which it has verified; here their bytes are written as
- * they are, and looked into when the file is read, as those of the owner are.
+ * statements from the network kept here, which it has verified; it is not believed: what is written
+ * and told from then on is signed, as the files of the owner are.
  */
 #ifndef LINUX_PRIV_STATEMENTS_H
 #define LINUX_PRIV_STATEMENTS_H
@@ -58,6 +58,7 @@ const struct statement_entry *statement_folder_next(const struct statement_folde
 void statement_folder_sent(struct statement_folder *f);
 
 /* Writes what the node process wishes to be kept. 0 also where the file holds what counts more;
+ * -EINVAL: the bytes are not signed, or are not the statement that the rest of *p tells of;
  * -EDQUOT: there are so many that no more of this kind are kept; as store_write. */
 int statement_folder_save(struct statement_folder *f, struct store *s,
 			  const struct priv_statement *p) must_check;

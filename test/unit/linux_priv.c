@@ -41,6 +41,7 @@
 static char config_dir[] = "/tmp/mgpriv-XXXXXX";
 static struct public_key our_public;
 static struct ip our_v4, our_v6;
+static struct statement vouch; /* that the child has saved */
 
 /* --- the test's side --------------------------------------------------------------------- */
 
@@ -429,18 +430,24 @@ static void asks_to_save(struct priv_child *c)
 	say("saved\n");
 }
 
-/* Words that nobody signed, to see that the parent does not look into them. */
 static void asks_to_save_a_statement(struct priv_child *c)
 {
 	struct priv_message m = { .kind = PRIV_SAVE_STATEMENT };
-	struct priv_statement p = { .kind = STATEMENT_VOUCH, .len = 5, .number = 1,
-				    .issuer.b = { 1 }, .subject.b = { 2 }, .wire = "words" };
+	struct priv_statement p = {
+		.kind = vouch.body.kind, .len = vouch.len, .number = vouch.body.number,
+		.issuer = vouch.body.issuer, .subject = vouch.body.subject,
+	};
 
+	memcpy(p.wire, vouch.wire, vouch.len);
 	memcpy(m.data, &p, sizeof(p));
 	CHECK(ask(c, &m, NULL) == -EINVAL);
 	m = (struct priv_message){ .kind = PRIV_SAVE_STATEMENT, .data_len = sizeof(p) };
 	memcpy(m.data, &p, sizeof(p));
 	CHECK(ask(c, &m, NULL) == 0);
+	p.wire[p.len - 1] ^= 1;
+	m = (struct priv_message){ .kind = PRIV_SAVE_STATEMENT, .data_len = sizeof(p) };
+	memcpy(m.data, &p, sizeof(p));
+	CHECK(ask(c, &m, NULL) == -EINVAL);
 	say("kept\n");
 }
 
@@ -732,21 +739,39 @@ static void sockets_are_for_those_who_may(void)
 	eq_int(stop(&r), 0);
 }
 
+/* Its key is put into the store. */
+static void an_org_vouches(void)
+{
+	const uint8_t seed[32] = { 43 };
+	struct statement_body b = { .kind = STATEMENT_VOUCH, .number = 1, .subject = our_public };
+	struct secret_key secret;
+	char text[KEYFILE_PUBLIC + 1];
+
+	ed25519_from_seed(&b.issuer, &secret, seed);
+	ok(statement_sign(&b, &secret, NULL, &vouch));
+	public_key_format(&b.issuer, text);
+	put("trusted_orgs/acme.pub", text, 0);
+}
+
 static void the_child_may_ask_for_its_own_things_only(void)
 {
 	const struct priv_config config = mesh_config();
-	struct run r = start(&config, asks);
+	struct run r;
 	struct ip second;
 	char saved[PRIV_DATA + 1], kept[STORE_ORGS_FILE], path[PATH_MAX];
+	char text[BASE64_LEN(MAX_STATEMENT) + 1];
 	struct store s;
 	struct stat st;
 
+	an_org_vouches();
+	r = start(&config, asks);
 	expect(&r, "addresses");
 	expect(&r, "sockets");
 	expect(&r, "saved");
 	expect(&r, "kept");
 	expect(&r, "told");
 	expect(&r, "begin");
+	expect(&r, "org acme");
 	expect(&r, "end 0");
 	eq_int(link_of(NAME).mtu, 1300);
 	mesh_ipv4(&our_public, 3, &config.prefix, &second);
@@ -755,16 +780,16 @@ static void the_child_may_ask_for_its_own_things_only(void)
 	eq_int(store_open(&s), 0);
 	eq_int(store_read(&s, "state/peers", saved, sizeof(saved), STORE_SECRET), PRIV_DATA);
 	eq_int(store_remove(&s, "state/peers"), 0);
-	statement_file(kept, STATEMENT_VOUCH, &(struct public_key){ .b = { 1 } },
-		       &(struct public_key){ .b = { 2 } });
-	eq_int(store_read(&s, kept, saved, sizeof(saved), 0), 9);
-	eq_mem(saved, "d29yZHM=\n", 9);
+	statement_file(kept, STATEMENT_VOUCH, &vouch.body.issuer, &vouch.body.subject);
+	base64_encode(vouch.wire, vouch.len, text, sizeof(text));
+	eq_int(store_read(&s, kept, saved, sizeof(saved), 0), strlen(text) + 1);
+	eq_mem(saved, text, strlen(text));
 	snprintf(path, sizeof(path), "%s/%s", config_dir, kept);
 	ok(stat(path, &st) == 0);
 	eq_int(st.st_uid, OWNER);
 	store_close(&s);
-	command("rm -r '%s/statements'", config_dir);
 	eq_int(stop(&r), 0);
+	command("rm -r '%s/statements' '%s/trusted_orgs'", config_dir, config_dir);
 	nothing_is_left();
 }
 

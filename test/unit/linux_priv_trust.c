@@ -677,6 +677,9 @@ static void what_a_followed_key_announces_is_read_at_once(void)
 	command("mkdir -p '%s'", "statements");
 	hear_change();
 	ok(statement_sign(&b, &secrets[BOB], &secrets[EVE], &s));
+	s.wire[s.len - 1] ^= 1;
+	eq_int(save(&s), -EINVAL); /* Eve signs it, too */
+	s.wire[s.len - 1] ^= 1;
 	eq_int(save(&s), 0); /* by the node process */
 	hear_change();
 	ok(holds_key("authorized_keys/bob.pub", EVE));
@@ -690,7 +693,8 @@ static void what_counts_more_stays(void)
 	char file[STORE_ORGS_FILE];
 
 	fresh();
-	eq_str(hear().letters, "be");
+	put_key("trusted_orgs/acme.pub", ORG);
+	eq_str(hear().letters, "boe");
 	eq_int(store_statement_write(&store, &new), 0);
 	eq_int(save(&old), 0);
 	eq_int(number_on_disk(&new), 6);
@@ -709,8 +713,9 @@ static void requests_must_be_sound(void)
 	struct priv_statement p;
 
 	fresh();
-	eq_str(hear().letters, "be");
-	for (unsigned i = 0; i < 5; i++) {
+	put_key("trusted_orgs/acme.pub", ORG);
+	eq_str(hear().letters, "boe");
+	for (unsigned i = 0; i < 10; i++) {
 		m = good;
 		memcpy(&p, m.data, sizeof(p));
 		if (i == 0)
@@ -723,6 +728,16 @@ static void requests_must_be_sound(void)
 			p.len = MAX_STATEMENT + 1;
 		if (i == 4)
 			m.data_len--;
+		if (i == 5) /* the claims are not those of the bytes */
+			p.kind = STATEMENT_REVOCATION;
+		if (i == 6)
+			p.number++;
+		if (i == 7)
+			p.issuer = keys[OTHER];
+		if (i == 8)
+			p.subject = keys[EVE];
+		if (i == 9)
+			p.wire[p.len - 1] ^= 1;
 		memcpy(m.data, &p, sizeof(p));
 		eq_int(trust_feed_save(&feed, &m), -EINVAL);
 	}

@@ -81,14 +81,14 @@ struct listing {
 };
 
 /* Of an org that is not trusted. */
-static bool is_foreign(const struct listing *l, const char *name)
+static bool is_foreign(const struct key_folder *orgs, const char *name)
 {
 	struct public_key issuer;
 
 	if (!statement_name_issuer(name, &issuer))
 		return false;
-	for (uint32_t i = 0; i < l->orgs->count; i++)
-		if (!memcmp(&l->orgs->entries[i].key, &issuer, sizeof(issuer)))
+	for (uint32_t i = 0; i < orgs->count; i++)
+		if (!memcmp(&orgs->entries[i].key, &issuer, sizeof(issuer)))
 			return false;
 	return true;
 }
@@ -100,7 +100,7 @@ static int visit(void *ctx, const char *name)
 	struct statement_entry *e = NULL, *old;
 	char file[STORE_ORGS_FILE], why[PATH_MAX + STORE_ORGS_FILE + 80];
 
-	if (!is_statement_name(name) || is_foreign(l, name))
+	if (!is_statement_name(name) || is_foreign(l->orgs, name))
 		return 0;
 	snprintf(file, sizeof(file), STATEMENT_FOLDER "/%s", name);
 	if (has_room(f, name))
@@ -269,7 +269,7 @@ static bool is_signed(const struct priv_statement *p)
 }
 
 int statement_folder_save(struct statement_folder *f, struct store *s,
-			  const struct priv_statement *p)
+			  const struct key_folder *orgs, const struct priv_statement *p)
 {
 	char file[STORE_ORGS_FILE], *name = file + sizeof(STATEMENT_FOLDER);
 	struct statement_entry *e;
@@ -279,6 +279,8 @@ int statement_folder_save(struct statement_folder *f, struct store *s,
 	if (!is_sound(p) || !is_signed(p))
 		return -EINVAL;
 	statement_file(file, (enum statement_kind)p->kind, &p->issuer, &p->subject);
+	if (is_foreign(orgs, name)) /* it would be neither read nor counted */
+		return 0;
 	e = find(f->entries, f->count, name);
 	if (!e && !has_room(f, name))
 		return -EDQUOT;

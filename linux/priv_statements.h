@@ -57,11 +57,12 @@ void statement_folder_rewind(struct statement_folder *f);
 const struct statement_entry *statement_folder_next(const struct statement_folder *f);
 void statement_folder_sent(struct statement_folder *f);
 
-/* Writes what the node process wishes to be kept. 0 also where the file holds what counts more;
+/* Writes what the node process wishes to be kept. 0 also where the file holds what counts more,
+ * and unwritten where the issuer is none of the orgs;
  * -EINVAL: the bytes are not signed, or are not the statement that the rest of *p tells of;
  * -EDQUOT: there are so many that no more of this kind are kept; as store_write. */
 int statement_folder_save(struct statement_folder *f, struct store *s,
-			  const struct priv_statement *p) must_check;
+			  const struct key_folder *orgs, const struct priv_statement *p) must_check;
 /* True if a file of that name was written here since the last reading. */
 bool statement_folder_wrote(const struct statement_folder *f, const char *name);
 

@@ -74,7 +74,10 @@ int trust_feed_save(struct trust_feed *f, const struct priv_message *m)
 	if (m->data_len != sizeof(p))
 		return -EINVAL;
 	memcpy(&p, m->data, sizeof(p));
-	return statement_folder_save(&f->statements, f->store, &p);
+	/* Which orgs are trusted is not known (yet). */
+	if (f->now.unreadable || f->orgs.error || (!f->told && f->phase == TRUST_IDLE))
+		return -EIO;
+	return statement_folder_save(&f->statements, f->store, &f->orgs, &p);
 }
 
 /* --- reading ----------------------------------------------------------------------------- */

@@ -65,7 +65,8 @@ void trust_feed_open(struct trust_feed *f, struct store *store, const struct pub
 void trust_feed_close(struct trust_feed *f);
 /* All is to be read and told again, changed or not. */
 void trust_feed_reload(struct trust_feed *f, struct instant now);
-/* PRIV_SAVE_STATEMENT: statement_folder_save. What is kept so is not told: the node has it. */
+/* PRIV_SAVE_STATEMENT: statement_folder_save; -EIO while it is not known which orgs are trusted.
+ * What is kept so is not told: the node has it. */
 int trust_feed_save(struct trust_feed *f, const struct priv_message *m) must_check;
 
 struct instant trust_feed_deadline(const struct trust_feed *f);

@@ -745,6 +745,29 @@ static void requests_must_be_sound(void)
 	finish();
 }
 
+static void of_an_org_that_is_not_trusted_nothing_is_kept(void)
+{
+	struct statement theirs = statement(STATEMENT_VOUCH, OTHER, BOB, 5);
+	struct statement ours = statement(STATEMENT_VOUCH, ORG, BOB, 5);
+
+	fresh();
+	put_key("trusted_orgs/acme.pub", ORG);
+	eq_int(save(&ours), -EIO); /* nobody has looked yet */
+	eq_str(hear().letters, "boe");
+	eq_int(save(&theirs), 0);
+	ok(!store_exists(&store, "statements"));
+	command("chmod g+w '%s'", "trusted_orgs");
+	hear_change();
+	eq_int(save(&ours), -EIO);
+	command("chmod g-w '%s'", "trusted_orgs");
+	hear_change();
+	eq_int(save(&ours), 0);
+	eq_int(number_on_disk(&ours), 5);
+	eq_int(save(&theirs), 0);
+	eq_int(number_on_disk(&theirs), 0);
+	finish();
+}
+
 static void the_network_cannot_fill_the_disk(void)
 {
 	struct statement vouch = statement(STATEMENT_VOUCH, ORG, BOB, 5);
@@ -851,6 +874,7 @@ int main(int argc, char **argv)
 		T(without_a_directory_nobody_comes_in),
 		T(too_many_denials_close_the_door),
 		T(the_node_has_statements_kept),
+		T(of_an_org_that_is_not_trusted_nothing_is_kept),
 		T(what_a_followed_key_announces_is_read_at_once),
 		T(what_counts_more_stays),
 		T(requests_must_be_sound),

@@ -168,13 +168,14 @@ void connect_event(struct node *n, const struct node_event *e, struct moment now
 
 /* --- who comes by one */
 
-/* Asks the shell, and keeps who is to be answered; one at a time, the others come again. */
+/* Asks the shell, and keeps who is to be answered; one at a time, the others come again. As long as
+ * the shell's word is due, however late it is: it is of him. */
 static void hold(struct node *n, const struct introduced *who, enum token_verdict verdict,
 		 struct moment now)
 {
 	struct node_connect *c = &n->connect;
 
-	if (c->holding && instant_since(now.boot, c->held_at).ns < HOLD_LIFE.ns)
+	if (c->holding)
 		return;
 	c->holding = true;
 	c->held = *who;

@@ -83,10 +83,9 @@ int upnp_request(struct upnp_feed *u, const struct priv_message *m, uint16_t por
 		return -EINVAL;
 	if (u->helper && w.map)
 		return -EBUSY;
-	if (u->helper) { /* we end: what it wanted is of no use any more */
+	if (u->helper) /* we end: what it wanted is of no use any more */
 		kill(u->helper, SIGKILL);
-		end_talk(u);
-	}
+	end_talk(u); /* of one that was reaped before it was heard, too */
 	return start(u, &w);
 }
 

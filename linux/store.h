@@ -57,7 +57,8 @@ ssize_t store_read(struct store *s, const char *name, void *buf, size_t cap,
 int store_write(struct store *s, const char *name, const void *data, size_t len,
 		unsigned flags) must_check;
 int store_remove(struct store *s, const char *name) must_check;
-/* Within one folder, on disk when it returns; an existing file is not replaced: -EEXIST. */
+/* Within one folder, on disk when it returns; an existing file is not replaced: -EEXIST. After an
+ * error the old name is there still. */
 int store_rename(struct store *s, const char *from, const char *to) must_check;
 /* Anything of that name, also a dangling link or what we may not look at. */
 bool store_exists(struct store *s, const char *name);

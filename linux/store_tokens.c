@@ -311,6 +311,17 @@ static int end_as(struct store *s, struct token_file *f, enum token_outcome outc
 	return r < 0 ? r : (int)outcome;
 }
 
+/* Nobody is trusted yet: he may. */
+static int come_again(struct store *s, const char *to, const char *from, int error)
+{
+	char why[sizeof(s->error)];
+
+	memcpy(why, s->error, sizeof(why));
+	(void)!store_rename(s, to, from);
+	memcpy(s->error, why, sizeof(why));
+	return error;
+}
+
 int invitation_use(struct store *s, const char *id, const struct public_key *key,
 		   const struct endpoint *at, uint64_t now)
 {
@@ -328,7 +339,7 @@ int invitation_use(struct store *s, const char *id, const struct public_key *key
 	snprintf(file, sizeof(file), "%.16s.used", id);
 	r = token_load(s, INVITATION_FOLDER, file, &f);
 	if (r < 0)
-		return r;
+		return come_again(s, to, from, r);
 	f.key = *key;
 	f.at = now;
 	if (f.confirm)
@@ -345,10 +356,7 @@ int invitation_use(struct store *s, const char *id, const struct public_key *key
 	path_of(file, INVITATION_FOLDER, id, ".reply");
 	if (r > 0 && store_exists(s, file) && store_remove(s, file) < 0)
 		s->error[0] = '\0';
-	/* Nobody is trusted yet: he may come again. */
-	if (r < 0 && store_rename(s, to, from) < 0)
-		s->error[0] = '\0';
-	return r;
+	return r < 0 ? come_again(s, to, from, r) : r;
 }
 
 int invitation_decide(struct store *s, const char *id, bool yes, uint64_t now)

@@ -224,6 +224,20 @@ int store_remove(struct store *s, const char *name)
 	return r;
 }
 
+/* Never replaces. */
+static int move(int folder, const char *from, const char *to)
+{
+	int r = renameat2(folder, from, folder, to, RENAME_NOREPLACE) < 0 ? -errno : 0;
+
+	if (r != -EINVAL && r != -ENOSYS)
+		return r;
+	/* The file system cannot do that; a link never replaces either. */
+	if (linkat(folder, from, folder, to, 0) < 0)
+		return -errno;
+	unlinkat(folder, from, 0);
+	return 0;
+}
+
 int store_rename(struct store *s, const char *from, const char *to)
 {
 	struct where w, v;
@@ -238,14 +252,11 @@ int store_rename(struct store *s, const char *from, const char *to)
 	folder = store_open_folder(s, &w);
 	if (folder < 0)
 		return folder;
-	if (renameat2(folder, w.file, folder, v.file, RENAME_NOREPLACE) < 0)
+	r = move(folder, w.file, v.file);
+	if (r == 0 && fsync(folder) < 0 && errno != EINVAL) {
 		r = -errno;
-	/* The file system cannot do that; a link never replaces either. */
-	if ((r == -EINVAL || r == -ENOSYS)
-	    && (r = linkat(folder, w.file, folder, v.file, 0) < 0 ? -errno : 0) == 0)
-		unlinkat(folder, w.file, 0);
-	if (r == 0 && fsync(folder) < 0 && errno != EINVAL)
-		r = -errno;
+		(void)!move(folder, v.file, w.file);
+	}
 	close(folder);
 	return r < 0 ? store_fail_errno(s, "rename", from, r) : 0;
 }

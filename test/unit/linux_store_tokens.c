@@ -180,6 +180,19 @@ static void who_cannot_be_trusted_now_may_come_again(void)
 	ok(trusts("bob", &joiner));
 }
 
+static void what_cannot_be_read_now_is_not_used_up(void)
+{
+	char path[200];
+
+	invite("bob", false);
+	snprintf(path, sizeof(path), "%s/" INVITATION_FOLDER "/%s", home, id);
+	eq_int(chmod(path, 0644), 0); /* a secret that others can read is not read */
+	ok(invitation_use(&s, id, &joiner, &at, NOW) < 0);
+	ok(strstr(s.error, "chmod"));
+	eq_int(chmod(path, 0600), 0);
+	eq_int(invitation_use(&s, id, &joiner, &at, NOW), OUTCOME_JOINED);
+}
+
 static void the_user_is_asked_and_decides(void)
 {
 	for (unsigned yes = 0; yes < 2; yes++) {
@@ -269,6 +282,7 @@ int main(int argc, char **argv)
 		T(no_name_is_taken_from_another_key),
 		T(a_key_that_is_trusted_keeps_its_name),
 		T(who_cannot_be_trusted_now_may_come_again),
+		T(what_cannot_be_read_now_is_not_used_up),
 		T(the_user_is_asked_and_decides),
 		T(a_use_that_was_cut_short_leaves_no_secret),
 		T(a_join_ends),

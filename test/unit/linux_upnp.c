@@ -3,6 +3,11 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const struct ip router = { FAMILY_IPV4, { 192, 168, 7, 1 } };
 
@@ -75,5 +80,39 @@ static void requests_are_judged(void)
 	eq_int(upnp_request(&u, &m, 51821), -EBUSY);
 }
 
+static void never(void *ctx, uint32_t events)
+{
+	(void)ctx;
+	(void)events;
+}
+
+/* One that was reaped before it was heard is not heard any more. No other is started: there are no
+ * descriptors. */
+static void an_old_answer_is_let_go(void)
+{
+	struct priv_message m = { .kind = PRIV_UPNP, .flag = 1, .value = 51821, .which = 51821 };
+	struct rlimit all, none;
+	struct upnp_feed u;
+	struct loop loop;
+	int ends[2];
+
+	m.endpoint.ip = router;
+	m.endpoint.local = ip_v4(192, 168, 7, 2);
+	eq_int(loop_init(&loop), 0);
+	upnp_open(&u, &loop);
+	eq_int(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	u.socket = ends[0];
+	eq_int(loop_add(&loop, u.socket, EPOLLIN, never, NULL), 0);
+	eq_int(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = (struct rlimit){ 0, all.rlim_max };
+	eq_int(setrlimit(RLIMIT_NOFILE, &none), 0);
+	eq_int(upnp_request(&u, &m, 51821), -EMFILE);
+	eq_int(setrlimit(RLIMIT_NOFILE, &all), 0);
+	eq_int(u.socket, -1);
+	eq_int(fcntl(ends[0], F_GETFD), -1);
+	close(ends[1]);
+	loop_close(&loop);
+}
+
 TAP_TESTS(T(urls_of_the_router_are_taken), T(all_others_are_not), T(services_are_of_four_names),
-	  T(requests_are_judged))
+	  T(requests_are_judged), T(an_old_answer_is_let_go))

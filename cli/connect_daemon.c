@@ -197,15 +197,16 @@ static void consider(void *ctx, const struct report_peer *p)
 {
 	struct helpers *h = ctx;
 	struct token *t = h->token;
-	unsigned at = t->introducer_count;
+	unsigned at = 0;
 
 	if (!p->path_up || p->nat_kind != NAT_PUBLIC || !ip_is_public(&p->endpoint.ip))
 		return;
-	if (at < TOKEN_INTRODUCERS)
-		t->introducer_count++;
-	else if (p->rtt_us < h->rtt_us[at - 1])
-		at--;
-	else
+	for (unsigned i = 1; i < t->introducer_count; i++)
+		if (h->rtt_us[i] > h->rtt_us[at])
+			at = i;
+	if (t->introducer_count < TOKEN_INTRODUCERS)
+		at = t->introducer_count++;
+	else if (p->rtt_us >= h->rtt_us[at])
 		return;
 	memcpy(t->introducers[at].key, p->key.b, sizeof(t->introducers[at].key));
 	t->introducers[at].at = (struct token_candidate){

@@ -269,7 +269,8 @@ enum exit_code connect_reply(struct connect *c, const char *code)
 {
 	const struct instant end = instant_add(clock_now().boot, span_s(REPLY_S));
 	struct reply x = { .connect = c, .code = code };
-	char file[TOKEN_ID_TEXT + 8];
+	char open[sizeof(INVITATION_FOLDER) + TOKEN_ID_TEXT + 2], used[sizeof(open) + 6];
+	const char *const file = used + sizeof(INVITATION_FOLDER);
 	struct token_file f;
 	bool look = false;
 	int r = open_store(&c->store);
@@ -285,16 +286,22 @@ enum exit_code connect_reply(struct connect *c, const char *code)
 	if (!daemon_describes(c->store.path, &c->node))
 		return fail(EXIT_NOT_RUNNING, "no daemon runs that could call your peer; start it "
 			    "with: meshguard up");
+	connect_catch();
 	if (reply_store(&c->store, x.id, &x.at) < 0)
 		return fail(EXIT_FAILED, "%s", c->store.error);
-	connect_catch();
-	snprintf(file, sizeof(file), "%s.used", x.id);
+	snprintf(open, sizeof(open), INVITATION_FOLDER "/%s", x.id);
+	snprintf(used, sizeof(used), "%s.used", open);
 	while (!connect_interrupted && !instant_reached(end, clock_now().boot)) {
 		if (token_load(&c->store, INVITATION_FOLDER, file, &f) == 0 && !f.token.expires
 		    && f.outcome != OUTCOME_ASKED)
 			return ended(c, &f);
+		/* In this order: it may just have been renamed. */
+		if (!store_exists(&c->store, open) && !store_exists(&c->store, used))
+			return fail(EXIT_REFUSED, "the invitation was cancelled");
 		connect_pause(&look, NULL, 0);
 	}
+	if (connect_interrupted)
+		return fail(EXIT_FAILED, "interrupted: your peer is still called");
 	return fail(EXIT_TIMED_OUT, "your peer was called for %u s and did not come; he is still "
 		    "called", REPLY_S);
 }

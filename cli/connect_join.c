@@ -26,8 +26,10 @@ static enum exit_code read_word(const char *word, struct token *t,
 
 	if (!strcmp(word, "-")) {
 		code = text_of_word("-", "a token, which begins with mg://", text, TEXT_MOST, &len);
-		if (code != EXIT_DONE)
+		if (code != EXIT_DONE) {
+			wipe(text, sizeof(text));
 			return code;
+		}
 		at = text;
 	}
 	problem = token_read(at, len, t);
@@ -83,12 +85,25 @@ static void show_code(struct connect *c, const struct token *t)
 	     "or with: meshguard connect --reply CODE");
 }
 
+/* It may have ended long ago. */
+static enum exit_code joined(struct connect *c, const struct token_file *f)
+{
+	char name[NAME_MAX + 1];
+
+	if (find_twin(&c->store, TRUST_FOLDER, &f->key, name) < 0)
+		return fail(EXIT_FAILED, "%s", c->store.error);
+	if (!name[0])
+		return fail(EXIT_REFUSED, "this host joined by this token before, and does not "
+			    "trust its maker any more; have another one made");
+	connect_say(c, f);
+	return EXIT_DONE;
+}
+
 static enum exit_code ended(struct connect *c, const struct token_file *f)
 {
 	switch (f->outcome) {
 	case OUTCOME_JOINED:
-		connect_say(c, f);
-		return EXIT_DONE;
+		return joined(c, f);
 	case OUTCOME_USED:
 		return fail(EXIT_REFUSED, "this token was used by somebody else; have another one "
 			    "made, and look who came");

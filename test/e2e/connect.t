@@ -103,6 +103,13 @@ ok "and said so" said "not a token that can be used"
 ok "no daemon was started for it" exits 3 mg C status
 ok "nothing was written" same "$(files C joins)" "$before"
 
+# --- a token that ended well here, and whose maker is trusted no more
+mv "$work/B.d/authorized_keys/alice.pub" "$work/alice.pub"
+ok "an old token does not pass for a new one" exits 4 join B "$token"
+ok "and says why" said "does not trust its maker any more"
+mv "$work/alice.pub" "$work/B.d/authorized_keys/alice.pub"
+ok "with the key back it has ended well" exits 0 join B "$token"
+
 # --- revoking
 ok "who is revoked" mg A revoke bob
 ok "is not looked for any more" not test -e "$work/A.d/seeds/bob.seed"
@@ -154,6 +161,46 @@ id=$(mg A connect --list | awk '$2 == "open" { print $1 }')
 kill -TERM "$(cat "$work/A.generating")"
 ok "an interrupted one is void" generated A 1
 ok "and gone" not test -e "$work/A.d/invitations/$id"
+
+# --- a code for a peer who is called and does not come: A cannot send to him
+on A ip route add blackhole 2.0.0.3/32
+# begins HOST FILE WORDS...: in the background, as $begun; what it says is in that file.
+begins() {
+	local n=$1 file=$2
+	shift 2
+	nsenter -t "${holder[$n]}" -m -n -- env "MESHGUARD_CONFIG_DIR=$work/$n.d" \
+		"$MESHGUARD" "$@" >"$work/$file" 2>&1 &
+	begun=$!
+}
+generates A
+id=$(mg A connect --list | awk '$2 == "open" { print $1 }')
+begins C C.code connect --join "$(token_of A)"
+joining=$begun
+code='^[0-9A-Z]{5}(-[0-9A-Z]{5}){3}$'
+wait_for 20 "the code of C" grep -qE "$code" "$work/C.code"
+code=$(grep -E "$code" "$work/C.code")
+begins A replied connect --reply "$code"
+wait_for 10 "the call" test -e "$work/A.d/invitations/$id.reply"
+kill -TERM $begun
+wait $begun
+ended=$?
+ok "an interrupted reply has failed" same $ended 1
+ok "and says what stays" grep -q 'interrupted: your peer is still called' "$work/replied"
+rm "$work/A.d/invitations/$id.reply"
+begins A replied connect --reply "$code"
+wait_for 10 "the next call" test -e "$work/A.d/invitations/$id.reply"
+mg A connect --cancel "$id" >/dev/null
+wait $begun
+ended=$?
+ok "a reply to what is cancelled ends" same $ended 4
+ok "and says so" grep -q 'the invitation was cancelled' "$work/replied"
+ok "who made it is told" generated A 4
+begun=$joining
+kill -TERM $begun
+wait $begun
+ended=$?
+ok "and the joiner gives up" same $ended 1
+on A ip route del blackhole 2.0.0.3/32
 
 # --- without daemons
 stop A B

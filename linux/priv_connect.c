@@ -7,21 +7,37 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const folders[] = { INVITATION_FOLDER, JOIN_FOLDER, SEED_FOLDER };
 
 _Static_assert(sizeof(struct node_token) <= PRIV_DATA, "a token fits a message");
 
-void connect_feed_open(struct connect_feed *f, struct store *store, struct instant now)
+#define LIST (NODE_TOKENS * sizeof(struct node_token))
+
+int connect_feed_open(struct connect_feed *f, struct store *store, struct instant now)
 {
-	*f = (struct connect_feed){ .store = store, .ends = INSTANT_NEVER };
+	void *lists = mmap(NULL, 2 * LIST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+
+	if (lists == MAP_FAILED)
+		return -errno;
+	madvise(lists, 2 * LIST, MADV_WIPEONFORK);
+	madvise(lists, 2 * LIST, MADV_DONTDUMP);
+	mlock(lists, 2 * LIST);
+	*f = (struct connect_feed){ .store = store, .ends = INSTANT_NEVER, .list = lists };
+	f->before = f->list + NODE_TOKENS;
 	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "tokens", now);
+	return 0;
 }
 
 void connect_feed_close(struct connect_feed *f)
 {
-	wipe(f->list, sizeof(f->list));
-	wipe(f->before, sizeof(f->before));
+	if (!f->list)
+		return;
+	wipe(f->list, 2 * LIST);
+	munmap(f->list, 2 * LIST);
+	f->list = f->before = NULL;
 	watch_close(&f->watch);
 }
 
@@ -141,9 +157,9 @@ static void read_all(struct connect_feed *f, struct instant now)
 {
 	struct reading x = { .feed = f, .now = clock_now().wall.s, .ends = UINT64_MAX };
 
-	memcpy(f->before, f->list, sizeof(f->before));
+	memcpy(f->before, f->list, LIST);
 	f->count_before = f->count;
-	wipe(f->list, sizeof(f->list));
+	wipe(f->list, LIST);
 	f->count = 0;
 	for (unsigned i = 0; i < 2; i++) {
 		x.folder = folders[i];

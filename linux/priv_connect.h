@@ -21,14 +21,16 @@ struct connect_feed {
 	unsigned next;
 	struct instant ends;        /* when a token does */
 	unsigned count, count_before;
-	struct node_token list[NODE_TOKENS], before[NODE_TOKENS];
+	struct node_token *list, *before; /* NODE_TOKENS each, in a mapping of their own */
 	bool told;
 	unsigned seed_count, seeds_told;
 	struct endpoint seeds[MAX_SEEDS];
 };
 
-/* The store is borrowed. The first state is due at once. */
-void connect_feed_open(struct connect_feed *f, struct store *store, struct instant now);
+/* The store is borrowed. The first state is due at once. The tokens are in memory that processes
+ * forked later, for helpers, do not get, and dumps neither. 0 or negative errno. */
+int connect_feed_open(struct connect_feed *f, struct store *store, struct instant now)
+	must_check;
 void connect_feed_close(struct connect_feed *f);
 /* PRIV_TOKEN: 0: the other one is trusted; -EINPROGRESS: the user is asked; -EALREADY: it was used;
  * -ETIME: it is over; or another negative errno. */

@@ -350,7 +350,7 @@ static void send_notices(struct server *s)
 		r = channel_send(s->p->channel, &m, NULL, 0);
 		if (r == 0)
 			was_sent(s, &m);
-		if (m.kind == PRIV_SECOND)
+		if (m.kind == PRIV_SECOND || m.kind == PRIV_TOKEN)
 			wipe(&m, sizeof(m));
 	}
 	if (r < 0 && r != -EAGAIN)
@@ -536,8 +536,8 @@ static int open_mesh(struct server *s)
 	trust_feed_open(&s->trust, &s->p->store, &s->p->child->public, s->now);
 	s->trust.second.secret = &s->p->child->secret; /* the main one's is wiped */
 	policy_feed_open(&s->policy, &s->p->store, s->now);
-	connect_feed_open(&s->connect, &s->p->store, s->now);
-	if (s->trust.watch.inotify >= 0)
+	r = connect_feed_open(&s->connect, &s->p->store, s->now);
+	if (r == 0 && s->trust.watch.inotify >= 0)
 		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
 	if (r == 0 && s->policy.watch.inotify >= 0)
 		r = loop_add(&s->loop, s->policy.watch.inotify, EPOLLIN, policy_ready, s);

@@ -40,8 +40,8 @@ uint32_t relayed_relay(const struct relayed *r, const struct endpoint *at);
 bool relayed_has(const struct relayed *r, uint32_t peer, uint32_t relay);
 /* The channels by number; false: there are not so many. */
 bool relayed_nth(const struct relayed *r, uint32_t nth, uint32_t *peer, uint32_t *relay);
-/* Whether frames pass through that one: the relay says so, and the peer answered by it, or it is not
- * older than three seconds. */
+/* Whether frames pass through that one: the relay says so, and the peer answered by it, or it is
+ * not older than three seconds. */
 bool relayed_works(const struct relayed *r, uint32_t nth, struct instant now);
 /* The peer answered by that channel. */
 void relayed_proved(struct relayed *r, const struct endpoint *at);

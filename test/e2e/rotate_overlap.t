@@ -10,7 +10,7 @@ plug A wire eth0 10.0.0.1/24
 plug B wire eth0 10.0.0.2/24
 plug C wire eth0 10.0.0.3/24
 trust_each_other A B C
-up A
+up A --mdns # which goes on with the new key when the old one is gone
 up B --seed 10.0.0.1:51821
 up C --seed 10.0.0.1:51821
 wait_for 15 "they meet" all_meet A B C

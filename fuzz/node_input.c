@@ -90,11 +90,13 @@ static unsigned source_of(const struct endpoint *e)
 static void see_datagram(const struct out *o)
 {
 	unsigned from = source_of(&o->to);
+	/* To addresses by its peer's word then, within limits that nat_punch tests. */
+	const bool punched = punch_counters(w.node->punches)->runs;
 
 	if (from < SOURCES) {
 		w.went[from] += o->len;
-		BUG_ON(!w.proven[from] && w.went[from] > w.came[from]);
-	} else {
+		BUG_ON(!punched && !w.proven[from] && w.went[from] > w.came[from]);
+	} else if (!punched) {
 		BUG_ON(o->to.ip.family != FAMILY_IPV4 || o->to.ip.b[0] != 10 ||
 		       (o->to.ip.b[1] != 1 && o->to.ip.b[1] != 2));
 	}

@@ -119,11 +119,16 @@ ok "two that agree outvote a liar" within 5 is A .nat easy
 ok "his address is told to nobody" not candidate A '8.8.8.8:53 seen'
 stop A
 kill $liar_pid
-# Wrong ids, other addresses, late ones, two at once.
-liar 5.5.5.4 4001 id elsewhere late twice
+# Late ones; wrong ids, other addresses, two at once.
+liar 5.5.5.4 4001 late
 up A --stun 5.5.5.4:4001
 wait_for 10 "A runs" serves A
 ok "an answer that comes late counts" within 15 saw A 5.5.5.4:4001 5.5.5.9:51821
+stop A
+kill $liar_pid
+liar 5.5.5.4 4001 id elsewhere twice
+up A --stun 5.5.5.4:4001
+wait_for 10 "A runs" serves A
 ok "a wrong id, another source and a second answer do not" within 10 eval \
 	'at_least "$(counter A stun_drop_unasked)" 2'
 ok "one answer was taken" count_is A stun_answers 1

@@ -42,28 +42,34 @@ static bool counts(const struct paths *p, const struct seen *s)
 	return agreed || !disputed;
 }
 
+/* The newest of those that are left, which is left no more; PATH_OBSERVERS: none is. */
+static unsigned take_newest(const struct paths *p, bool left[static PATH_OBSERVERS])
+{
+	unsigned newest = PATH_OBSERVERS;
+
+	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+		if (left[i] && (newest == PATH_OBSERVERS ||
+				p->seen[i].at.ns > p->seen[newest].at.ns))
+			newest = i;
+	if (newest < PATH_OBSERVERS)
+		left[newest] = false;
+	return newest;
+}
+
 unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n)
 {
 	bool left[PATH_OBSERVERS];
-	unsigned count = 0;
+	unsigned count = 0, i;
 
-	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+	for (i = 0; i < PATH_OBSERVERS; i++)
 		left[i] = counts(p, &p->seen[i]);
-	while (count < n) {
-		unsigned newest = PATH_OBSERVERS;
+	while (count < n && (i = take_newest(p, left)) < PATH_OBSERVERS) {
 		bool known = false;
 
-		for (unsigned i = 0; i < PATH_OBSERVERS; i++)
-			if (left[i] && (newest == PATH_OBSERVERS ||
-					p->seen[i].at.ns > p->seen[newest].at.ns))
-				newest = i;
-		if (newest == PATH_OBSERVERS)
-			break;
-		left[newest] = false;
 		for (unsigned k = 0; k < count; k++)
-			known |= endpoint_equal(&out[k], &p->seen[newest].as);
+			known |= endpoint_equal(&out[k], &p->seen[i].as);
 		if (!known)
-			out[count++] = p->seen[newest].as;
+			out[count++] = p->seen[i].as;
 	}
 	return count;
 }
@@ -71,22 +77,12 @@ unsigned paths_seen_as(const struct paths *p, struct endpoint *out, unsigned n)
 unsigned paths_seen_any(const struct paths *p, struct endpoint *out, unsigned n)
 {
 	bool left[PATH_OBSERVERS];
-	unsigned count = 0;
+	unsigned count = 0, i;
 
-	for (unsigned i = 0; i < PATH_OBSERVERS; i++)
+	for (i = 0; i < PATH_OBSERVERS; i++)
 		left[i] = instant_is_set(p->seen[i].at);
-	while (count < n) {
-		unsigned newest = PATH_OBSERVERS;
-
-		for (unsigned i = 0; i < PATH_OBSERVERS; i++)
-			if (left[i] && (newest == PATH_OBSERVERS ||
-					p->seen[i].at.ns > p->seen[newest].at.ns))
-				newest = i;
-		if (newest == PATH_OBSERVERS)
-			break;
-		left[newest] = false;
-		out[count++] = p->seen[newest].as;
-	}
+	while (count < n && (i = take_newest(p, left)) < PATH_OBSERVERS)
+		out[count++] = p->seen[i].as;
 	return count;
 }
 

@@ -11,6 +11,7 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "$(id -u)" != 0 ]; then
 	echo "1..0 # SKIP NOT RUN: network namespaces need root"
+	echo "$0: NOT RUN: network namespaces need root" >&2
 	exit 0
 fi
 out=${B:-$here/../../build}/nat

@@ -137,12 +137,6 @@ int resolver_start(struct resolver *r, struct resolver_job *job, struct instant 
 	return error;
 }
 
-void resolver_cancel(struct resolver_job *job)
-{
-	if (job->resolver)
-		end_job(job);
-}
-
 void resolver_close(struct resolver *r)
 {
 	while (r->jobs)

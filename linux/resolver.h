@@ -74,7 +74,6 @@ void resolver_open(struct resolver *r, struct loop *loop);
 void resolver_close(struct resolver *r);
 /* 0, or negative errno; -EAGAIN: enough helpers are at work, try again after an answer. */
 int resolver_start(struct resolver *r, struct resolver_job *job, struct instant now) must_check;
-void resolver_cancel(struct resolver_job *job);
 bool resolver_has_room(const struct resolver *r);
 struct instant resolver_deadline(const struct resolver *r);
 void resolver_tick(struct resolver *r, struct instant now);

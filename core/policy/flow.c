@@ -477,11 +477,6 @@ uint32_t flows_of_peer(const struct flows *t, uint32_t peer)
 	return t->holders[peer].count;
 }
 
-uint32_t flows_cap(const struct flows *t)
-{
-	return t->cap;
-}
-
 const struct flow_counts *flows_counts(const struct flows *t)
 {
 	return &t->counts;

@@ -127,7 +127,6 @@ struct instant flows_deadline(const struct flows *t);
 /* In use, the expired that were not freed yet included. */
 uint32_t flows_count(const struct flows *t);
 uint32_t flows_of_peer(const struct flows *t, uint32_t peer);
-uint32_t flows_cap(const struct flows *t);
 const struct flow_counts *flows_counts(const struct flows *t);
 
 #endif

@@ -1,6 +1,6 @@
 /* The node process: sockets, TUN, control and notices are turned into events for core/node, and
  * its actions are carried out. One thread, one loop; the time is read once a turn. */
-#include "linux/mesh.h"
+#include "linux/mesh_inside.h"
 
 #include "crypto/aead_batch.h"
 #include "identity/address.h"
@@ -9,7 +9,6 @@
 #include "linux/event_log.h"
 #include "linux/keylog.h"
 #include "linux/loop.h"
-#include "linux/loopguard.h"
 #include "linux/mdns.h"
 #include "linux/names.h"
 #include "linux/notice.h"
@@ -25,7 +24,6 @@
 #include "linux/version.h"
 #include "nat/punch.h"
 #include "node/node.h"
-#include "packet/split.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -39,48 +37,9 @@ _Static_assert(UDP_EXTRA == PUNCH_SOCKETS, "the node asks for so many sockets");
 
 #define ITEMS 1024u
 #define ARENA (4u << 20)
-#define DATAGRAMS 64u           /* that the node is given at a time */
-#define TUN_BATCH 64
-#define SEGMENTS 64u            /* that the node is given at a time, */
-#define SEGMENT_BYTES (2u * MAX_PACKET) /* and their bytes */
 #define HOST_ADDRESSES 64u
 #define IPV6_LEN 64
 #define RESTORE_MS 500
-
-struct mesh {
-	struct priv_child *child;
-	struct loop loop;
-	struct node *node;
-	void *memory;               /* its */
-	struct node_actions actions;
-	struct moment now;
-	uint64_t turn;              /* of the loop, in which `now` was read */
-	struct udp udp;
-	struct udp_batch batch;
-	struct node_event datagrams[DATAGRAMS];
-	struct tun tun;
-	uint8_t *packet;            /* one packet from the TUN, */
-	uint8_t *segments;          /* and what it is split into */
-	struct control_server *control;
-	struct uapi_server uapi;
-	struct uapi_device device;
-	int watch;                  /* rtnetlink: addresses and our link */
-	int link;                   /* index of the interface, whatever it is called by now */
-	uint32_t mtu;               /* of the interface at present */
-	struct instant restore;     /* when to give the interface its addresses again */
-	uint32_t left_out;          /* trusted keys without room, as told on standard error */
-	uint64_t events_told;       /* on standard error */
-	uint64_t events_seen;       /* by warn_endings */
-	struct saver saver;
-	struct second second;
-	struct notices notices;
-	struct names names;
-	struct mdns mdns;
-	struct portmap portmap;
-	struct resume resume;
-	bool stopping;
-	bool failed;
-};
 
 static void *map_memory(size_t size)
 {
@@ -109,7 +68,7 @@ static void send_out(void *ctx, struct outbox *out)
 	outbox_clear(out);
 }
 
-static void flush(void *ctx)
+void mesh_flush(void *ctx)
 {
 	struct mesh *m = ctx;
 
@@ -117,9 +76,7 @@ static void flush(void *ctx)
 	second_flush(&m->second);
 }
 
-/* The first handler of a turn reads the clocks and mixes entropy in, for all that follow in it: a
- * machine that was copied must not draw the nonces of its twin. */
-static void wake(struct mesh *m)
+void mesh_wake(struct mesh *m)
 {
 	uint8_t fresh[32];
 
@@ -174,10 +131,10 @@ static void read_trust_again(struct mesh *m)
 			"were left out wait for its next change\n", strerror(-error));
 }
 
-static void make_room(struct mesh *m)
+void mesh_make_room(struct mesh *m)
 {
 	if (!outbox_has_room(&m->actions.out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES))
-		flush(m);
+		mesh_flush(m);
 }
 
 static enum node_token_outcome token_outcome(int error)
@@ -202,12 +159,12 @@ static void tell_token(struct mesh *m)
 
 	m->saver.token_told = false;
 	e.number = token_outcome(m->saver.token_error);
-	make_room(m);
+	mesh_make_room(m);
 	node_step(m->node, m->now, &e, &m->actions);
 	saver_save(&m->saver, m->now.boot);
 }
 
-static void act(struct mesh *m)
+void mesh_act(struct mesh *m)
 {
 	saver_save(&m->saver, m->now.boot);
 	if (m->saver.token_told)
@@ -222,17 +179,17 @@ static void step(void *ctx, const struct node_event *e)
 {
 	struct mesh *m = ctx;
 
-	make_room(m);
+	mesh_make_room(m);
 	node_step(m->node, m->now, e, &m->actions);
-	act(m);
+	mesh_act(m);
 }
 
 static void step_datagrams(struct mesh *m, const struct node_event *e, uint32_t count)
 {
 	for (uint32_t done = 0; done < count;) {
-		make_room(m);
+		mesh_make_room(m);
 		done += node_datagrams(m->node, m->now, e + done, count - done, &m->actions);
-		act(m);
+		mesh_act(m);
 	}
 }
 
@@ -244,7 +201,7 @@ static void received(struct mesh *m, int n)
 	for (int i = 0; i < n;) {
 		uint32_t count = 0;
 
-		for (; i < n && count < DATAGRAMS; i++, count++) {
+		for (; i < n && count < MESH_DATAGRAMS; i++, count++) {
 			const struct udp_datagram *d = &m->batch.items[i];
 
 			m->datagrams[count] = (struct node_event){
@@ -254,12 +211,12 @@ static void received(struct mesh *m, int n)
 		}
 		step_datagrams(m, m->datagrams, second_pick(&m->second, m->datagrams, count));
 	}
-	flush(m);
+	mesh_flush(m);
 }
 
 static void on_udp(struct mesh *m, int fd)
 {
-	wake(m);
+	mesh_wake(m);
 	received(m, udp_receive(&m->udp, fd, &m->batch));
 }
 
@@ -268,7 +225,7 @@ static void on_extra(void *ctx, uint32_t events)
 	struct mesh *m = ctx;
 
 	(void)events;
-	wake(m);
+	mesh_wake(m);
 	received(m, udp_receive_extra(&m->udp, &m->batch));
 }
 
@@ -286,93 +243,6 @@ static void on_udp6(void *ctx, uint32_t events)
 
 	(void)events;
 	on_udp(m, m->udp.fd6);
-}
-
-/* All from one source and with that TTL. */
-static void step_packets(struct mesh *m, const struct bytes *packets, uint32_t count, uint8_t hops)
-{
-	uint32_t done = 0;
-
-	for (; done < count; done++) {
-		const struct node_event e = { .kind = NODE_PACKET, .data = packets[done] };
-
-		if (!second_took_packet(&m->second, &e, hops))
-			break;
-	}
-	while (done < count) {
-		make_room(m);
-		const uint32_t before = m->actions.out.count;
-
-		done += node_packets(m->node, m->now, packets + done, count - done, &m->actions);
-		act(m);
-		for (uint32_t k = before; k < m->actions.out.count; k++)
-			m->actions.out.items[k].hops = hops;
-	}
-}
-
-/* The segments of one packet, as many at a time as there is room for. */
-static void step_split(struct mesh *m, struct bytes packet, const struct offload *o)
-{
-	struct bytes packets[SEGMENTS];
-	struct split split;
-	uint8_t hops = 0, other;
-	bool more = split_init(&split, packet, o);
-
-	while (more) {
-		uint32_t count = 0;
-		size_t used = 0;
-
-		while (count < SEGMENTS && used + split_longest(&split) <= SEGMENT_BYTES) {
-			const size_t n = split_next(&split, m->segments + used);
-			const struct bytes segment = bytes_of(m->segments + used, n);
-
-			more = n > 0;
-			if (!more)
-				break;
-			if (o->kind == OFFLOAD_UDP && !loopguard_hops(segment, &other))
-				continue;
-			if (o->kind == OFFLOAD_UDP && count && other != hops) {
-				step_packets(m, packets, count, hops);
-				count = 0;
-			}
-			if (o->kind == OFFLOAD_UDP)
-				hops = other;
-			packets[count++] = segment;
-			used += n;
-		}
-		if (count)
-			step_packets(m, packets, count, hops);
-	}
-}
-
-static void on_tun(void *ctx, uint32_t events)
-{
-	struct mesh *m = ctx;
-
-	(void)events;
-	wake(m);
-	for (int i = 0; i < TUN_BATCH; i++) {
-		struct offload o;
-		int n = tun_read(&m->tun, m->packet, MAX_PACKET, &o);
-
-		if (n == -EBADFD) {
-			fprintf(stderr, "meshguard: %s was removed by somebody else; start again "
-				"with: meshguard up\n", m->child->interface);
-			m->failed = true;
-			loop_remove(&m->loop, m->child->tun);
-		}
-		if (n <= 0)
-			break;
-		const struct bytes packet = bytes_of(m->packet, (size_t)n);
-		uint8_t hops;
-
-		if (o.kind != OFFLOAD_NONE)
-			step_split(m, packet, &o);
-		else if (offload_checksum(m->packet, packet.len, &o) &&
-			 loopguard_hops(packet, &hops))
-			step_packets(m, &packet, 1, hops);
-	}
-	flush(m);
 }
 
 /* Once for each number. */
@@ -430,7 +300,7 @@ static void on_channel(void *ctx, uint32_t events)
 	int n;
 
 	(void)events;
-	wake(m);
+	mesh_wake(m);
 	while ((n = priv_next_notice(m->child, &message)) == 1)
 		notice(m, &message);
 	if (n < 0) {
@@ -438,7 +308,7 @@ static void on_channel(void *ctx, uint32_t events)
 		if (n != -EPIPE)
 			fail(m, "the channel to the privileged process", n);
 	}
-	flush(m);
+	mesh_flush(m);
 }
 
 static void take_answer(struct mesh *m)
@@ -452,7 +322,7 @@ static void take_answer(struct mesh *m)
 		tell_token(m);
 	if (statement && !m->actions.save_statement) /* there may be another one */
 		step(m, &(struct node_event){ .kind = NODE_TIME });
-	flush(m);
+	mesh_flush(m);
 }
 
 static void on_answer(void *ctx, uint32_t events)
@@ -460,7 +330,7 @@ static void on_answer(void *ctx, uint32_t events)
 	struct mesh *m = ctx;
 
 	(void)events;
-	wake(m);
+	mesh_wake(m);
 	if (!second_answer(&m->second))
 		take_answer(m);
 }
@@ -531,16 +401,16 @@ static void restore_addresses(struct mesh *m)
 
 static void wake_for_names(void *ctx)
 {
-	wake(ctx);
+	mesh_wake(ctx);
 }
 
 static void on_neighbour(void *ctx, const struct node_event *e)
 {
 	struct mesh *m = ctx;
 
-	wake(m);
+	mesh_wake(m);
 	second_give(&m->second, e);
-	flush(m);
+	mesh_flush(m);
 }
 
 static int open_mdns(struct mesh *m)
@@ -569,7 +439,7 @@ static void on_watch(void *ctx, uint32_t events)
 	struct rtnl_news news;
 
 	(void)events;
-	wake(m);
+	mesh_wake(m);
 	if (!rtnl_watch_read(m->watch, m->link, &news))
 		return;
 	if (news.mtu)
@@ -581,7 +451,7 @@ static void on_watch(void *ctx, uint32_t events)
 	if (!news.removed && (news.lost || news.overrun || (news.link && news.up)))
 		m->restore = instant_min(m->restore,
 					 instant_add(m->now.boot, span_ms(RESTORE_MS)));
-	flush(m);
+	mesh_flush(m);
 }
 
 static void on_mapped(void *ctx, const struct endpoint *external)
@@ -592,7 +462,7 @@ static void on_mapped(void *ctx, const struct endpoint *external)
 	if (external)
 		e.from = *external;
 	second_give(&m->second, &e);
-	flush(m);
+	mesh_flush(m);
 }
 
 static void on_status(void *ctx, struct report_node *out)
@@ -655,7 +525,7 @@ static int open_servers(struct mesh *m)
 	node_uapi(m->node, &m->device);
 	m->uapi = (struct uapi_server){
 		.loop = &m->loop, .listener = m->child->uapi, .device = &m->device,
-		.hide_secrets = true, .out = &m->actions.out, .flush = flush, .ctx = m,
+		.hide_secrets = true, .out = &m->actions.out, .flush = mesh_flush, .ctx = m,
 	};
 	return uapi_server_open(&m->uapi);
 }
@@ -698,7 +568,7 @@ static int open_node(struct mesh *m)
 	uint8_t *arena = map_memory(ARENA);
 
 	m->packet = map_memory(MAX_PACKET + 1);
-	m->segments = map_memory(SEGMENT_BYTES);
+	m->segments = map_memory(MESH_SEGMENT_BYTES);
 	if (!memory || !items || !arena || !m->packet || !m->segments)
 		return -ENOMEM;
 	configure(m, &config);
@@ -725,7 +595,7 @@ static int add_descriptors(struct mesh *m)
 	if (!error)
 		error = loop_add(&m->loop, c->requests, EPOLLIN, on_answer, m);
 	if (!error && c->tun >= 0)
-		error = loop_add(&m->loop, c->tun, EPOLLIN, on_tun, m);
+		error = loop_add(&m->loop, c->tun, EPOLLIN, mesh_on_tun, m);
 	if (!error && m->udp.fd4 >= 0)
 		error = loop_add(&m->loop, m->udp.fd4, EPOLLIN, on_udp4, m);
 	if (!error && m->udp.fd6 >= 0)
@@ -764,7 +634,7 @@ static void woken(struct mesh *m)
 	second_give(&m->second, &e);
 	tell_addresses(m);
 	portmap_network(&m->portmap, m->now.boot);
-	flush(m);
+	mesh_flush(m);
 }
 
 static void turn(struct mesh *m)
@@ -779,12 +649,12 @@ static void turn(struct mesh *m)
 	error = loop_turn(&m->loop, deadline(m));
 	if (error)
 		fail(m, "waiting for events", error);
-	wake(m);
+	mesh_wake(m);
 	if (instant_reached(node_deadline(m->node), m->now.boot)) {
 		struct node_event e = { .kind = NODE_TIME };
 
 		step(m, &e);
-		flush(m);
+		mesh_flush(m);
 	}
 	if (m->child->config->log_events)
 		event_log_write(STDERR_FILENO, node_events(m->node), &m->events_told);
@@ -810,7 +680,7 @@ static void say_goodbye(struct mesh *m)
 	m->now = clock_now();
 	m->saver.again = INSTANT_NEVER;
 	second_give(&m->second, &e);
-	flush(m);
+	mesh_flush(m);
 	second_close(&m->second);
 	saver_finish(&m->saver, m->now.boot);
 }
@@ -857,7 +727,7 @@ int mesh_child(struct priv_child *child)
 	m->portmap.link = m->link;
 	portmap_open(&m->portmap, child, &m->loop, !child->config->no_mapping);
 	tell_addresses(m);
-	flush(m);
+	mesh_flush(m);
 	m->saver.serving = true;
 	while (!m->stopping && !m->failed)
 		turn(m);

@@ -168,9 +168,10 @@ N       ?= 1000
 FIRST   ?= 1
 explore: $(SIM)
 	@$(SIM) --explore $(N) --seed $(FIRST) --commit $$(git describe --always --dirty 2>/dev/null || echo unknown)
-# Root: network namespaces of their own.
+# Root: network namespaces of their own. Three at once: they wait most of the time.
+E2E_JOBS ?= 3
 check-e2e: all
-	@prove $(E2E_TESTS)
+	@prove -j$(E2E_JOBS) $(E2E_TESTS)
 # Ten real minutes and more.
 check-long: all
 	@prove $(LONG_TESTS)

@@ -1,4 +1,4 @@
-/* What this host sends, from the TUN to core/node: packets that stand for several are split here. */
+/* What this host sends, from the TUN to core/node: packets for several are split here. */
 #include "linux/mesh_inside.h"
 
 #include "linux/loopguard.h"

@@ -65,14 +65,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct out items[64];
 	const uint8_t entropy[32] = { 1 }, key[16] = { 2 };
 	struct random random;
-	struct relay_config config = { .random = &random, .sessions = 4 };
+	struct relay_config config = { .members = 8, .random = &random, .sessions = 4 };
 	struct instant now = { 1000000000u };
 	struct relayed_fact fact;
 	struct outbox out;
 
 	test_crypto();
-	BUG_ON(relay_size(4) > sizeof(relay_memory) || relayed_size() > sizeof(mine_memory));
-	memset(relay_memory, 0, relay_size(4));
+	BUG_ON(relay_size(8, 4) > sizeof(relay_memory) || relayed_size() > sizeof(mine_memory));
+	memset(relay_memory, 0, relay_size(8, 4));
 	memset(mine_memory, 0, relayed_size());
 	random_init(&random, entropy);
 	outbox_init(&out, items, 64, arena, sizeof(arena));

@@ -10,9 +10,12 @@
 #define SESSION_RATE 1250000u      /* 10 Mbit/s */
 #define TOTAL_RATE 12500000u
 #define BURST_MS 200u              /* of a rate, at once */
-#define ASK_BURST 64u              /* opens and binds of one member, then one in each */
+#define ASK_BURST 64u              /* opens of one member, and channels for them, then one in each */
 #define ASK_EACH span_ms(100)
-#define ASKERS 256u                /* their buckets, by slot */
+#define BIND_BURST 8u              /* binds of one end to a channel that is there */
+#define BIND_EACH span_s(1)
+#define FULL_BURST 64u             /* binds that are told that there is no room */
+#define FULL_EACH span_ms(10)
 #define SECRET_LIVES span_s(60)    /* and as long again as the one before */
 #define UNBOUND_LIVES span_s(30)
 #define IDLE_LIVES span_s(300)
@@ -22,6 +25,7 @@ struct side {
 	uint32_t slot;
 	bool bound;
 	struct endpoint at;
+	struct instant bind_full;  /* bucket */
 };
 
 struct session {
@@ -30,16 +34,24 @@ struct session {
 	struct instant full;       /* bucket of bytes */
 };
 
+/* Buckets of a member. What it asks costs nobody else, and what others ask about it costs it
+ * nothing: that it binds what was offered unasked is paid by who opened. */
+struct asker {
+	struct instant open_full;
+	struct instant make_full;  /* channels that were made for its opens */
+};
+
 struct relay {
 	struct relay_config config;
 	bool willing;
 	uint8_t secrets[2][32];    /* the present one, and that of before */
 	struct instant secret_birth;
 	struct instant total_full;
-	struct instant asked_full[ASKERS];
+	struct instant told_full;  /* bucket: that there is no room */
 	struct relay_counters counters;
 	uint32_t count;
 	struct session *sessions;
+	struct asker *askers;      /* by slot */
 	uint32_t *channels;        /* of the sessions, side by side: every frame looks here */
 };
 
@@ -48,11 +60,12 @@ static uint32_t capacity(uint32_t sessions)
 	return sessions ? sessions : SESSIONS;
 }
 
-size_t relay_size(uint32_t sessions)
+size_t relay_size(uint32_t members, uint32_t sessions)
 {
 	size_t n = capacity(sessions);
 
-	return sizeof(struct relay) + n * sizeof(struct session) + (n + 1) / 2 * sizeof(uint64_t);
+	return sizeof(struct relay) + n * sizeof(struct session) +
+	       members * sizeof(struct asker) + (n + 1) / 2 * sizeof(uint64_t);
 }
 
 static void draw_secrets(struct relay *r, struct instant now)
@@ -70,7 +83,8 @@ struct relay *relay_init(void *memory, const struct relay_config *config, struct
 	r->config.session_rate = config->session_rate ? config->session_rate : SESSION_RATE;
 	r->config.total_rate = config->total_rate ? config->total_rate : TOTAL_RATE;
 	r->sessions = (struct session *)(void *)(r + 1);
-	r->channels = (uint32_t *)(void *)(r->sessions + r->config.sessions);
+	r->askers = (struct asker *)(void *)(r->sessions + r->config.sessions);
+	r->channels = (uint32_t *)(void *)(r->askers + config->members);
 	draw_secrets(r, now);
 	random_bytes(config->random, r->secrets[1], sizeof(r->secrets[1]));
 	return r;
@@ -178,13 +192,16 @@ static uint32_t make_channel(const struct relay *r, uint32_t a, uint32_t b)
 	return RELAY_CHANNEL_FIRST | (load_be32(out) & 0x3FFFFFFFu);
 }
 
-static void make_cookie(uint8_t out[16], const uint8_t secret[32], uint32_t channel,
-			const struct relay_end *end, const struct public_key *other)
+enum role { NOBODYS, OPENER, OFFERED };
+
+static void make_cookie(uint8_t out[16], const uint8_t secret[32], enum role role,
+			uint32_t channel, const struct relay_end *end,
+			const struct public_key *other)
 {
 	uint8_t in[96];
 	struct writer w = wr_of(in, sizeof(in));
 
-	wr_u8(&w, 1);
+	wr_u8(&w, (uint8_t)role);
 	wr_be32(&w, channel);
 	wr_bytes(&w, end->key.b, sizeof(end->key.b));
 	wr_bytes(&w, other->b, sizeof(other->b));
@@ -195,26 +212,29 @@ static void make_cookie(uint8_t out[16], const uint8_t secret[32], uint32_t chan
 	keyed(out, secret, &w);
 }
 
-static bool cookie_is_good(const struct relay *r, const struct relay_end *end,
-			   const struct relay_end *other, const struct relay_message *m)
+/* Whose the cookie is of the two, or NOBODYS. */
+static enum role role_by_cookie(const struct relay *r, const struct relay_end *end,
+				const struct relay_end *other, const struct relay_message *m)
 {
 	uint8_t mine[RELAY_COOKIE];
-	bool good = false;
+	enum role found = NOBODYS;
 
-	for (unsigned i = 0; i < 2; i++) {
-		make_cookie(mine, r->secrets[i], m->channel, end, &other->key);
-		good |= ct_equal(mine, m->cookie, sizeof(mine));
-	}
-	return good;
+	for (unsigned i = 0; i < 2; i++)
+		for (enum role role = OPENER; role <= OFFERED; role++) {
+			make_cookie(mine, r->secrets[i], role, m->channel, end, &other->key);
+			if (ct_equal(mine, m->cookie, sizeof(mine)))
+				found = role;
+		}
+	return found;
 }
 
-static void offer(const struct relay *r, uint32_t channel, const struct relay_end *to,
-		  const struct relay_end *other, struct outbox *out)
+static void offer(const struct relay *r, uint32_t channel, enum role role,
+		  const struct relay_end *to, const struct relay_end *other, struct outbox *out)
 {
 	struct relay_message m = { .type = RELAY_TYPE_OFFER, .channel = channel,
 				   .other = other->key };
 
-	make_cookie(m.cookie, r->secrets[0], channel, to, &other->key);
+	make_cookie(m.cookie, r->secrets[0], role, channel, to, &other->key);
 	say(to, &m, out);
 }
 
@@ -310,17 +330,18 @@ void relay_forget(struct relay *r, uint32_t slot)
 	for (uint32_t i = r->count; i-- > 0;)
 		if (r->sessions[i].sides[0].slot == slot || r->sessions[i].sides[1].slot == slot)
 			close_session(r, i);
+	r->askers[slot] = (struct asker){ 0 };
 }
 
 /* --- what members ask */
 
-static bool may_ask(struct relay *r, const struct relay_end *asker, struct instant now)
+static bool may(struct relay *r, struct instant *full, struct instant now, struct span each,
+		uint64_t burst)
 {
-	bool may = !asker->at.channel && bucket_take(&r->asked_full[asker->slot % ASKERS], now,
-						     ASK_EACH, ASK_BURST);
+	const bool yes = bucket_take(full, now, each, burst);
 
-	r->counters.drop_rate += !may;
-	return may;
+	r->counters.drop_rate += !yes;
+	return yes;
 }
 
 void relay_open(struct relay *r, struct instant now, const struct relay_end *asker,
@@ -328,7 +349,8 @@ void relay_open(struct relay *r, struct instant now, const struct relay_end *ask
 {
 	uint32_t at;
 
-	if (!may_ask(r, asker, now))
+	if (asker->at.channel ||
+	    !may(r, &r->askers[asker->slot].open_full, now, ASK_EACH, ASK_BURST))
 		return;
 	if (!r->willing || !reachable || other->at.channel || other->slot == asker->slot) {
 		r->counters.refused++;
@@ -341,8 +363,8 @@ void relay_open(struct relay *r, struct instant now, const struct relay_end *ask
 	const uint32_t channel = at != NO_SESSION ? r->channels[at] :
 				 make_channel(r, asker->slot, other->slot);
 	r->counters.opened++;
-	offer(r, channel, asker, other, out);
-	offer(r, channel, other, asker, out); /* though it is bound: it may have been restarted */
+	offer(r, channel, OPENER, asker, other, out);
+	offer(r, channel, OFFERED, other, asker, out); /* though it is bound: it may have been restarted */
 }
 
 static uint32_t sessions_of(const struct relay *r, uint32_t slot)
@@ -364,17 +386,36 @@ static bool has_share(const struct relay *r, uint32_t a, uint32_t b)
 	       (sessions_of(r, a) < most && sessions_of(r, b) < most);
 }
 
+/* The channel that is there, or a new one; NO_SESSION: no more is to be said. */
 static uint32_t session_for(struct relay *r, struct instant now, const struct relay_end *asker,
-			    const struct relay_end *other, uint32_t channel)
+			    const struct relay_end *other, const struct relay_message *m,
+			    struct outbox *out)
 {
-	uint32_t at = find(r, channel);
+	const enum role role = role_by_cookie(r, asker, other, m);
+	uint32_t at = find(r, m->channel);
 
-	if (at != NO_SESSION)
-		return joins(&r->sessions[at], asker->slot, other->slot) ? at : NO_SESSION;
-	if (!has_share(r, asker->slot, other->slot) || !make_room(r, now))
+	if (role == NOBODYS || (at != NO_SESSION &&
+				!joins(&r->sessions[at], asker->slot, other->slot))) {
+		r->counters.drop_cookie++;
+		return NO_SESSION;
+	}
+	if (at != NO_SESSION) {
+		struct side *side = r->sessions[at].sides;
+
+		side += side->slot != asker->slot;
+		return may(r, &side->bind_full, now, BIND_EACH, BIND_BURST) ? at : NO_SESSION;
+	}
+	if (!has_share(r, asker->slot, other->slot) || !make_room(r, now)) {
+		r->counters.refused++;
+		if (may(r, &r->told_full, now, FULL_EACH, FULL_BURST))
+			say_bound(asker, &m->other, 0, RELAY_REFUSED_FULL, out);
+		return NO_SESSION;
+	}
+	struct asker *pays = &r->askers[role == OPENER ? asker->slot : other->slot];
+	if (!may(r, &pays->make_full, now, ASK_EACH, ASK_BURST))
 		return NO_SESSION;
 	at = r->count++;
-	r->channels[at] = channel;
+	r->channels[at] = m->channel;
 	r->sessions[at] = (struct session){
 		.sides = { { .slot = asker->slot }, { .slot = other->slot } },
 	};
@@ -384,19 +425,16 @@ static uint32_t session_for(struct relay *r, struct instant now, const struct re
 void relay_bind(struct relay *r, struct instant now, const struct relay_end *asker,
 		const struct relay_end *other, const struct relay_message *m, struct outbox *out)
 {
-	if (!may_ask(r, asker, now))
+	if (asker->at.channel)
 		return;
 	refresh_secret(r, now);
-	if (!r->willing || other->slot == asker->slot || !cookie_is_good(r, asker, other, m)) {
+	if (!r->willing || other->slot == asker->slot) {
 		r->counters.drop_cookie++;
 		return;
 	}
-	const uint32_t at = session_for(r, now, asker, other, m->channel);
-	if (at == NO_SESSION) {
-		r->counters.refused++;
-		say_bound(asker, &m->other, 0, RELAY_REFUSED_FULL, out);
+	const uint32_t at = session_for(r, now, asker, other, m, out);
+	if (at == NO_SESSION)
 		return;
-	}
 	struct session *s = &r->sessions[at];
 	struct side *mine = &s->sides[s->sides[0].slot != asker->slot], *its = &s->sides[0];
 	if (its == mine)

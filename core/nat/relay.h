@@ -13,7 +13,9 @@
  * A bound channel carries frames between its two addresses, as they are, and nothing else.
  *
  * What members can make a relay send: for an open, one message to each end, as long as the open,
- * at a limited rate; a frame for a frame of the same length, within a budget of bytes.
+ * at a limited rate; a frame for a frame of the same length, within a budget of bytes. Each pays for
+ * what it asks: opens and the channels that are made for them by who opened, whoever of the two
+ * binds first; later binds by the end of that channel.
  */
 #ifndef NAT_RELAY_H
 #define NAT_RELAY_H
@@ -61,7 +63,7 @@ enum relay_mode { RELAY_AUTO, RELAY_ON, RELAY_OFF };
 struct relay;
 
 struct relay_config {
-	uint32_t members;
+	uint32_t members;          /* slots are below */
 	struct random *random;
 	uint32_t sessions;         /* channels at the most; 0: 64 */
 	uint64_t session_rate;     /* bytes a second; 0: 1,250,000 */
@@ -76,8 +78,8 @@ struct relay_end {
 	struct endpoint at;
 };
 
-/* sessions: as in the configuration. Memory zeroed, aligned for uint64_t. */
-size_t relay_size(uint32_t sessions);
+/* Both as in the configuration. Memory zeroed, aligned for uint64_t. */
+size_t relay_size(uint32_t members, uint32_t sessions);
 struct relay *relay_init(void *memory, const struct relay_config *config, struct instant now);
 /* Not willing at first. Unwilling closes all channels. */
 void relay_set_willing(struct relay *r, bool willing);

@@ -49,7 +49,7 @@ static struct layout layout_of(uint32_t members, uint32_t sessions)
 	l.burnt_map = node_place(&at, map_size(l.members));
 	service_place(&l.services, l.members, &at);
 	orgs_place(&l.orgs, l.members, &at);
-	relaying_place(&l.relaying, &at);
+	relaying_place(&l.relaying, l.members, &at);
 	l.events = node_place(&at, NODE_EVENTS * sizeof(struct event));
 	l.size = at;
 	return l;

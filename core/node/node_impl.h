@@ -337,7 +337,7 @@ void where_report(const struct node *n, struct report_node *r);
 struct relaying_layout {
 	size_t service, mine;
 };
-void relaying_place(struct relaying_layout *l, size_t *at);
+void relaying_place(struct relaying_layout *l, uint32_t members, size_t *at);
 void relaying_init(struct node *n, uint8_t *base, const struct relaying_layout *l,
 		   struct instant now);
 /* Whether we relay, as of the configuration and what we know of our addresses. */

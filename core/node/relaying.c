@@ -16,16 +16,16 @@
 #define LISTED 2u                  /* relays in our own record */
 #define NOT_LISTED span_ms(50)     /* what a relay that the peer does not name counts for more */
 
-void relaying_place(struct relaying_layout *l, size_t *at)
+void relaying_place(struct relaying_layout *l, uint32_t members, size_t *at)
 {
-	l->service = node_place(at, relay_size(0));
+	l->service = node_place(at, relay_size(members, 0));
 	l->mine = node_place(at, relayed_size());
 }
 
 void relaying_init(struct node *n, uint8_t *base, const struct relaying_layout *l,
 		   struct instant now)
 {
-	struct relay_config config = { .random = &n->random };
+	struct relay_config config = { .members = n->config.members, .random = &n->random };
 
 	n->relaying.service = relay_init(base + l->service, &config, now);
 	n->relaying.mine = relayed_init(base + l->mine, n->hash_key);

@@ -6,6 +6,8 @@
 #include "nat/relay.h"
 #include "nat/relayed.h"
 
+#define MEMBERS 600u
+
 static struct relay *r;
 static struct random random_state;
 static struct instant now;
@@ -37,11 +39,12 @@ static void begin(const struct relay_config *wanted)
 
 	test_crypto();
 	free(memory);
-	memory = calloc(1, relay_size(config.sessions));
+	memory = calloc(1, relay_size(MEMBERS, config.sessions));
 	random_init(&random_state, entropy);
 	outbox_init(&out, items, 512, arena, sizeof(arena));
 	now = (struct instant){ 1000000000000u };
 	config.random = &random_state;
+	config.members = MEMBERS;
 	r = relay_init(memory, &config, now);
 	relay_set_willing(r, true);
 }
@@ -385,6 +388,58 @@ static void a_member_may_ask_so_often(void)
 	eq_int(answered, 74);
 	ask(3, 4); /* another one is not held back */
 	ok(out.count > 0);
+	const struct relay_end other = { .slot = 1 + 256, .key = { { 1, 1 } }, .at = *at_of(5) };
+	outbox_clear(&out);
+	relay_open(r, now, &other, &other, false, &out); /* nor is anybody by his number */
+	ok(out.count > 0);
+}
+
+/* Three members open channels to 1 all the time, and 1 binds what is offered: that is theirs to
+ * pay. Its own channels are made and renewed all the while. */
+static void what_others_open_to_a_member_costs_it_nothing(void)
+{
+	struct relay_message m = { 0 };
+
+	begin(&(struct relay_config){ 0 });
+	const uint32_t mine = join(1, 2);
+	for (unsigned ms = 0; ms < 20000; ms += 20) {
+		wait_ms(20);
+		for (uint8_t who = 10; who < 13; who++) {
+			outbox_clear(&out);
+			ask(who, 1);
+			if (told(1, &m))
+				bind(1, who, &m);
+		}
+	}
+	ok(relay_counters(r)->drop_rate > 1000);
+	ok(passes(1, 2, mine, 100));
+	ask(1, 2);
+	ok(told(1, &m));
+	bind(1, 2, &m);
+	ok(told(1, &m));
+	eq_int(m.state, RELAY_BOTH);
+	(void)join(1, 3);
+	(void)join(4, 1);
+}
+
+/* Who was offered a channel binds and binds: who opened it is not held back. */
+static void who_binds_too_often_holds_back_nobody_else(void)
+{
+	struct relay_message m = { 0 };
+	unsigned answered = 0;
+
+	begin(&(struct relay_config){ 0 });
+	ask(1, 2);
+	ok(told(2, &m));
+	for (unsigned i = 0; i < 1000; i++) {
+		outbox_clear(&out);
+		bind(2, 1, &m);
+		answered += out.count > 0;
+	}
+	eq_int(answered, 1 + 8); /* the one that made it, and those of its end */
+	for (uint8_t i = 0; i < 20; i++)
+		(void)join(1, (uint8_t)(100 + i));
+	(void)join(1, 2);
 }
 
 static void only_whole_messages_in_their_ranges_are_read(void)
@@ -425,4 +480,6 @@ TAP_TESTS(T(nothing_is_kept_before_a_cookie_returns),
 	  T(one_member_does_not_take_all_channels),
 	  T(bytes_are_limited_for_each_channel_and_for_all),
 	  T(a_member_may_ask_so_often),
+	  T(what_others_open_to_a_member_costs_it_nothing),
+	  T(who_binds_too_often_holds_back_nobody_else),
 	  T(only_whole_messages_in_their_ranges_are_read))

@@ -4,26 +4,49 @@
 
 #include <string.h>
 
-/* Its own words in the run: the first address on the Internet. */
+_Static_assert(BIRTHDAY_IPS * BIRTHDAY_ALL_EACH_S > BIRTHDAY_IP_BURST * BIRTHDAY_IP_EACH_S +
+	       BIRTHDAY_ALL_BURST * BIRTHDAY_ALL_EACH_S, "who is forgotten has his bucket full");
+
+/* Its own words in the run, as far as the one that hands on knows them to be true: else a member
+ * might have many nodes probe somebody who has nothing to do with it. */
 static const struct endpoint *outside_of(const struct run *r)
 {
 	for (unsigned i = 0; i < r->count; i++)
-		if (r->list[i].ip.family == FAMILY_IPV4 && paths_outside(&r->list[i].ip))
+		if (paths_outside(&r->list[i].ip) && ip_equal(&r->list[i].ip, &r->sees))
 			return &r->list[i];
 	return NULL;
 }
 
-bool birthday_may(const struct punches *u, const struct run *r, struct instant now)
+/* The bucket of that address, or the one that is full again first. */
+static struct target *target_at(struct punches *u, const struct ip *ip)
+{
+	struct target *found = u->targets;
+
+	for (struct target *t = u->targets; t < u->targets + BIRTHDAY_IPS; t++) {
+		if (ip_equal(&t->ip, ip))
+			return t;
+		if (instant_before(t->full, found->full))
+			found = t;
+	}
+	*found = (struct target){ .ip = *ip };
+	return found;
+}
+
+bool birthday_may(struct punches *u, const struct run *r, struct instant now)
 {
 	const struct punch_peer *peer = &u->list[r->slot];
+	const struct endpoint *to = outside_of(r);
 	const bool hard = kind_is_hard(u->kind);
 
-	if (!u->config.birthday || u->birthday.slot != NOBODY || !outside_of(r) ||
+	if (!u->config.birthday || u->birthday.slot != NOBODY || !to ||
 	    hard == kind_is_hard(r->kind) || (hard ? r->kind : u->kind) == NAT_PUBLIC ||
 	    paths_direct(u->config.paths, r->slot))
 		return false;
-	return !instant_is_set(peer->birthday) ||
-	       instant_since(now, peer->birthday).ns >= BIRTHDAY_EACH.ns;
+	struct instant ip_full = target_at(u, &to->ip)->full, all_full = u->birthdays_full;
+	return (!instant_is_set(peer->birthday) ||
+		instant_since(now, peer->birthday).ns >= BIRTHDAY_EACH.ns) &&
+	       bucket_take(&ip_full, now, BIRTHDAY_IP_EACH, BIRTHDAY_IP_BURST) &&
+	       bucket_take(&all_full, now, BIRTHDAY_ALL_EACH, BIRTHDAY_ALL_BURST);
 }
 
 void birthday_begin(struct punches *u, const struct run *r, struct instant now)
@@ -33,6 +56,10 @@ void birthday_begin(struct punches *u, const struct run *r, struct instant now)
 	const struct endpoint *to = outside_of(r);
 	const bool hard = kind_is_hard(u->kind);
 
+	if (!to)
+		return;
+	(void)bucket_take(&target_at(u, &to->ip)->full, now, BIRTHDAY_IP_EACH, BIRTHDAY_IP_BURST);
+	(void)bucket_take(&u->birthdays_full, now, BIRTHDAY_ALL_EACH, BIRTHDAY_ALL_BURST);
 	peer->birthday = now;
 	*b = (struct birthday){
 		.slot = r->slot, .hard = hard, .to = *to, .kind = r->kind,

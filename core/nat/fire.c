@@ -92,6 +92,24 @@ bool path_spray_answer(const struct paths *p, uint32_t slot, const struct endpoi
 	       instant_since(now, s->since).ns < ANSWER_LATEST.ns && ct_equal(s->id, id, 8);
 }
 
+static bool answers_outside(const struct address *a)
+{
+	return instant_is_set(a->answered) && !a->to.channel && a->to.ip.family == FAMILY_IPV4 &&
+	       paths_outside(&a->to.ip);
+}
+
+struct ip paths_answered_at(const struct paths *p, uint32_t slot)
+{
+	const struct path *path = &p->list[slot];
+
+	if (path->best != NO_ADDRESS && answers_outside(&path->list[path->best]))
+		return path->list[path->best].to.ip;
+	for (unsigned i = 0; i < path->count; i++)
+		if (answers_outside(&path->list[i]) && !path->list[i].tries)
+			return path->list[i].to.ip;
+	return (struct ip){ 0 };
+}
+
 bool paths_socket_used(const struct paths *p, uint32_t slot, uint16_t socket, struct span lately,
 		       struct instant now)
 {

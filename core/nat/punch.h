@@ -20,7 +20,8 @@
  * Birthday: when exactly one side is hard (another outside port for each destination), that side
  * sends openers from 256 more sockets, and the easy side probes random ports of its address, at
  * most 2048, 500 a second. Ports that are given in a row are tried first. The socket that was hit
- * stays open for as long as its path is used.
+ * stays open for as long as its path is used. Both only to the address at which the member that
+ * hands on reaches the other side, for its own word might name anybody; and limited by address.
  *
  * From the second attempt on both sides use a fresh socket, whose outside address R tells them:
  * whatever held the port of the main one is left behind.
@@ -87,10 +88,16 @@ void punch_up(struct punches *u, uint32_t slot, struct instant now);
 /* Whether a message from `slot`, fresh, may be handed on to `to`: a burst of 16 for each sender,
  * then four a second; 100 a second in all. */
 bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instant now);
+/* Who handed a message on, and at which IPv4 address of the Internet he reaches its sender: family 0
+ * when at none. */
+struct punch_via {
+	uint32_t slot;
+	struct ip sees;
+};
 /* A message that is authentically of `slot`, handed on by `via`. `epoch` is the sender's;
  * `knows_us`: it carried ours, without which only an ask is taken. */
-void punch_input(struct punches *u, struct instant now, uint32_t slot, uint32_t via,
-		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
+void punch_input(struct punches *u, struct instant now, uint32_t slot,
+		 const struct punch_via *via, struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
 void punch_tick(struct punches *u, struct instant now, struct outbox *out);
 struct instant punch_deadline(const struct punches *u);
 

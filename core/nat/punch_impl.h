@@ -18,6 +18,13 @@
 #define BIRTHDAY_AFTER span_ms(450)  /* of the first opener: plain probes come first */
 #define BIRTHDAY_PROBES_AFTER span_ms(600) /* some sockets are open by then */
 #define BIRTHDAY_EACH span_s(600)    /* one for each member in so long */
+#define BIRTHDAY_IP_BURST 4u         /* to one address at once, then one in */
+#define BIRTHDAY_IP_EACH_S 150u
+#define BIRTHDAY_IP_EACH span_s(BIRTHDAY_IP_EACH_S)
+#define BIRTHDAY_ALL_BURST 16u       /* of this node at once, then one in */
+#define BIRTHDAY_ALL_EACH_S 30u
+#define BIRTHDAY_ALL_EACH span_s(BIRTHDAY_ALL_EACH_S)
+#define BIRTHDAY_IPS 64u             /* addresses that are remembered: more than matter */
 #define SOCKETS_A_TICK 16u
 #define SOCKETS_EVERY span_ms(25)
 #define PROBES_A_TICK 8u
@@ -33,6 +40,7 @@ struct run {
 	bool fresh;
 	bool birthday;              /* both sides take part in one */
 	uint8_t kind;               /* of the other's NAT, as it said last */
+	struct ip sees;             /* where the one that hands on reaches the other */
 	uint8_t shots;              /* fired */
 	uint8_t vias;               /* that were asked */
 	uint32_t slot, via;
@@ -87,6 +95,11 @@ struct punches {
 		uint8_t kind;       /* of the hard side */
 		struct instant next, ends;
 	} birthday;
+	struct target {
+		struct ip ip;
+		struct instant full; /* bucket */
+	} targets[BIRTHDAY_IPS];
+	struct instant birthdays_full; /* bucket: all of this node */
 	struct punch_counters counters;
 };
 
@@ -102,9 +115,9 @@ void run_opens(struct punches *u, struct run *r, struct instant now, struct outb
 void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now);
 
 /* birthday.c */
-/* Whether one may begin here: exactly one side is hard and the other not public, none is going on,
- * and there was none lately. */
-bool birthday_may(const struct punches *u, const struct run *r, struct instant now);
+/* Whether one may begin here: exactly one side is hard and the other not public, the other's address
+ * is known to be its own, none is going on, and there was none lately. */
+bool birthday_may(struct punches *u, const struct run *r, struct instant now);
 void birthday_begin(struct punches *u, const struct run *r, struct instant now);
 void birthday_end(struct punches *u, uint32_t slot);
 void birthday_tick(struct punches *u, struct instant now, struct outbox *out);

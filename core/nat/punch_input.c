@@ -23,15 +23,16 @@ bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instan
 	return may;
 }
 
-static void take_words(struct run *r, const struct punch_message *m)
+static void take_words(struct run *r, const struct punch_message *m, const struct punch_via *via)
 {
+	r->sees = via->sees;
 	r->kind = m->kind;
 	r->count = m->count;
 	memcpy(r->list, m->list, sizeof(r->list));
 }
 
-static void input_ask(struct punches *u, struct instant now, uint32_t slot, uint32_t via,
-		      const struct punch_message *m, uint64_t epoch, struct outbox *out)
+static void input_ask(struct punches *u, struct instant now, uint32_t slot,
+		      const struct punch_via *via, const struct punch_message *m, uint64_t epoch, struct outbox *out)
 {
 	struct punch_peer *peer = &u->list[slot];
 	struct run *r = run_of(u, slot);
@@ -46,14 +47,14 @@ static void input_ask(struct punches *u, struct instant now, uint32_t slot, uint
 		return;
 	if (r)
 		run_end(u, r);
-	r = run_new(u, slot, via);
+	r = run_new(u, slot, via->slot);
 	if (!r)
 		return;
 	memcpy(r->asked, m->asked, sizeof(r->asked));
 	random_bytes(u->config.random, r->answered, sizeof(r->answered));
 	r->epoch = epoch;
 	r->fresh = m->flags & PUNCH_FRESH;
-	take_words(r, m);
+	take_words(r, m, via);
 	if (r->fresh)
 		run_opens(u, r, now, out);
 	if (r->state != RUN_SOCKET)
@@ -61,25 +62,27 @@ static void input_ask(struct punches *u, struct instant now, uint32_t slot, uint
 }
 
 static void input_answer(struct punches *u, struct instant now, struct run *r,
-			 const struct punch_message *m, uint64_t epoch, struct outbox *out)
+			 const struct punch_via *via, const struct punch_message *m,
+			 uint64_t epoch, struct outbox *out)
 {
 	struct span half = { instant_since(now, r->since).ns / 2 };
 
 	u->counters.answers_received++;
-	take_words(r, m);
+	take_words(r, m, via);
 	r->birthday = (m->flags & PUNCH_BIRTHDAY) && birthday_may(u, r, now);
 	memcpy(r->answered, m->answered, sizeof(r->answered));
 	run_says(u, r, PUNCH_NOW, epoch, out);
 	run_fires(u, r, instant_add(now, half), now);
 }
 
-void punch_input(struct punches *u, struct instant now, uint32_t slot, uint32_t via,
-		 struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out)
+void punch_input(struct punches *u, struct instant now, uint32_t slot,
+		 const struct punch_via *via, struct bytes message, uint64_t epoch, bool knows_us,
+		 struct outbox *out)
 {
 	struct punch_message m;
 	struct run *r;
 
-	if (!punch_decode(message, &m) || !u->list[slot].admitted || slot == via) {
+	if (!punch_decode(message, &m) || !u->list[slot].admitted || slot == via->slot) {
 		u->counters.drop_malformed++;
 		return;
 	}
@@ -90,10 +93,10 @@ void punch_input(struct punches *u, struct instant now, uint32_t slot, uint32_t 
 	r = run_of(u, slot);
 	bool asked = r && knows_us && ct_equal(r->asked, m.asked, sizeof(r->asked));
 	if (asked && m.step == PUNCH_ANSWER && r->asks && r->state == RUN_ASKED) {
-		input_answer(u, now, r, &m, epoch, out);
+		input_answer(u, now, r, via, &m, epoch, out);
 	} else if (asked && m.step == PUNCH_NOW && !r->asks && r->state == RUN_ANSWERED &&
 		   ct_equal(r->answered, m.answered, sizeof(r->answered))) {
-		take_words(r, &m);
+		take_words(r, &m, via);
 		r->birthday = (m.flags & PUNCH_BIRTHDAY) && birthday_may(u, r, now);
 		run_fires(u, r, now, now);
 	} else {

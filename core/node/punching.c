@@ -2,10 +2,11 @@
  * others.
  *
  *   pass on  24 | key of the receiver 32 | sealed datagram    to the member that shall hand it on
- *   passed   25 | sealed datagram                             from that one to the receiver
+ *   passed   25 | IPv4 4 | sealed datagram                    from that one to the receiver
  *
  * Inside is a datagram that the two ends sealed for each other: who hands it on cannot read, write
- * or change it. It goes one hop, shorter than it came, and is never answered by who hands it on. */
+ * or change it. It tells at which IPv4 address of the Internet it reaches the sender (0: at none):
+ * that is what the receiver believes when it is to send much. It goes one hop, shorter than it came, and is never answered by who hands it on. */
 #include "node/node_impl.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@
 #define PASSED_TYPE 0x25u
 #define SEALED_LEN (CHANNEL_OVERHEAD + PUNCH_LEN)
 #define PASS_LEN (1 + sizeof(struct public_key) + SEALED_LEN)
-#define PASSED_LEN (1 + SEALED_LEN)
+#define PASSED_LEN (1 + 4 + SEALED_LEN)
 
 /* Our record was made anew, or may have to be. */
 void punching_self(struct node *n, struct instant now)
@@ -51,14 +52,17 @@ static void pass_on(struct node *n, uint32_t from, struct bytes message, struct 
 	data = outbox_reserve(&n->inner, PASSED_LEN);
 	if (!data)
 		return;
+	const struct ip sees = paths_answered_at(n->paths, from);
 	data[0] = PASSED_TYPE;
-	memcpy(data + 1, message.data + 1 + sizeof(key.b), SEALED_LEN);
+	memcpy(data + 1, sees.b, 4);
+	memcpy(data + 5, message.data + 1 + sizeof(key.b), SEALED_LEN);
 	outbox_commit(&n->inner, OUT_MESSAGE, PASSED_LEN)->slot = to;
 }
 
 /* Somebody's word to us, by the hands of the member in `via`. */
-static void passed(struct node *n, uint32_t via, struct bytes message, struct instant now)
+static void passed(struct node *n, uint32_t slot, struct bytes message, struct instant now)
 {
+	struct punch_via via = { .slot = slot };
 	struct channel_opened opened;
 	enum channel_verdict verdict;
 
@@ -66,9 +70,11 @@ static void passed(struct node *n, uint32_t via, struct bytes message, struct in
 		n->counters.drop_type++;
 		return;
 	}
-	verdict = channel_open(n->channel, bytes_of(message.data + 1, SEALED_LEN), &opened);
+	if (load_be32(message.data + 1))
+		via.sees = ip_of(FAMILY_IPV4, message.data + 1);
+	verdict = channel_open(n->channel, bytes_of(message.data + 5, SEALED_LEN), &opened);
 	if (verdict == CHANNEL_FRESH || verdict == CHANNEL_AUTHENTIC)
-		punch_input(n->punches, now, opened.slot, via,
+		punch_input(n->punches, now, opened.slot, &via,
 			    bytes_of(opened.payload, opened.len), opened.epoch, opened.knows_us,
 			    &n->inner);
 	else

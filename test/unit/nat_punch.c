@@ -9,7 +9,9 @@
 #define PEER 0u
 #define HELPER 1u  /* public */
 #define SECOND 2u  /* a helper, too */
+#define OTHERS 3u
 
+static struct punch_via helper;
 static struct paths *p;
 static struct punches *u;
 static struct random random_state;
@@ -38,6 +40,8 @@ static void take(void)
 	for (uint32_t i = 0; i < out.count; i++) {
 		const struct out *o = &out.items[i];
 
+		if (o->kind == OUT_THROUGH && o->slot >= OTHERS)
+			continue;
 		if (o->kind == OUT_THROUGH && sent.count < 8) {
 			ok(o->slot == PEER);
 			ok(punch_decode(bytes_of(o->data, o->len), &sent.said[sent.count]));
@@ -139,6 +143,7 @@ static void begin_with(uint8_t self, uint8_t kind, bool birthday)
 	paths_tick(p, now, &out);
 	outbox_clear(&out);
 	clear();
+	helper = (struct punch_via){ .slot = HELPER, .sees = at(2, 0).ip };
 	punch_wanted(u, PEER, now);
 }
 
@@ -146,6 +151,7 @@ static void begin(void)
 {
 	begin_with(NAT_EASY, NAT_EASY, true);
 }
+
 
 /* What the peer says to our last ask. */
 static struct punch_message reply(uint8_t step, uint8_t kind, uint8_t flags)
@@ -163,7 +169,7 @@ static void hear(const struct punch_message *m, bool knows_us)
 	uint8_t wire[PUNCH_LEN];
 
 	punch_encode(m, wire);
-	punch_input(u, now, PEER, HELPER, bytes_of(wire, sizeof(wire)), 99, knows_us, &out);
+	punch_input(u, now, PEER, &helper, bytes_of(wire, sizeof(wire)), 99, knows_us, &out);
 	take();
 }
 
@@ -446,6 +452,75 @@ static void no_birthday_where_it_is_off_or_makes_no_sense(void)
 	}
 }
 
+/* What the peer says of itself is not enough: the helper reaches it elsewhere, or knows of no
+ * address, or the peer names another one. */
+static void no_birthday_at_an_address_that_only_the_peer_names(void)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		const bool hard = i & 1;
+
+		begin_with(hard ? NAT_HARD : NAT_EASY, hard ? NAT_EASY : NAT_HARD, true);
+		run_ms(50);
+		struct punch_message m = reply(PUNCH_ANSWER, hard ? NAT_EASY : NAT_HARD,
+					       PUNCH_BIRTHDAY);
+		if (i < 2)
+			helper.sees = at(99, 0).ip;
+		else if (i < 4)
+			helper.sees = (struct ip){ 0 };
+		else
+			m.list[0] = at(99, 51821);
+		hear(&m, true);
+		run_ms(3000);
+		eq_int((intmax_t)punch_counters(u)->birthdays, 0);
+		eq_int(sent.opened, 0);
+		ok(sent.whole <= 8);
+	}
+}
+
+/* So many members behind one address, or behind others, ask for one: the run of each is an ask of
+ * theirs, our answer, and their "now". */
+static unsigned birthdays_of(unsigned members, bool one_address)
+{
+	begin_with(NAT_EASY, NAT_HARD, true);
+	punch_up(u, PEER, now);
+	for (uint32_t slot = OTHERS; slot < OTHERS + members; slot++) {
+		struct punch_message m = { .step = PUNCH_ASK, .kind = NAT_HARD, .count = 1 };
+		uint8_t wire[PUNCH_LEN];
+
+		paths_admit(p, slot, now);
+		punch_admit(u, slot, false);
+		m.asked[0] = (uint8_t)slot;
+		m.list[0] = at(one_address ? 2 : (uint8_t)slot, (uint16_t)(1024 + slot));
+		helper.sees = m.list[0].ip;
+		for (m.step = PUNCH_ASK; m.step <= PUNCH_NOW; m.step += 2) {
+			punch_encode(&m, wire);
+			punch_input(u, now, slot, &helper, bytes_of(wire, sizeof(wire)), 99, true,
+				    &out);
+			for (uint32_t i = 0; i < out.count; i++)
+				if (out.items[i].kind == OUT_THROUGH) {
+					struct punch_message said;
+
+					ok(punch_decode(bytes_of(out.items[i].data,
+								 out.items[i].len), &said));
+					memcpy(m.answered, said.answered, 8);
+				}
+			outbox_clear(&out);
+			m.flags = PUNCH_BIRTHDAY;
+		}
+		run_ms(9000);
+	}
+	return (unsigned)punch_counters(u)->birthdays;
+}
+
+static void birthdays_are_limited_by_address_and_in_all(void)
+{
+	/* in 30 times 9 s: 4 at once and one in 150 s; 16 at once and one in 30 s */
+	unsigned n = birthdays_of(30, true);
+	ok(n >= 4 && n <= 5);
+	n = birthdays_of(30, false);
+	ok(n >= 24 && n <= 25);
+}
+
 static void two_hard_sides_ask_nobody(void)
 {
 	begin_with(NAT_HARD, NAT_HARD, true);
@@ -511,6 +586,8 @@ TAP_TESTS(T(who_asks_fires_half_a_round_trip_after_its_now),
 	  T(news_have_it_tried_again_at_once), T(the_hard_side_opens_256_sockets_and_closes_them),
 	  T(the_winning_socket_stays), T(the_easy_side_probes_2048_ports_500_a_second),
 	  T(ports_in_a_row_are_tried_first), T(no_birthday_where_it_is_off_or_makes_no_sense),
+	  T(no_birthday_at_an_address_that_only_the_peer_names),
+	  T(birthdays_are_limited_by_address_and_in_all),
 	  T(two_hard_sides_ask_nobody),
 	  T(attack_03_and_12_little_is_handed_on_and_never_in_a_circle),
 	  T(what_is_not_exactly_a_message_is_refused))

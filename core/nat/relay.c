@@ -10,7 +10,7 @@
 #define SESSION_RATE 1250000u      /* 10 Mbit/s */
 #define TOTAL_RATE 12500000u
 #define BURST_MS 200u              /* of a rate, at once */
-#define ASK_BURST 64u              /* opens of one member, and channels for them, then one in each */
+#define ASK_BURST 64u              /* opens of one, and channels for them, then one in each */
 #define ASK_EACH span_ms(100)
 #define BIND_BURST 8u              /* binds of one end to a channel that is there */
 #define BIND_EACH span_s(1)
@@ -364,7 +364,8 @@ void relay_open(struct relay *r, struct instant now, const struct relay_end *ask
 				 make_channel(r, asker->slot, other->slot);
 	r->counters.opened++;
 	offer(r, channel, OPENER, asker, other, out);
-	offer(r, channel, OFFERED, other, asker, out); /* though it is bound: it may have been restarted */
+	/* Though it is bound: it may have been restarted. */
+	offer(r, channel, OFFERED, other, asker, out);
 }
 
 static uint32_t sessions_of(const struct relay *r, uint32_t slot)

@@ -13,8 +13,8 @@
  * A bound channel carries frames between its two addresses, as they are, and nothing else.
  *
  * What members can make a relay send: for an open, one message to each end, as long as the open,
- * at a limited rate; a frame for a frame of the same length, within a budget of bytes. Each pays for
- * what it asks: opens and the channels that are made for them by who opened, whoever of the two
+ * at a limited rate; a frame for a frame of the same length, within a budget of bytes. Each pays
+ * for what it asks: opens and the channels that are made for them by who opened, whoever of the two
  * binds first; later binds by the end of that channel.
  */
 #ifndef NAT_RELAY_H

@@ -88,8 +88,8 @@ void punch_up(struct punches *u, uint32_t slot, struct instant now);
 /* Whether a message from `slot`, fresh, may be handed on to `to`: a burst of 16 for each sender,
  * then four a second; 100 a second in all. */
 bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instant now);
-/* Who handed a message on, and at which IPv4 address of the Internet he reaches its sender: family 0
- * when at none. */
+/* Who handed a message on, and at which IPv4 address of the Internet he reaches its sender: family
+ * 0 when at none. */
 struct punch_via {
 	uint32_t slot;
 	struct ip sees;

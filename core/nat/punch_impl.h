@@ -115,8 +115,8 @@ void run_opens(struct punches *u, struct run *r, struct instant now, struct outb
 void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now);
 
 /* birthday.c */
-/* Whether one may begin here: exactly one side is hard and the other not public, the other's address
- * is known to be its own, none is going on, and there was none lately. */
+/* Whether one may begin here: exactly one side is hard and the other not public, the other's
+ * address is known to be its own, none is going on, and there was none lately. */
 bool birthday_may(struct punches *u, const struct run *r, struct instant now);
 void birthday_begin(struct punches *u, const struct run *r, struct instant now);
 void birthday_end(struct punches *u, uint32_t slot);

@@ -23,7 +23,8 @@ bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instan
 	return may;
 }
 
-static void take_words(struct run *r, const struct punch_message *m, const struct punch_via *via)
+static void take_words(struct run *r, const struct punch_message *m,
+		       const struct punch_via *via)
 {
 	r->sees = via->sees;
 	r->kind = m->kind;

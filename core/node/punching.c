@@ -6,8 +6,8 @@
  *
  * Inside is a datagram that the two ends sealed for each other: who hands it on cannot read, write
  * or change it. It tells at which IPv4 address of the Internet it reaches the sender (0: at none):
- * that is what the receiver believes when it is to send much. It goes one hop, shorter than it came,
- * and is never answered by who hands it on. */
+ * that is what the receiver believes when it is to send much. It goes one hop, shorter than it
+ * came, and is never answered by who hands it on. */
 #include "node/node_impl.h"
 
 #include <string.h>

@@ -135,8 +135,8 @@ void paths_throw(struct paths *p, uint32_t slot, const struct endpoint *to, uint
 /* The one spray begins anew: an answer from any port of `ip` counts for ten seconds. */
 void paths_spray_begin(struct paths *p, uint32_t slot, const struct ip *ip, struct instant now);
 void paths_spray(struct paths *p, uint16_t port, struct outbox *out);
-/* At which IPv4 address of the Internet the member answered us, no relay on the way, the path in use
- * before others; family 0: none. */
+/* At which IPv4 address of the Internet the member answered us, no relay on the way, the path in
+ * use before others; family 0: none. */
 struct ip paths_answered_at(const struct paths *p, uint32_t slot);
 /* Whether the path in use to that member leaves by this socket of ours, or one of its addresses
  * was heard from there lately. */

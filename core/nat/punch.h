@@ -88,8 +88,8 @@ void punch_up(struct punches *u, uint32_t slot, struct instant now);
 /* Whether a message from `slot`, fresh, may be handed on to `to`: a burst of 16 for each sender,
  * then four a second; 100 a second in all. */
 bool punch_may_pass(struct punches *u, uint32_t slot, uint32_t to, struct instant now);
-/* Who handed a message on, and at which IPv4 address of the Internet he reaches its sender: family
- * 0 when at none. */
+/* Who handed a message on, and at which IPv4 address of the Internet he reaches its sender:
+ * family 0 when at none. */
 struct punch_via {
 	uint32_t slot;
 	struct ip sees;
@@ -97,7 +97,8 @@ struct punch_via {
 /* A message that is authentically of `slot`, handed on by `via`. `epoch` is the sender's;
  * `knows_us`: it carried ours, without which only an ask is taken. */
 void punch_input(struct punches *u, struct instant now, uint32_t slot,
-		 const struct punch_via *via, struct bytes message, uint64_t epoch, bool knows_us, struct outbox *out);
+		 const struct punch_via *via, struct bytes message, uint64_t epoch,
+		 bool knows_us, struct outbox *out);
 void punch_tick(struct punches *u, struct instant now, struct outbox *out);
 struct instant punch_deadline(const struct punches *u);
 

@@ -33,7 +33,8 @@ static void take_words(struct run *r, const struct punch_message *m,
 }
 
 static void input_ask(struct punches *u, struct instant now, uint32_t slot,
-		      const struct punch_via *via, const struct punch_message *m, uint64_t epoch, struct outbox *out)
+		      const struct punch_via *via, const struct punch_message *m, uint64_t epoch,
+		      struct outbox *out)
 {
 	struct punch_peer *peer = &u->list[slot];
 	struct run *r = run_of(u, slot);

@@ -3,6 +3,7 @@
  * A daemon that runs is the truth about the settings of `up`; without one they are what `up` would
  * take by itself. The keys are read from the directory either way. */
 #include "cli/command.h"
+#include "cli/config_addresses.h"
 #include "cli/config_rotations.h"
 #include "cli/config_seeds.h"
 
@@ -40,6 +41,7 @@ struct config {
 	struct config_orgs orgs;
 	struct config_rotations rotations;
 	struct config_seeds seeds;
+	struct config_addresses addresses;
 };
 
 static struct setting *add_setting(struct config *c, const char *name, const char *source)
@@ -267,6 +269,7 @@ static void print_text(const struct config *c)
 	print_difference(c, &s);
 	print_trusted(c, &s);
 	config_seeds_print(&c->seeds, &s);
+	config_addresses_print(&c->addresses, &s);
 	config_rotations_print(&c->rotations, &s);
 	config_orgs_print(&c->orgs, &s);
 }
@@ -355,6 +358,7 @@ static enum exit_code print_json(const struct config *c)
 	bad |= json_object_set_new(root, "trust_unreadable", json_boolean(c->trusted.unreadable));
 	bad |= json_object_set_new(root, "rotations", config_rotations_json(&c->rotations));
 	bad |= !config_seeds_json(&c->seeds, root, unusable);
+	bad |= !config_addresses_json(&c->addresses, root, unusable);
 	bad |= config_orgs_json(&c->orgs, root, unusable);
 	bad |= json_object_set_new(root, "unusable", unusable);
 	if (bad == 0)
@@ -384,6 +388,7 @@ static enum exit_code run(const struct arguments *a)
 	key_list_read(&c.trusted, &c.store, TRUST_FOLDER);
 	config_orgs_read(&c.orgs, &c.store);
 	config_seeds_read(&c.seeds, &c.store);
+	config_addresses_read(&c.addresses, &c.store);
 	refuse_twins(&c);
 	config_rotations_read(&c.rotations, &c.store, c.identity.state == IDENTITY_GOOD
 			      ? &c.identity.key : NULL, &c.trusted);
@@ -406,7 +411,7 @@ const struct command command_config_show = {
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
 	.text = "Settings of a running daemon, else those that `up` would use; this machine's\n"
 		"identity and addresses; the trusted keys, the orgs and certificates, the denied\n"
-		"keys, and the files that are none.",
+		"keys, the address rules, and the files that are none.",
 	.example = "meshguard config show",
 	.run = run,
 };

@@ -54,6 +54,23 @@ def it_shows_identity_and_trusted_keys():
 
 
 @test
+def it_shows_the_rules_for_addresses():
+    with World() as w:
+        w.want(DONE, "keygen")
+        eq(shown(w)["address_rules"], [])
+        w.write(b"deny 172.16.0.0/12 # bridges\n\nallow fd00::/8\n", "addresses")
+        eq(shown(w)["address_rules"], [{"rule": "deny", "prefix": "172.16.0.0/12"},
+                                       {"rule": "allow", "prefix": "fd00::/8"}])
+        text = w.want(DONE, "config", "show", *INTERFACE, says="address rules").text
+        ok(text.index("172.16.0.0/12") < text.index("fd00::/8"), "in their order")
+        w.write(b"allow 10.0.0.0/8\ndeny everybody\n", "addresses")
+        c = shown(w)
+        eq(c["address_rules"], [])
+        ok("addresses:2: " in c["unusable"][0]["problem"], c["unusable"])
+        w.want(DONE, "config", "show", *INTERFACE, says="addresses:2: ")
+
+
+@test
 def it_shows_orgs_certificates_and_denied_keys():
     with World() as w:
         w.write((b64(SECRETS[0]) + "\n").encode(), "identity.key", mode=0o600)

@@ -3,11 +3,11 @@
 
 #include "base/text.h"
 #include "cli/daemon.h"
+#include "cli/qr.h"
 #include "cli/words.h"
 #include "linux/loop.h"
 
 #include <errno.h>
-#include <qrencode.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,32 +15,6 @@
 #define REPLY_S 60u
 
 /* --- showing ----------------------------------------------------------------------------- */
-
-/* Two rows of squares in one line of text, dark on light, with the margin that readers want. */
-static void print_qr(const char *text)
-{
-	static const char *const halves[] = { "\u2588", "\u2580", "\u2584", " " };
-	QRcode *q = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1);
-	const int margin = 2;
-
-	if (!q) {
-		note("no QR code can be made of it: %s", strerror(errno));
-		return;
-	}
-	for (int y = -margin; y < q->width + margin; y += 2) {
-		for (int x = -margin; x < q->width + margin; x++) {
-			unsigned dark = 0;
-
-			for (int k = 0; k < 2; k++)
-				if (x >= 0 && x < q->width && y + k >= 0 && y + k < q->width
-				    && q->data[(y + k) * q->width + x] & 1)
-					dark |= k ? 1u : 2u;
-			fputs(halves[dark], stderr);
-		}
-		fputc('\n', stderr);
-	}
-	QRcode_free(q);
-}
 
 static void say_case(bool open, const char *helper)
 {
@@ -229,7 +203,7 @@ enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confir
 		printf("%s\n", text);
 		fflush(stdout);
 		if (qr)
-			print_qr(text);
+			qr_print(text);
 		fingerprint_format(&t.key, print);
 		note("the fingerprint of this host's key: %s", print);
 		say_case(open, helper);

@@ -13,7 +13,8 @@ build='make gcc libc6-dev pkg-config libsodium-dev libssl-dev libmnl-dev libmini
 demo='iproute2 iputils-ping netcat-openbsd procps util-linux mawk'
 tests="$demo git perl clang libclang-rt-14-dev shellcheck mandoc jq sudo \
 wireguard-tools wireguard-go tshark tcpdump nftables conntrack iperf3 python3 python3-nacl \
-dnsmasq-base bind9-dnsutils coturn stun-server miniupnpd-nftables dbus python3-dbus python3-gi avahi-daemon avahi-utils python3-zeroconf"
+dnsmasq-base bind9-dnsutils coturn stun-server miniupnpd-nftables dbus python3-dbus python3-gi avahi-daemon avahi-utils python3-zeroconf \
+zbar-tools"
 
 case ${1:-all} in
 build) want=$build ;;

@@ -1,5 +1,12 @@
 /* birthday.c - one side has another outside port for each destination: so many sockets there, and
- * so many ports tried here, that two of them meet. And the extra sockets, whatever they are for. */
+ * so many ports tried here, that two of them meet.
+ *
+ * Where both sides count their ports, each opens a few sockets towards one port of the other: the
+ * one that its count will have got to a little later (PREDICT). What the sockets of one side are
+ * seen as covers the port that the other one aims at, and the other way round; so one socket of
+ * each meets one of the other's, if not more strangers than that began flows in between.
+ *
+ * And the extra sockets, whatever they are for. */
 #include "nat/punch_impl.h"
 
 #include <string.h>
@@ -34,17 +41,18 @@ static struct target *target_at(struct punches *u, const struct ip *ip)
 
 bool birthday_may(struct punches *u, const struct run *r, struct instant now)
 {
-	const struct punch_peer *peer = &u->list[r->slot];
+	struct instant full = u->list[r->slot].birthday_full;
 	const struct endpoint *to = outside_of(r);
 	const bool hard = kind_is_hard(u->kind);
 
 	if (!u->config.birthday || u->birthday.slot != NOBODY || !to ||
-	    hard == kind_is_hard(r->kind) || (hard ? r->kind : u->kind) == NAT_PUBLIC ||
 	    paths_direct(u->config.paths, r->slot))
 		return false;
+	if (kinds_count(u->kind, r->kind))
+		return to->port <= UINT16_MAX - PREDICT;
 	struct instant ip_full = target_at(u, &to->ip)->full, all_full = u->birthdays_full;
-	return (!instant_is_set(peer->birthday) ||
-		instant_since(now, peer->birthday).ns >= BIRTHDAY_EACH.ns) &&
+	return hard != kind_is_hard(r->kind) && (hard ? r->kind : u->kind) != NAT_PUBLIC &&
+	       bucket_take(&full, now, BIRTHDAY_EACH, BIRTHDAY_BURST) &&
 	       bucket_take(&ip_full, now, BIRTHDAY_IP_EACH, BIRTHDAY_IP_BURST) &&
 	       bucket_take(&all_full, now, BIRTHDAY_ALL_EACH, BIRTHDAY_ALL_BURST);
 }
@@ -58,17 +66,25 @@ void birthday_begin(struct punches *u, const struct run *r, struct instant now)
 
 	if (!to)
 		return;
-	(void)bucket_take(&target_at(u, &to->ip)->full, now, BIRTHDAY_IP_EACH, BIRTHDAY_IP_BURST);
-	(void)bucket_take(&u->birthdays_full, now, BIRTHDAY_ALL_EACH, BIRTHDAY_ALL_BURST);
-	peer->birthday = now;
 	*b = (struct birthday){
 		.slot = r->slot, .hard = hard, .to = *to, .kind = r->kind,
+		.predicted = kinds_count(u->kind, r->kind),
 		.next = instant_add(r->begin, hard ? BIRTHDAY_AFTER : BIRTHDAY_PROBES_AFTER),
 		.ends = instant_add(r->begin, span_s(8)),
 	};
 	b->to.socket = 0;
+	if (b->predicted) {
+		b->to.port = (uint16_t)(b->to.port + PREDICT);
+		b->next = r->begin;
+		b->ends = instant_add(r->begin, PREDICT_LASTS);
+	} else {
+		(void)bucket_take(&peer->birthday_full, now, BIRTHDAY_EACH, BIRTHDAY_BURST);
+		(void)bucket_take(&target_at(u, &to->ip)->full, now, BIRTHDAY_IP_EACH,
+				  BIRTHDAY_IP_BURST);
+		(void)bucket_take(&u->birthdays_full, now, BIRTHDAY_ALL_EACH, BIRTHDAY_ALL_BURST);
+	}
 	if (!hard)
-		paths_spray_begin(u->config.paths, r->slot, &to->ip, b->next);
+		paths_spray_begin(u->config.paths, r->slot, &b->to.ip, b->next);
 	u->counters.birthdays++;
 }
 
@@ -78,11 +94,18 @@ void birthday_end(struct punches *u, uint32_t slot)
 		u->birthday.slot = NOBODY;
 }
 
+static uint32_t to_be_done(const struct birthday *b)
+{
+	if (b->predicted)
+		return PREDICT_SOCKETS;
+	return b->hard ? BIRTHDAY_SOCKETS : BIRTHDAY_PROBES;
+}
+
 static void open_some(struct punches *u, struct outbox *out)
 {
 	struct birthday *b = &u->birthday;
 
-	for (unsigned i = 0; i < SOCKETS_A_TICK && b->done < BIRTHDAY_SOCKETS; i++, b->done++) {
+	for (unsigned i = 0; i < SOCKETS_A_TICK && b->done < to_be_done(b); i++, b->done++) {
 		struct endpoint to = b->to;
 
 		to.socket = socket_open(u, b->slot, out);
@@ -118,6 +141,23 @@ static void probe_some(struct punches *u, struct outbox *out)
 		paths_spray(u->config.paths, next_port(u), out);
 }
 
+/* All sockets are open: whole probes from each, three times. */
+static void probe_from_all(struct punches *u, struct instant now, struct outbox *out)
+{
+	static const uint16_t pause_ms[PREDICT_ROUNDS] = { 400, 600, 900 };
+	struct birthday *b = &u->birthday;
+
+	for (uint16_t i = 1; i <= PUNCH_SOCKETS; i++) {
+		struct endpoint to = b->to;
+
+		to.socket = i;
+		if (u->sockets[i].state == SOCKET_RUNS && u->sockets[i].slot == b->slot &&
+		    u->sockets[i].via == NOBODY)
+			paths_throw(u->config.paths, b->slot, &to, 0, out);
+	}
+	b->next = instant_add(now, span_ms(pause_ms[b->rounds++]));
+}
+
 void birthday_tick(struct punches *u, struct instant now, struct outbox *out)
 {
 	struct birthday *b = &u->birthday;
@@ -129,14 +169,21 @@ void birthday_tick(struct punches *u, struct instant now, struct outbox *out)
 		b->slot = NOBODY;
 		return;
 	}
+	if (b->predicted && b->done == PREDICT_SOCKETS) {
+		if (b->rounds < PREDICT_ROUNDS)
+			probe_from_all(u, now, out);
+		else
+			b->next = b->ends;
+		return;
+	}
 	if (b->hard)
 		open_some(u, out);
 	else
 		probe_some(u, out);
-	if (b->done >= (b->hard ? BIRTHDAY_SOCKETS : BIRTHDAY_PROBES))
-		b->next = b->ends;
-	else
+	if (b->done < to_be_done(b))
 		b->next = instant_add(now, b->hard ? SOCKETS_EVERY : PROBES_EVERY);
+	else /* openers of both are under way */
+		b->next = b->predicted ? instant_add(now, PREDICT_AFTER) : b->ends;
 }
 
 static void say_socket(enum out_kind kind, uint16_t socket, struct outbox *out)

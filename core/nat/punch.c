@@ -294,19 +294,35 @@ void run_opens(struct punches *u, struct run *r, struct instant now, struct outb
 	r->next = instant_add(now, SOCKET_POLL);
 }
 
+/* Only a birthday can help, and the node has another one. */
+static bool must_wait(const struct punches *u, uint32_t slot)
+{
+	const struct punch_peer *peer = &u->list[slot];
+
+	return peer->attempts && u->birthday.slot != NOBODY && u->birthday.slot != slot &&
+	       (kind_is_hard(u->kind) || kind_is_hard(peer->kind));
+}
+
 static void begin(struct punches *u, uint32_t slot, struct instant now, struct outbox *out)
 {
 	struct punch_peer *peer = &u->list[slot];
+	const bool count = kinds_count(u->kind, peer->kind);
+	const bool hard = kind_is_hard(u->kind), hard_too = kind_is_hard(peer->kind);
 	struct path_info info;
 
 	paths_info(u->config.paths, slot, &info);
 	if (peer->runs || !info.asked || paths_direct(u->config.paths, slot))
 		return;
+	if (must_wait(u, slot)) {
+		heap_set(&u->due, slot,
+			 instant_add(u->birthday.ends, span_ms(rng_below(&u->rng, 200))));
+		return;
+	}
 	struct run *r = run_new(u, slot, NOBODY);
 	if (r)
 		r->via = choose_via(u, r);
 	peer->nobody = r && r->via == NOBODY;
-	if (!r || r->via == NOBODY || (kind_is_hard(u->kind) && kind_is_hard(peer->kind))) {
+	if (!r || r->via == NOBODY || (hard && hard_too && !count)) {
 		if (r)
 			run_end(u, r);
 		retry(u, slot, now);
@@ -314,7 +330,8 @@ static void begin(struct punches *u, uint32_t slot, struct instant now, struct o
 	}
 	u->counters.runs++;
 	r->asks = true;
-	r->fresh = peer->attempts && !kind_is_hard(u->kind) && !kind_is_hard(peer->kind);
+	/* Where ports are counted a fresh socket tells what has been reached. */
+	r->fresh = count || (peer->attempts && !hard && !hard_too);
 	if (r->fresh)
 		run_opens(u, r, now, out);
 	if (r->state != RUN_SOCKET)
@@ -346,8 +363,10 @@ static void fire(struct punches *u, struct run *r, struct instant now, struct ou
 {
 	const bool opener = r->shots < PATH_OPENERS;
 	/* The other side is about to probe the port that a whole probe of ours would come from: it
-	 * must not take it away first (docs/nat.md, "The trap"). */
-	const bool predicted = !opener && u->kind == NAT_HARD_SEQUENTIAL &&
+	 * must not take it away first (docs/nat.md, "The trap"). Where both count, each flow
+	 * counts. */
+	const bool predicted = (!opener || kinds_count(u->kind, r->kind)) &&
+			       u->kind == NAT_HARD_SEQUENTIAL &&
 			       shots_ms[r->shots] < PREDICTED_UNTIL_MS;
 
 	if (r->shots == SHOTS - 1) {

@@ -20,7 +20,8 @@
  * Birthday: when exactly one side is hard (another outside port for each destination), that side
  * sends openers from 256 more sockets, and the easy side probes random ports of its address, at
  * most 2048, 500 a second. Ports that are given in a row are tried first. The socket that was hit
- * stays open for as long as its path is used. Both only to the address at which the member that
+ * stays open for as long as its path is used. Where both give ports in a row, each opens 25 sockets
+ * towards the port that the other will have got to. All only to the address at which the member that
  * hands on reaches the other side, for its own word might name anybody; and limited by address.
  *
  * From the second attempt on both sides use a fresh socket, whose outside address R tells them:

@@ -17,7 +17,8 @@
 #define BIRTHDAY_PROBES 2048u
 #define BIRTHDAY_AFTER span_ms(450)  /* of the first opener: plain probes come first */
 #define BIRTHDAY_PROBES_AFTER span_ms(600) /* some sockets are open by then */
-#define BIRTHDAY_EACH span_s(600)    /* one for each member in so long */
+#define BIRTHDAY_BURST 2u            /* for each member: the first may go wrong */
+#define BIRTHDAY_EACH span_s(600)    /* then one in so long */
 #define BIRTHDAY_IP_BURST 4u         /* to one address at once, then one in */
 #define BIRTHDAY_IP_EACH_S 150u
 #define BIRTHDAY_IP_EACH span_s(BIRTHDAY_IP_EACH_S)
@@ -30,6 +31,10 @@
 #define PROBES_A_TICK 8u
 #define PROBES_EVERY span_ms(16)
 #define PREDICT 20u                  /* ports beyond and before the one that was seen last */
+#define PREDICT_SOCKETS 25u          /* where both sides count their ports */
+#define PREDICT_ROUNDS 3u            /* of whole probes from all of those */
+#define PREDICT_AFTER span_ms(250)   /* the sockets are open: the other side's shall be, too */
+#define PREDICT_LASTS span_ms(2300)
 #define SOCKET_LATELY span_s(60)
 
 enum run_state { RUN_FREE, RUN_SOCKET, RUN_ASKED, RUN_ANSWERED, RUN_FIRES };
@@ -62,7 +67,7 @@ struct punch_peer {
 	uint8_t attempts;           /* since the last news */
 	uint64_t claims;            /* a hash of what its record says */
 	struct instant ask_full, pass_full; /* buckets: asks of it, and what it has handed on */
-	struct instant birthday;    /* the last one */
+	struct instant birthday_full; /* bucket */
 };
 
 enum socket_state { SOCKET_CLOSED, SOCKET_RUNS, SOCKET_KEPT, SOCKET_CLOSES };
@@ -90,6 +95,8 @@ struct punches {
 	struct birthday {           /* the one of this node */
 		uint32_t slot;      /* NOBODY: none */
 		bool hard;          /* it is we who open sockets */
+		bool predicted;     /* both do: each is probed where its ports have got to */
+		uint8_t rounds;     /* predicted: of whole probes, so far */
 		uint32_t done;      /* sockets opened, or probes sent */
 		struct endpoint to; /* the easy side; or the hard one, with its port seen last */
 		uint8_t kind;       /* of the hard side */
@@ -115,8 +122,9 @@ void run_opens(struct punches *u, struct run *r, struct instant now, struct outb
 void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now);
 
 /* birthday.c */
-/* Whether one may begin here: exactly one side is hard and the other not public, the other's
- * address is known to be its own, none is going on, and there was none lately. */
+/* Whether one may begin here: the other's address is known to be its own, and none is going on; both
+ * sides count their ports, or exactly one is hard, the other not public, and there were not too
+ * many lately. */
 bool birthday_may(struct punches *u, const struct run *r, struct instant now);
 void birthday_begin(struct punches *u, const struct run *r, struct instant now);
 void birthday_end(struct punches *u, uint32_t slot);
@@ -132,6 +140,11 @@ void sockets_tick(struct punches *u, struct instant now, struct outbox *out);
 static inline bool kind_is_hard(uint8_t kind)
 {
 	return kind == NAT_HARD || kind == NAT_HARD_SEQUENTIAL;
+}
+/* Both sides count their ports: where both have got to can be predicted. */
+static inline bool kinds_count(uint8_t a, uint8_t b)
+{
+	return a == NAT_HARD_SEQUENTIAL && b == NAT_HARD_SEQUENTIAL;
 }
 
 #endif

@@ -180,7 +180,7 @@ check-long: all
 NAT_TESTS := $(wildcard test/nat/*.t)
 check-nat-short: all
 	@prove $(NAT_TESTS)
-# The same with every pair of kinds, and a hundred runs of two of them: half an hour.
+# The same with every pair of kinds, and a hundred runs of three of them: up to an hour.
 check-nat: all
 	@prove -v test/nat/lab.t
 	@NAT_SET=full prove -v test/nat/matrix.t
@@ -303,7 +303,7 @@ help:
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
-	@echo 'make check-nat      every pair of NATs, 100 runs of the two that matter: half an hour (root)'
+	@echo 'make check-nat      every pair of NATs, 100 runs of the three that matter: an hour (root)'
 	@echo 'make check-nat-short   NATs of all kinds, real daemons: minutes (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'

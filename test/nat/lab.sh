@@ -5,6 +5,8 @@
 #   internet                        the core router
 #   public HOST N                   HOST is 4.N.0.2 (and .3), without any NAT
 #   site N KIND HOST [HOST]         hosts as 192.168.N.2 and .3 behind a NAT whose address is 6.N.0.2
+#   isolate N                       hosts of the site do not reach each other by its LAN
+#   neighbour N KIND HOST           one more NAT at the CGNAT of site N, with 192.168.(100+N).0/24
 #   forget_flows N                  the NATs of the site forget what they know
 #
 # A host is one of lib.sh (`host`, `node`). Between two sites are three routers, as there are at
@@ -120,6 +122,12 @@ nat() {
 	shift
 	nat_rules "$@" | on "$where" nft -f -
 }
+# inner ROUTER ADDRESS/LEN: its inner network, with an Ethernet switch.
+inner() {
+	on "$1" ip link add name lan type bridge mcast_snooping 0
+	on "$1" ip link set dev lan up
+	on "$1" ip addr add "$2" dev lan
+}
 site() {
 	local n=$1 kind=${2%@*} cgn=${2#*@} up=core address=6.$1.0.2 gate=6.$1.0.1 h i=2
 	local firewall=
@@ -138,7 +146,9 @@ site() {
 		router "cgn$n"
 		cable "$up" "s$n" "$gate/24" "cgn$n" wan "$address/24"
 		on "cgn$n" ip route add default via "$gate"
-		cable "cgn$n" lan "100.64.$n.1/24" "nat$n" wan "100.64.$n.2/24"
+		inner "cgn$n" "100.64.$n.1/24"
+		cable "cgn$n" l2 - "nat$n" wan "100.64.$n.2/24"
+		on "cgn$n" ip link set dev l2 master lan
 		nat "cgn$n" "$cgn" "$address" "100.64.$n.0/24" "100.64.$n.2" || return 1
 		address=100.64.$n.2
 		gate=100.64.$n.1
@@ -146,9 +156,7 @@ site() {
 		cable "$up" "s$n" "$gate/24" "nat$n" wan "$address/24"
 	fi
 	on "nat$n" ip route add default via "$gate"
-	on "nat$n" ip link add name lan type bridge mcast_snooping 0
-	on "nat$n" ip link set dev lan up
-	on "nat$n" ip addr add "192.168.$n.1/24" dev lan
+	inner "nat$n" "192.168.$n.1/24"
 	for h; do
 		cable "nat$n" "l$i" - "$h" eth0 "192.168.$n.$i/24"
 		on "nat$n" ip link set dev "l$i" master lan
@@ -160,9 +168,25 @@ site() {
 	done
 	nat "nat$n" "$kind" "$address" "192.168.$n.0/24" "192.168.$n.2"
 }
+isolate() {
+	local port
+	for port in l2 l3; do
+		on "nat$1" ip link set dev $port type bridge_slave isolated on || return 1
+	done
+}
+neighbour() {
+	local n=$1 far=$((100 + $1))
+	router "near$n"
+	cable "cgn$n" l3 - "near$n" wan "100.64.$n.3/24"
+	on "cgn$n" ip link set dev l3 master lan
+	cable "near$n" lan "192.168.$far.1/24" "$3" eth0 "192.168.$far.2/24"
+	on "near$n" ip route add default via "100.64.$n.1"
+	on "$3" ip route add default via "192.168.$far.1"
+	nat "near$n" "$2" "100.64.$n.3" "192.168.$far.0/24" "192.168.$far.2"
+}
 forget_flows() {
 	local where
-	for where in "nat$1" "cgn$1"; do
+	for where in "nat$1" "cgn$1" "near$1"; do
 		[ -e "/run/netns/$where" ] || continue
 		on "$where" conntrack -F >/dev/null 2>&1
 		on "$where" nft flush map ip nat inside 2>/dev/null

@@ -21,8 +21,9 @@
  * sends openers from 256 more sockets, and the easy side probes random ports of its address, at
  * most 2048, 500 a second. Ports that are given in a row are tried first. The socket that was hit
  * stays open for as long as its path is used. Where both give ports in a row, each opens 25 sockets
- * towards the port that the other will have got to. All only to the address at which the member that
- * hands on reaches the other side, for its own word might name anybody; and limited by address.
+ * towards the port that the other will have got to. All that goes only to the address at which the
+ * member that hands on reaches the other side, for its own word might name anybody; and it is
+ * limited by address.
  *
  * From the second attempt on both sides use a fresh socket, whose outside address R tells them:
  * whatever held the port of the main one is left behind.

@@ -122,9 +122,9 @@ void run_opens(struct punches *u, struct run *r, struct instant now, struct outb
 void run_fires(struct punches *u, struct run *r, struct instant at, struct instant now);
 
 /* birthday.c */
-/* Whether one may begin here: the other's address is known to be its own, and none is going on; both
- * sides count their ports, or exactly one is hard, the other not public, and there were not too
- * many lately. */
+/* Whether one may begin here: the other's address is known to be its own, and none is going on;
+ * both sides count their ports, or exactly one is hard, the other not public, and there were not
+ * too many lately. */
 bool birthday_may(struct punches *u, const struct run *r, struct instant now);
 void birthday_begin(struct punches *u, const struct run *r, struct instant now);
 void birthday_end(struct punches *u, uint32_t slot);

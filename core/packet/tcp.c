@@ -27,6 +27,58 @@ bool tcp_header_read(struct bytes packet, const struct ip_packet *p, struct tcp_
 	return true;
 }
 
+/* The option's value of two bytes, from the start of the header; 0: there is none. */
+static uint32_t find_mss(const uint8_t *header, uint32_t len)
+{
+	enum { END = 0, NO_OPERATION = 1, MSS = 2, MSS_LEN = 4 };
+
+	for (uint32_t at = TCP_HEADER; at < len && header[at] != END;) {
+		const uint32_t left = len - at;
+
+		if (header[at] == NO_OPERATION) {
+			at++;
+			continue;
+		}
+		if (left < 2 || header[at + 1] < 2 || header[at + 1] > left)
+			return 0;
+		if (header[at] == MSS)
+			return header[at + 1] == MSS_LEN ? at + 2 : 0;
+		at += header[at + 1];
+	}
+	return 0;
+}
+
+/* RFC 1624, 3: of one byte that changed at that place. */
+static uint32_t changed(uint32_t at, uint8_t was, uint8_t is)
+{
+	const unsigned shift = at % 2 ? 0 : 8;
+
+	return (uint16_t)~((uint32_t)was << shift) + ((uint32_t)is << shift);
+}
+
+bool tcp_clamp(uint8_t *packet, const struct ip_packet *p, uint32_t mtu)
+{
+	const uint32_t most = mtu - TCP_HEADER - (p->version == 4 ? IPV4_HEADER : IPV6_HEADER);
+	uint8_t *header = packet + p->l4_offset;
+	struct tcp_header h;
+	uint8_t is[2];
+
+	if (p->is_fragment || !tcp_header_read(bytes_of(packet, p->total_len), p, &h) ||
+	    !(h.flags & TCP_SYN))
+		return false;
+	const uint32_t at = find_mss(header, h.header_len);
+	if (!at || load_be16(header + at) <= most)
+		return false;
+	store_be16(is, (uint16_t)most);
+	uint32_t sum = (uint16_t)~load_be16(header + 16);
+	for (uint32_t i = 0; i < 2; i++) {
+		sum += changed(at + i, header[at + i], is[i]);
+		header[at + i] = is[i];
+	}
+	store_be16(header + 16, checksum_finish(sum));
+	return true;
+}
+
 static void write_ip(struct writer *w, const struct ip_packet *p)
 {
 	size_t address = ip_bits(&p->dst) / 8;

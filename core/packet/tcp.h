@@ -20,6 +20,11 @@ struct tcp_header {
 bool tcp_header_read(struct bytes packet, const struct ip_packet *p, struct tcp_header *out)
 	must_check;
 
+/* The segments that the sender of a SYN wants (RFC 9293, 3.7.1) are made to fit into packets of mtu
+ * bytes, if they are longer. True: the packet was changed, its checksum with it. mtu: at least that
+ * of the headers. */
+bool tcp_clamp(uint8_t *packet, const struct ip_packet *p, uint32_t mtu);
+
 /* Longest reset. */
 #define TCP_RESET_MAX (IPV6_HEADER + TCP_HEADER)
 

@@ -164,5 +164,62 @@ static void some_packets_get_no_reset(void)
 	eq_int(tcp_reset(bytes_of(in, n), out, sizeof(out)), 0);
 }
 
-TAP_TESTS(T(a_header_is_read_whole), T(a_reset_has_the_numbers_of_the_specification),
+/* A SYN with these options, and a right checksum; what tcp_clamp says of it. */
+static bool clamp(unsigned version, uint8_t flags, const uint8_t *options, uint8_t words,
+		  uint32_t mtu)
+{
+	const size_t n = build(in, version, (struct segment){ .flags = flags, .words = words,
+							      .payload = 3 });
+	struct ip_packet p;
+	uint32_t sum;
+
+	ok(ip_packet_parse(bytes_of(in, n), &p));
+	const uint32_t len = (uint32_t)n - p.l4_offset;
+	memcpy(in + p.l4_offset + 20, options, (words - 5u) * 4);
+	store_be16(in + p.l4_offset + 16, 0);
+	sum = checksum_pseudo(&p.src, &p.dst, PROTO_TCP, len);
+	store_be16(in + p.l4_offset + 16,
+		   checksum_finish(checksum_add(sum, in + p.l4_offset, len)));
+	const bool clamped = tcp_clamp(in, &p, mtu);
+	eq_int(checksum_finish(checksum_add(sum, in + p.l4_offset, len)), 0);
+	return clamped;
+}
+
+static void a_syn_is_told_of_segments_that_fit(void)
+{
+	static const uint8_t even[] = { 2, 4, 0x05, 0x64, 1, 1, 1, 1 };
+	static const uint8_t odd[] = { 1, 2, 4, 0x05, 0x64, 1, 1, 1 };
+	static const uint8_t behind[] = { 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 0xff, 0xff, 1 };
+
+	ok(clamp(4, TCP_SYN, even, 7, 1280));
+	eq_int(load_be16(in + 42), 1240);
+	ok(clamp(6, TCP_SYN, even, 7, 1280));
+	eq_int(load_be16(in + 62), 1220);
+	ok(clamp(4, TCP_SYN | TCP_ACK, odd, 7, 1328));
+	eq_int(load_be16(in + 43), 1288);
+	ok(clamp(4, TCP_SYN, behind, 9, 1408));
+	eq_int(load_be16(in + 53), 1368);
+	for (uint32_t mtu = 1280; mtu < 1420; mtu++) { /* whatever the carries are */
+		ok(clamp(4, TCP_SYN, even, 7, mtu));
+		ok(clamp(6, TCP_SYN, odd, 7, mtu));
+	}
+}
+
+static void what_fits_or_is_no_syn_stays(void)
+{
+	static const uint8_t fits[] = { 2, 4, 0x04, 0xd8 }, larger[] = { 2, 4, 0x05, 0x64 };
+	static const uint8_t none[] = { 1, 1, 1, 0 }, after_end[] = { 0, 2, 4, 0x05, 0x64, 0, 0, 0 };
+	static const uint8_t bad[][4] = { { 2, 3, 5, 0x64 }, { 2, 0, 5, 0x64 }, { 8, 1, 2, 4 },
+					  { 8, 9, 2, 4 }, { 1, 1, 1, 2 } };
+
+	ok(!clamp(4, TCP_SYN, fits, 6, 1280));
+	ok(!clamp(4, TCP_ACK, larger, 6, 1280));
+	ok(!clamp(4, TCP_SYN, none, 6, 1280));
+	ok(!clamp(4, TCP_SYN, after_end, 7, 1280));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		ok(!clamp(4, TCP_SYN, bad[i], 6, 1280));
+}
+
+TAP_TESTS(T(a_syn_is_told_of_segments_that_fit), T(what_fits_or_is_no_syn_stays),
+	  T(a_header_is_read_whole), T(a_reset_has_the_numbers_of_the_specification),
 	  T(some_packets_get_no_reset))

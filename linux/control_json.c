@@ -348,6 +348,7 @@ json_t *report_peer_json(const struct report_peer *p, struct instant now)
 	add_endpoint(&o, "endpoint", &p->endpoint);
 	add(&o, "rtt_us",
 	    p->rtt_us ? json_integer((json_int_t)(p->rtt_us & INT64_MAX)) : json_null());
+	add(&o, "path_mtu", p->path_mtu ? json_integer(p->path_mtu) : json_null());
 	add_bool(&o, "tunnel_up", p->session);
 	add_bool(&o, "handshaking", p->handshaking);
 	add(&o, "handshake_at_s", p->last_handshake.s

@@ -400,6 +400,9 @@ static bool read_peer(struct reader *r, struct report_peer *p)
 		copy_text(r, "relay", p->relay, sizeof(p->relay));
 	get_endpoint(r, "endpoint", &p->endpoint);
 	p->rtt_us = get_u64_or_null(r, "rtt_us");
+	if (is_there(r, "path_mtu"))
+		p->path_mtu = (uint16_t)(is_null(r, "path_mtu") ? 0 :
+					 get_u64(r, "path_mtu", UINT16_MAX));
 	p->session = get_bool(r, "tunnel_up");
 	p->handshaking = get_bool(r, "handshaking");
 	p->last_handshake.s = get_u64_or_null(r, "handshake_at_s");

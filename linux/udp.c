@@ -470,6 +470,22 @@ static void send_one(struct udp *u, int fd, const struct out *o, bool *waited)
 	u->sent++;
 }
 
+/* Whatever the kernel believes of the path's MTU, and no fragment: who sent it wants to know. */
+static void send_whole(struct udp *u, int fd, const struct out *o, bool *waited)
+{
+	const bool is_v6 = o->to.ip.family == FAMILY_IPV6;
+	const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	const int name = is_v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER;
+
+	_Static_assert(IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE &&
+		       IP_PMTUDISC_WANT == IPV6_PMTUDISC_WANT, "of both families");
+	if (!option(fd, level, name, IP_PMTUDISC_PROBE))
+		send_one(u, fd, o, waited);
+	else
+		u->send_errors++;
+	(void)option(fd, level, name, IP_PMTUDISC_WANT);
+}
+
 /* The kernel did not take it as it was. Where its datagrams do not go out one by one either, that
  * was not because it is a run. */
 static void send_apart(struct udp *u, int fd, const struct run *run, bool *waited)
@@ -570,6 +586,13 @@ void udp_send(struct udp *u, const struct outbox *out)
 			continue;
 		if (its < 0) {
 			u->send_errors++;
+			continue;
+		}
+		if (o->whole) {
+			if (count)
+				send_batch(u, fd, runs, count, &waited);
+			held = count = 0;
+			send_whole(u, its, o, &waited);
 			continue;
 		}
 		fd = its;

@@ -53,7 +53,8 @@ void udp_batch_free(struct udp_batch *b);
 int udp_receive(struct udp *u, int fd, struct udp_batch *b) must_check;
 /* The same from one of the extra sockets that has something; from.socket says which. */
 int udp_receive_extra(struct udp *u, struct udp_batch *b) must_check;
-/* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg); those that follow each other to
+/* Sends every OUT_DATAGRAM of the outbox in order (sendmmsg), those that are to stay whole with
+ * "don't fragment" however long they are; those that follow each other to
  * one address, of one length but for a shorter last one, as a run if that is on. An error of one
  * datagram (unreachable, local address gone: then once more without it) does not stop the others;
  * errors are counted. A full socket is waited for 5 ms at the most, then the rest is dropped. */

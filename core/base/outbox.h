@@ -32,6 +32,8 @@ struct out {
 	uint64_t epoch;      /* OUT_MESSAGE: of the question that it answers; 0: no answer */
 	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
 	uint8_t hops;        /* OUT_DATAGRAM: TTL or hop limit to send with; 0: the system's */
+	bool whole;          /* OUT_DATAGRAM: not to be cut in fragments, here or on the way */
+	uint16_t padded;     /* OUT_MESSAGE, a probe: length of the datagram to pad it to; 0: none */
 };
 
 struct outbox {

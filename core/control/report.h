@@ -165,6 +165,7 @@ struct report_peer {
 	struct endpoint endpoint;      /* family 0: none known; of the relay, if there is one */
 	char relay[2 * MAX_NAME + 2];  /* the peer that the path goes through; empty: direct */
 	uint64_t rtt_us;               /* 0: unknown */
+	uint16_t path_mtu;             /* longest packet that is known to pass; 0: none yet */
 	bool session;                  /* tunnel */
 	bool handshaking;              /* it was asked for a session and did not answer yet */
 	struct wall last_handshake;    /* zero: never */

@@ -92,7 +92,7 @@ bool paths_next_fact(struct paths *p, struct path_fact *out)
 void path_reschedule(struct paths *p, uint32_t slot)
 {
 	const struct path *path = &p->list[slot];
-	struct instant first = INSTANT_NEVER;
+	struct instant first = path->mtu.next;
 
 	for (unsigned i = 0; i < path->count; i++)
 		first = instant_min(first, path->list[i].next);
@@ -108,6 +108,7 @@ void paths_admit(struct paths *p, uint32_t slot, struct instant now)
 	memset(path, 0, sizeof(*path));
 	path->admitted = true;
 	path->best = NO_ADDRESS;
+	path->mtu.next = INSTANT_NEVER;
 	path->since = now;
 	if (slot >= p->top)
 		p->top = slot + 1;
@@ -135,6 +136,7 @@ static void forget_facts(struct paths *p, uint32_t slot)
 void paths_forget(struct paths *p, uint32_t slot)
 {
 	p->told -= p->list[slot].told;
+	path_mtu_reset(p, slot);
 	seen_forget(p, slot);
 	for (unsigned i = 0; i < SEED_PENDING; i++)
 		if (p->pending[i].slot == slot)
@@ -223,6 +225,8 @@ void paths_used(struct paths *p, uint32_t slot, struct instant now)
 	path->used = now;
 	if (path->best == NO_ADDRESS)
 		return;
+	if (path->mtu.next.ns == UINT64_MAX)
+		path_mtu_wanted(p, slot, now);
 	struct address *best = &path->list[path->best];
 	struct instant beat = instant_add(best->answered, PATH_BEAT);
 	if (instant_before(beat, now))
@@ -294,6 +298,7 @@ static void network_changed(struct paths *p, uint32_t slot, struct instant now)
 	struct path *path = &p->list[slot];
 	bool asked = path_was_asked(path);
 
+	path_mtu_doubt(path, now);
 	for (unsigned i = 0; i < path->count; i++) {
 		struct address *a = &path->list[i];
 
@@ -321,7 +326,7 @@ void paths_network_changed(struct paths *p, struct instant now)
 	dialback_reset(p, now);
 }
 
-static struct span probe_timeout(const struct paths *p, const struct address *a)
+struct span path_probe_timeout(const struct paths *p, const struct address *a)
 {
 	struct span t = { a->rtt.ns * 4 };
 
@@ -381,6 +386,7 @@ static void take_path(struct paths *p, uint32_t slot, unsigned index, struct ins
 	bool was_up = path->best != NO_ADDRESS;
 
 	path->best = (uint8_t)index;
+	path_mtu_reset(p, slot);
 	path->taken = now;
 	if (!was_up)
 		path->since = now;
@@ -438,6 +444,7 @@ void path_lost(struct paths *p, uint32_t slot, struct instant now)
 
 	path_fact_add(p, PATH_FACT_LOST, slot, &path->list[path->best].to, 0);
 	path->best = NO_ADDRESS;
+	path_mtu_reset(p, slot);
 	path->since = now;
 	for (unsigned i = 0; i < path->count; i++) {
 		path->list[i].rtt = (struct span){ 0 };
@@ -513,14 +520,15 @@ static void address_due(struct paths *p, uint32_t slot, unsigned i, struct insta
 		path_fact_add(p, PATH_FACT_ASKED, slot, &a->to, 0);
 	a->waiting = true;
 	a->sent = now;
-	a->next = instant_add(now, probe_timeout(p, a));
+	a->next = instant_add(now, path_probe_timeout(p, a));
 }
 
 void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 {
 	note_lateness(p, now);
 	while (p->fact_count + PATH_ADDRESSES + MAX_SEEDS < PATH_FACTS &&
-	       outbox_has_room(out, 2 * PATH_ADDRESSES, 2 * PATH_ADDRESSES * 64)) {
+	       outbox_has_room(out, 2 * PATH_ADDRESSES + 1,
+			       (2 * PATH_ADDRESSES + 1) * 64)) {
 		uint32_t slot = heap_pop(&p->due, now);
 
 		if (slot == HEAP_NONE)
@@ -528,6 +536,8 @@ void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 		for (unsigned i = 0; i < p->list[slot].count; i++)
 			if (instant_reached(p->list[slot].list[i].next, now))
 				address_due(p, slot, i, now, out);
+		if (instant_reached(p->list[slot].mtu.next, now))
+			path_mtu_due(p, slot, now, out);
 		path_reschedule(p, slot);
 	}
 	path_seeds_tick(p, now, out);
@@ -572,6 +582,7 @@ void paths_info(const struct paths *p, uint32_t slot, struct path_info *out)
 	out->last_answer = a->answered;
 	out->probes_unanswered = a->tries;
 	out->loss_permille = (uint16_t)(a->loss * 1000u / LOSS_ALL);
+	out->mtu = path->mtu.passed < PATH_MTU_MIN ? path->mtu.limit : path->mtu.passed;
 }
 
 const struct paths_counters *paths_counters(const struct paths *p)

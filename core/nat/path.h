@@ -10,6 +10,9 @@
  *   probe   20 | id 8 | zero
  *   answer  21 | id 8 | seen as     both PATH_PROBE_LEN bytes
  *   here    22 | id 8 | zero        answers a call, whose id it has; as long
+ *
+ * A padded probe (docs/protocol.md "Padded probe") tells whether a datagram of its length passes:
+ * the sealed datagram of a probe, which names the length, and zeros behind it.
  */
 #ifndef NAT_PATH_H
 #define NAT_PATH_H
@@ -25,6 +28,10 @@
 #define PATH_TYPE_HERE 0x22u
 #define PATH_PROBE_LEN 32u
 #define PATH_PROBE_LONG 137u /* sealed, two sealed answers long */
+
+#define PATH_PADDED_MIN 106u /* a padded probe of a byte, and a sealed probe */
+#define PATH_MTU_MIN 1280u   /* the shortest limit, which IPv6 needs (RFC 8200, 5) */
+#define PATH_SEALED_MORE 32u /* by which WireGuard's datagram is longer than a packet */
 
 struct paths;
 
@@ -88,6 +95,15 @@ void paths_try(struct paths *p, uint32_t slot, struct instant now);
  * without a path that were probed before. */
 void paths_network_changed(struct paths *p, struct instant now);
 
+/* The MTU of the tunnel; paths are measured up to it. At first, and for 1280 and less or more than
+ * 9000, none is. Forgets what was measured. */
+void paths_set_mtu(struct paths *p, uint32_t mtu);
+/* The longest packet that the path in use takes, at least PATH_MTU_MIN; 0: any, as far as is
+ * known. */
+uint32_t paths_mtu(const struct paths *p, uint32_t slot);
+/* Whether there is a path with such a limit. */
+bool paths_any_narrow(const struct paths *p);
+
 /* A relay has a channel to it: an address like any other, but used only while no direct one
  * answers. Probed now. */
 void paths_relay(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);
@@ -111,6 +127,10 @@ void paths_called(struct paths *p, struct instant now, uint32_t slot, const stru
  * so the sender's epoch may be adopted. */
 bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
 		 struct bytes message, uint64_t epoch, bool current, struct outbox *out);
+/* A padded probe of `slot`, at least authentic, in a datagram of `len` bytes. */
+void paths_padded(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
+		  struct bytes message, uint64_t epoch, bool fresh, size_t len,
+		  struct outbox *out);
 void paths_tick(struct paths *p, struct instant now, struct outbox *out);
 struct instant paths_deadline(const struct paths *p);
 
@@ -165,6 +185,7 @@ struct path_info {
 	bool asked;                  /* some candidate was probed */
 	unsigned candidates;
 	uint16_t loss_permille;      /* of probes to it, smoothed */
+	uint16_t mtu;                /* longest packet that is known to pass; 0: none yet */
 };
 void paths_info(const struct paths *p, uint32_t slot, struct path_info *out);
 /* What others see us as, newest first; the number written (at most n). Two different observers
@@ -208,6 +229,7 @@ bool paths_next_fact(struct paths *p, struct path_fact *out);
 
 struct paths_counters {
 	uint64_t probes_sent, probes_received, answers_sent, answers_received;
+	uint64_t padded_sent, padded_received, padded_answered;
 	uint64_t calls_sent, calls_received, heres_sent, heres_received;
 	uint64_t drop_malformed, drop_unasked, drop_rate, drop_call_rate;
 };

@@ -62,6 +62,19 @@ struct address {
 	struct span rtt;            /* smoothed */
 };
 
+/* What the path in use takes; mtu.c. */
+struct path_mtu {
+	uint16_t passed;            /* the longest packet that does; 0: none is known to */
+	uint16_t failed;            /* the shortest that does not; 0: none */
+	uint16_t asked;             /* what the probe under way stands for; 0: there is none */
+	uint16_t limit;             /* see paths_mtu */
+	uint8_t tries;
+	uint8_t id[8];              /* of the probes under way */
+	struct instant next;        /* NEVER: when a packet goes to the peer */
+	struct instant raise_at;    /* longer ones are tried again */
+	struct span raise;
+};
+
 struct path {
 	bool admitted;
 	bool told;                  /* where it may be: counted in paths.told */
@@ -78,6 +91,7 @@ struct path {
 	struct instant answer_full, stale_full; /* answers to fresh probes, and to others */
 	struct instant called_full; /* answers to calls */
 	struct instant silent_full; /* probes to claims that never answered */
+	struct path_mtu mtu;
 	struct address list[PATH_ADDRESSES];
 };
 
@@ -117,6 +131,9 @@ struct paths {
 	uint32_t top;               /* slots below this one may be admitted */
 	uint32_t told;              /* members of whom we were told where they may be */
 	struct span keepalive;      /* of our NAT's mappings; 0: there is no NAT */
+	uint16_t mtu;               /* of the tunnel; 0: paths are not measured */
+	uint32_t narrow;            /* members whose path has a limit */
+	struct instant mtu_full;    /* bucket: padded probes, of all */
 	struct span late;           /* by which our deadlines were missed lately */
 	struct instant claim_next;  /* bucket: members whose claims were probed unasked */
 	bool (*underlay)(void *ctx, const struct ip *ip);
@@ -169,6 +186,20 @@ void path_answered(struct paths *p, uint32_t slot, struct address *a, struct spa
 void path_reschedule(struct paths *p, uint32_t slot);
 void path_lost(struct paths *p, uint32_t slot, struct instant now);
 bool path_usable(const struct paths *p, const struct endpoint *e);
+/* How long an answer of this address is waited for. */
+struct span path_probe_timeout(const struct paths *p, const struct address *a);
+
+/* mtu.c */
+/* Another path, or none: it is not known what it takes. */
+void path_mtu_reset(struct paths *p, uint32_t slot);
+/* What was measured may not hold any more. */
+void path_mtu_doubt(struct path *path, struct instant now);
+/* A packet goes to the peer, and nothing is to be asked yet. */
+void path_mtu_wanted(struct paths *p, uint32_t slot, struct instant now);
+void path_mtu_due(struct paths *p, uint32_t slot, struct instant now, struct outbox *out);
+/* False: that is not the answer to a padded probe. */
+bool path_mtu_answered(struct paths *p, uint32_t slot, const struct endpoint *from,
+		       const uint8_t id[static 8], struct instant now);
 
 /* choice.c */
 bool path_is_relayed(const struct path *path);
@@ -206,6 +237,9 @@ bool path_spray_answer(const struct paths *p, uint32_t slot, const struct endpoi
 /* hops: TTL or hop limit to leave with; 0: the system's. */
 void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8_t hops,
 		bool longer, const uint8_t id[static 8], struct outbox *out);
+/* A padded probe of len bytes on the wire, PATH_PADDED_MIN at least. */
+void probe_padded(struct paths *p, uint32_t slot, const struct endpoint *to, uint32_t len,
+		  const uint8_t id[static 8], struct outbox *out);
 /* Whether a probe to this address is within what it may get; takes it from there. */
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now);
 

@@ -48,6 +48,25 @@ void probe_send(struct paths *p, uint32_t slot, const struct endpoint *to, uint8
 	p->counters.probes_sent++;
 }
 
+void probe_padded(struct paths *p, uint32_t slot, const struct endpoint *to, uint32_t len,
+		  const uint8_t id[static 8], struct outbox *out)
+{
+	uint8_t *data = outbox_reserve(out, PATH_PROBE_LEN);
+
+	if (!data)
+		return;
+	struct writer w = wr_of(data, PATH_PROBE_LEN);
+	wr_u8(&w, PATH_TYPE_PROBE);
+	wr_bytes(&w, id, 8);
+	wr_be16(&w, (uint16_t)len);
+	wr_zero(&w, PATH_PROBE_LEN - 11);
+	struct out *o = outbox_commit(out, OUT_MESSAGE, PATH_PROBE_LEN);
+	o->slot = slot;
+	o->to = *to;
+	o->padded = (uint16_t)len;
+	p->counters.padded_sent++;
+}
+
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now)
 {
 	bool ipv6 = a->to.ip.family == FAMILY_IPV6;
@@ -122,6 +141,30 @@ static void input_probe(struct paths *p, struct instant now, uint32_t slot,
 	path_reschedule(p, slot);
 }
 
+void paths_padded(struct paths *p, struct instant now, uint32_t slot, const struct endpoint *from,
+		  struct bytes message, uint64_t epoch, bool fresh, size_t len,
+		  struct outbox *out)
+{
+	struct path *path = &p->list[slot];
+	struct instant *budget = fresh ? &path->answer_full : &path->stale_full;
+	struct cursor c = cur_of(message.data, message.len);
+	const uint8_t type = cur_u8(&c);
+	uint8_t id[8];
+
+	cur_bytes(&c, id, sizeof(id));
+	const size_t said = cur_be16(&c);
+	if (message.len != PATH_PROBE_LEN || type != PATH_TYPE_PROBE || said != len) {
+		p->counters.drop_malformed++;
+		return;
+	}
+	p->counters.padded_received++;
+	if (!path->admitted || !path_usable(p, from) ||
+	    !bucket_take(budget, now, ANSWER_EVERY, ANSWER_BURST))
+		p->counters.drop_rate++;
+	else
+		answer(p, slot, from, id, epoch, out);
+}
+
 bool paths_may_look(struct paths *p, struct instant now, size_t len)
 {
 	BUG_ON(!len || len > LOOK_BURST);
@@ -182,6 +225,10 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 		exact = false;
 		hit = path_address(p, slot, from, true);
 	}
+	if (!hit && path_mtu_answered(p, slot, from, id, now)) {
+		p->counters.padded_answered++;
+		return true;
+	}
 	if (!hit) {
 		p->counters.drop_unasked++;
 		return false;
@@ -219,6 +266,11 @@ bool paths_input(struct paths *p, struct instant now, uint32_t slot, const struc
 	if (!cur_ok(&c) || slot >= p->config.members || !p->list[slot].admitted ||
 	    (message.len != PATH_PROBE_LEN &&
 	     (message.len != PATH_PROBE_LONG || type != PATH_TYPE_PROBE))) {
+		p->counters.drop_malformed++;
+		return false;
+	}
+	/* A name of a length: its padding was taken off on the way. */
+	if (type == PATH_TYPE_PROBE && load_be16(message.data + 9)) {
 		p->counters.drop_malformed++;
 		return false;
 	}

@@ -29,6 +29,8 @@ enum demux_kind demux(struct bytes d)
 		return DEMUX_SEALED;
 	if (d.len >= CHANNEL_CALL_LEN(CHANNEL_CALL_LEAST) && p[0] == CHANNEL_CALL_BYTE)
 		return DEMUX_CALL;
+	if (d.len >= PATH_PADDED_MIN && p[0] == PADDED_FIRST_BYTE && p[1] == CHANNEL_FIRST_BYTE)
+		return DEMUX_PADDED;
 	if (d.len && p[0] >= INTRODUCE_FIRST_BYTE && p[0] <= INTRODUCE_LAST_BYTE)
 		return DEMUX_INTRODUCTION;
 	return DEMUX_UNKNOWN;
@@ -42,6 +44,9 @@ enum node_claim node_expects(const struct node *n, struct bytes d)
 	case DEMUX_SEALED:
 	case DEMUX_CALL:
 		return channel_expects(n->channel, d) ? NODE_CLAIMS : NODE_DISCLAIMS;
+	case DEMUX_PADDED:
+		return channel_expects(n->channel, bytes_of(d.data + 1, PATH_PADDED_MIN - 1)) ?
+			NODE_CLAIMS : NODE_DISCLAIMS;
 	case DEMUX_STUN:
 	case DEMUX_RELAY:
 	case DEMUX_INTRODUCTION:

@@ -111,6 +111,8 @@ static void init_protocols(struct node *n, uint8_t *base, const struct layout *l
 	n->wg = wg_init(base + l->wg_at, &wg, now.boot);
 	paths_set_filter(n->paths, is_candidate, n);
 	wg_set_mtu(n->wg, n->config.mtu);
+	if (!n->config.gossip_only)
+		paths_set_mtu(n->paths, n->config.mtu);
 	ed25519_to_dh_secret(&n->dh, &n->config.secret);
 	wg_set_private(n->wg, &n->dh, now.boot);
 }
@@ -208,6 +210,9 @@ static void input_control(struct node *n, struct moment now, const struct node_e
 	case DEMUX_CALL:
 		reach_call(n, now, &e->from, e->data);
 		break;
+	case DEMUX_PADDED:
+		reach_padded(n, now, &e->from, e->data);
+		break;
 	case DEMUX_INTRODUCTION:
 		orgs_contact(n, now, &e->from, e->data, out);
 		break;
@@ -256,6 +261,7 @@ static uint32_t input_datagrams(struct node *n, struct moment now, const struct 
 			break;
 	} while (i < count && !wg_has_facts(n->wg) &&
 		 outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES));
+	fit_in(n, before, out);
 	service_in(n, now, before, out);
 	return i;
 }
@@ -312,7 +318,8 @@ static void input_packet(struct node *n, struct moment now, struct bytes data,
 
 	if (up || has_consent(n, wg, now.boot)) {
 		service_out(n, packet, slot, now.boot);
-		wg_send(n->wg, now, wg, packet, out);
+		if (!paths_any_narrow(n->paths) || !fit_send(n, now, slot, packet, &ip, out))
+			wg_send(n->wg, now, wg, packet, out);
 	} else {
 		n->counters.drop_no_consent++;
 	}

@@ -179,6 +179,7 @@ struct node {
 	uint64_t sequence_saved;
 
 	struct instant refused_at;  /* the last ICMP error to this host */
+	struct instant too_big_full; /* bucket: those that tell what a path takes */
 	uint8_t cache[NODE_PEERS_MAX]; /* as it is on disk */
 	size_t cache_len;
 	struct instant cache_due;   /* when to save it; NEVER: nothing new */
@@ -205,7 +206,7 @@ struct node {
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
 		uint64_t drop_replayed, drop_successor, drop_passed, drop_lan;
 		uint64_t drop_stale, drop_no_path, drop_no_consent, drop_type, drop_packet;
-		uint64_t drop_no_route;
+		uint64_t drop_no_route, too_big, cut;
 		uint64_t datagrams, packets;
 	} counters;
 	uint8_t inner_arena[OUTBOX_STEP_BYTES];
@@ -213,7 +214,8 @@ struct node {
 
 /* demux.c - what kind of datagram it is, by its first bytes (design, section 4). */
 enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED,
-		  DEMUX_CALL, DEMUX_INTRODUCTION };
+		  DEMUX_CALL, DEMUX_INTRODUCTION, DEMUX_PADDED };
+#define PADDED_FIRST_BYTE 0xE7u
 enum demux_kind demux(struct bytes datagram);
 
 /* peering.c - who is admitted: one key in or out of all rooms. */
@@ -311,6 +313,8 @@ void connect_wish(struct node *n, struct node_actions *actions);
 /* reach.c - the sealed channel, paths and tunnels of a peer. */
 void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 		 struct bytes datagram, struct outbox *out);
+void reach_padded(struct node *n, struct moment now, const struct endpoint *from,
+		  struct bytes datagram);
 void reach_call(struct node *n, struct moment now, const struct endpoint *from,
 		struct bytes datagram);
 void reach_facts(struct node *n, struct moment now, struct outbox *out);
@@ -434,6 +438,13 @@ const char *service_default_name(const struct node *n);
 void service_report(const struct node *n, struct report_node *out);
 void service_tick(struct node *n, struct instant now);
 struct instant service_deadline(const struct node *n);
+
+/* fit.c - packets that are longer than the path takes; only where paths_any_narrow. */
+/* True: the packet was dealt with. False: it goes as it is. */
+bool fit_send(struct node *n, struct moment now, uint32_t slot, struct bytes packet,
+	      const struct ip_packet *ip, struct outbox *out);
+/* Of the items from `first` on: packets that came from peers. */
+void fit_in(struct node *n, uint32_t first, const struct outbox *out);
 
 /* punching.c */
 /* Our own record is about to be made: how our NAT maps, and where we say that we are. */

@@ -3,6 +3,8 @@
  * else. */
 #include "node/node_impl.h"
 
+#include <string.h>
+
 #define STRANGERS_TOLD 100u
 
 /* Another process of that peer: sessions with the former one are void, and we make the next. */
@@ -88,18 +90,17 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		n->counters.drop_type++;
 }
 
-void reach_input(struct node *n, struct moment now, const struct endpoint *from,
-		 struct bytes datagram, struct outbox *out)
+/* True: authentic. */
+static bool open_sealed(struct node *n, struct bytes datagram, struct channel_opened *opened,
+			bool *fresh)
 {
-	struct channel_opened opened;
+	const enum channel_verdict verdict = channel_open(n->channel, datagram, opened);
 
-	switch (channel_open(n->channel, datagram, &opened)) {
+	*fresh = verdict == CHANNEL_FRESH;
+	switch (verdict) {
 	case CHANNEL_FRESH:
-		input_message(n, now, from, &opened, true, out);
-		break;
 	case CHANNEL_AUTHENTIC:
-		input_message(n, now, from, &opened, false, out);
-		break;
+		return true;
 	case CHANNEL_REPLAYED:
 		n->counters.drop_replayed++;
 		break;
@@ -113,7 +114,37 @@ void reach_input(struct node *n, struct moment now, const struct endpoint *from,
 		n->counters.drop_control++;
 		break;
 	}
+	return false;
+}
+
+void reach_input(struct node *n, struct moment now, const struct endpoint *from,
+		 struct bytes datagram, struct outbox *out)
+{
+	struct channel_opened opened;
+	bool fresh;
+
+	if (open_sealed(n, datagram, &opened, &fresh))
+		input_message(n, now, from, &opened, fresh, out);
 	wipe(opened.payload, sizeof(opened.payload));
+}
+
+/* How long a datagram passes: what is behind the probe says nothing, but that it came. */
+void reach_padded(struct node *n, struct moment now, const struct endpoint *from,
+		  struct bytes datagram)
+{
+	const struct bytes sealed = bytes_of(datagram.data + 1, PATH_PADDED_MIN - 1);
+	struct channel_opened opened;
+	bool fresh;
+
+	if (!open_sealed(n, sealed, &opened, &fresh))
+		return;
+	if (!relaying_is_from(n, opened.slot, from)) {
+		n->counters.drop_type++;
+		return;
+	}
+	paths_received(n->paths, opened.slot, from, sealed.len, fresh);
+	paths_padded(n->paths, now.boot, opened.slot, from, bytes_of(opened.payload, opened.len),
+		     opened.epoch, fresh, datagram.len, &n->inner);
 }
 
 /* Somebody asks whether we are one of those whose tags it names. */
@@ -143,6 +174,15 @@ static void flush_call(struct node *n, const struct out *item, struct outbox *ou
 	outbox_commit(out, OUT_DATAGRAM, len)->to = item->to;
 }
 
+static void seal_padded(struct node *n, const struct out *item, uint8_t *data, size_t len)
+{
+	data[0] = PADDED_FIRST_BYTE;
+	const size_t sealed = channel_seal(n->channel, item->slot, item->epoch,
+					   bytes_of(item->data, item->len), data + 1);
+	BUG_ON(1 + sealed > len);
+	memset(data + 1 + sealed, 0, len - 1 - sealed);
+}
+
 /* Seals what swim and nat wish to send. */
 void reach_flush(struct node *n, struct moment now, struct outbox *out)
 {
@@ -169,12 +209,17 @@ void reach_flush(struct node *n, struct moment now, struct outbox *out)
 			paths_try(n->paths, item->slot, now.boot); /* its sender repeats it */
 			continue;
 		}
-		uint8_t *data = outbox_reserve(out, CHANNEL_OVERHEAD + item->len);
+		size_t len = item->padded ? item->padded : CHANNEL_OVERHEAD + item->len;
+		uint8_t *data = outbox_reserve(out, len);
 		if (!data)
 			continue; /* counted by the outbox; every sender of these repeats */
-		size_t len = channel_seal(n->channel, item->slot, item->epoch,
-					  bytes_of(item->data, item->len), data);
+		if (item->padded)
+			seal_padded(n, item, data, len);
+		else
+			channel_seal(n->channel, item->slot, item->epoch,
+				     bytes_of(item->data, item->len), data);
 		struct out *sealed = outbox_commit(out, OUT_DATAGRAM, len);
+		sealed->whole = item->padded;
 		sealed->slot = item->slot;
 		sealed->to = to;
 		sealed->hops = item->hops;

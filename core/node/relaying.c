@@ -142,17 +142,24 @@ void relaying_frame(struct node *n, struct moment now, const struct node_event *
 	const enum demux_kind kind = kind_within(e->data);
 
 	inner.data = bytes_of(e->data.data + RELAY_HEADER, e->data.len - RELAY_HEADER);
-	if (kind != DEMUX_WIREGUARD && (kind != DEMUX_SEALED || inner.data.len > MAX_SEALED)) {
+	if (kind != DEMUX_WIREGUARD && kind != DEMUX_PADDED &&
+	    (kind != DEMUX_SEALED || inner.data.len > MAX_SEALED)) {
 		r->drop_frame++;
 		return;
 	}
-	if (relay_forward(r->service, now.boot, &e->from, e->data, e->ecn, out))
+	const uint32_t before = out->count;
+	if (relay_forward(r->service, now.boot, &e->from, e->data, e->ecn, out)) {
+		if (out->count > before)
+			out->items[before].whole = kind == DEMUX_PADDED;
 		return;
+	}
 	inner.from.channel = load_be32(e->data.data);
 	if (relayed_frame(r->mine, now.boot, &inner.from) == RELAYED_NONE)
 		r->drop_frame++;
 	else if (kind == DEMUX_SEALED)
 		reach_input(n, now, &inner.from, inner.data, out);
+	else if (kind == DEMUX_PADDED)
+		reach_padded(n, now, &inner.from, inner.data);
 	else if (n->config.gossip_only)
 		n->counters.drop_gossip_only++;
 	else

@@ -121,10 +121,15 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "drop_no_path", c->drop_no_path);
 	counter(r, "drop_packet_malformed", c->drop_packet);
 	counter(r, "drop_packet_no_route", c->drop_no_route);
+	counter(r, "drop_packet_too_big", c->too_big);
+	counter(r, "packets_cut", c->cut);
 	counter(r, "probes_sent", p->probes_sent);
 	counter(r, "probes_received", p->probes_received);
 	counter(r, "probe_answers_sent", p->answers_sent);
 	counter(r, "probe_answers_received", p->answers_received);
+	counter(r, "padded_probes_sent", p->padded_sent);
+	counter(r, "padded_probes_received", p->padded_received);
+	counter(r, "padded_probe_answers", p->padded_answered);
 	counter(r, "calls_sent", p->calls_sent);
 	counter(r, "calls_received", p->calls_received);
 	counter(r, "call_answers_sent", p->heres_sent);
@@ -334,6 +339,7 @@ uint32_t node_report_peer(const struct node *n, uint32_t after, struct report_pe
 	relaying_report(n, &path.endpoint, r);
 	r->endpoint.channel = 0;
 	r->rtt_us = path.up ? path.rtt.ns / 1000 : 0;
+	r->path_mtu = path.up ? path.mtu : 0;
 	r->reason = reason(n, slot, &n->peers[slot], r, &path);
 	return slot;
 }

@@ -25,9 +25,10 @@ static void look(struct machine *m, const struct flying *f)
 		sealed[i] += is[i] && kind == DEMUX_SEALED;
 		calls[i] += is[i] && kind == DEMUX_CALL;
 		ok((claim == NODE_CANNOT_SAY) ==
-		   (kind != DEMUX_WIREGUARD && kind != DEMUX_SEALED && kind != DEMUX_CALL));
+		   (kind != DEMUX_WIREGUARD && kind != DEMUX_SEALED && kind != DEMUX_PADDED &&
+		    kind != DEMUX_CALL));
 	}
-	if (kind == DEMUX_WIREGUARD || kind == DEMUX_SEALED)
+	if (kind == DEMUX_WIREGUARD || kind == DEMUX_SEALED || kind == DEMUX_PADDED)
 		ok(!is[0] || !is[1]);
 	of_nobody += !is[0] && !is[1] && kind != DEMUX_INTRODUCTION;
 }

@@ -33,7 +33,7 @@ struct out {
 	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
 	uint8_t hops;        /* OUT_DATAGRAM: TTL or hop limit to send with; 0: the system's */
 	bool whole;          /* OUT_DATAGRAM: not to be cut in fragments, here or on the way */
-	uint16_t padded;     /* OUT_MESSAGE, a probe: length of the datagram to pad it to; 0: none */
+	uint16_t padded;     /* OUT_MESSAGE, a probe: length to pad its datagram to; 0: none */
 };
 
 struct outbox {

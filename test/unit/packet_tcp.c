@@ -208,7 +208,8 @@ static void a_syn_is_told_of_segments_that_fit(void)
 static void what_fits_or_is_no_syn_stays(void)
 {
 	static const uint8_t fits[] = { 2, 4, 0x04, 0xd8 }, larger[] = { 2, 4, 0x05, 0x64 };
-	static const uint8_t none[] = { 1, 1, 1, 0 }, after_end[] = { 0, 2, 4, 0x05, 0x64, 0, 0, 0 };
+	static const uint8_t none[] = { 1, 1, 1, 0 };
+	static const uint8_t after_end[] = { 0, 2, 4, 0x05, 0x64, 0, 0, 0 };
 	static const uint8_t bad[][4] = { { 2, 3, 5, 0x64 }, { 2, 0, 5, 0x64 }, { 8, 1, 2, 4 },
 					  { 8, 9, 2, 4 }, { 1, 1, 1, 2 } };
 

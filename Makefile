@@ -190,25 +190,36 @@ SIZES   ?= 10,50
 bench-gossip: all
 	@bench/gossip.py --sizes $(SIZES) --json $(B)/bench-gossip.json --write docs/membership.md
 
-# What the filter costs a packet: 200 rules, 50,000 flows.
-$(B)/bench/filter: bench/filter.c $(CORE)
+# What the filter costs a packet: 200 rules, 50,000 flows; what sealing and opening costs; and splitting, merging and
+# looking up a peer.
+BENCH_CORE := $(addprefix $(B)/bench/,filter aead packet keys)
+$(BENCH_CORE): $(B)/bench/%: bench/%.c $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
 bench-filter: $(B)/bench/filter
 	@$<
-# What sealing and opening costs.
-$(B)/bench/aead: bench/aead.c $(CORE)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
 bench-aead: $(B)/bench/aead
+	@$<
+bench-packet: $(B)/bench/packet
 	@$<
 # One TCP stream through two daemons, beside wireguard-go (root, iperf3, wireguard-go).
 bench-tunnel: all
 	@bench/tunnel.sh 3 3
-# And in a daemon (root, perf, nft): the share of its CPU.
-$(B)/bench/flows: bench/flows.c
+# What sends and counts; and the TUN without anything (bench/compare).
+$(B)/bench/flows $(B)/bench/traffic: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -pie $(HARD_LD) -o $@ $<
+$(B)/bench/initiations: test/e2e/initiations.c $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -iquote core -iquote test -pie $(HARD_LD) -o $@ $< $(CORE) $(LIBS)
+$(B)/bench/plain: bench/plain.c $(B)/linux/tun.o $(B)/linux/udp.o $(B)/libpacket.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -iquote core -iquote . -pie $(HARD_LD) -o $@ $^
+# Everything beside its rivals, at most half an hour (QUICK=1: three minutes); writes docs/performance.md. Root; installs
+# what is missing from Debian. WGGO=FILE: a newer wireguard-go.
+bench: all $(addprefix $(B)/bench/,aead packet filter traffic plain keys initiations)
+	@bench/compare
+# And in a daemon (root, perf, nft): the share of its CPU.
 bench-filter-share: all $(B)/bench/flows
 	@bench/filter_share
 
@@ -305,17 +316,19 @@ help:
 	@echo 'make check-long     the ten-minute tests (root)'
 	@echo 'make check-nat      every pair of NATs, 100 runs of the three that matter: an hour (root)'
 	@echo 'make check-nat-short   NATs of all kinds, real daemons: minutes (root)'
+	@echo 'make bench          everything beside wireguard-go and other rivals: half an hour; QUICK=1: three minutes (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'
 	@echo 'make bench-filter   what the filter costs a packet, with 200 rules and 50,000 flows'
 	@echo 'make bench-filter-share   the same as a share of a daemon that receives (root, perf)'
 	@echo 'make bench-tunnel   one TCP stream through two daemons, beside wireguard-go (root)'
 	@echo 'make bench-aead     what sealing and opening a packet costs'
+	@echo 'make bench-packet   what splitting, merging and looking up a peer costs'
 	@echo 'make asan           make check and the end-to-end tests under sanitizers (root); asan-unit: make check alone'
 	@echo 'make tsan           make check under the thread sanitizer'
 	@echo 'make pure headers tidy analyze   gates on the source'
 	@echo 'make fuzz T=60      each fuzz target for T seconds'
 	@echo 'make install        DESTDIR= PREFIX=/usr/local'
 	@echo 'make compile_commands.json       for editors'
-.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat check-nat-short bench-gossip bench-filter bench-filter-share bench-aead bench-tunnel pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
+.PHONY: all tests check golden check-sim sim-large sim-insiders sim-grid sim-hours explore check-e2e check-long check-nat check-nat-short bench-gossip bench-filter bench-filter-share bench bench-packet bench-aead bench-tunnel pure headers walls fuzz fuzz-build asan asan-unit asan-e2e tsan tidy \
         analyze gate clean install help compile_commands.json
 -include $(wildcard $(B)/core/*/*.d $(B)/linux/*.d $(B)/cli/*.d $(B)/sim/*.d $(B)/test/*.d $(B)/seeds/*.d)

@@ -39,6 +39,14 @@ static int came_by(struct msghdr *h)
 	return 0;
 }
 
+static struct ip ip_from(const struct sockaddr_storage *from)
+{
+	if (from->ss_family == AF_INET)
+		return ip_of(FAMILY_IPV4,
+			     &((const struct sockaddr_in *)(const void *)from)->sin_addr);
+	return ip_of(FAMILY_IPV6, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr);
+}
+
 /* False when nothing is there. */
 static bool answer_one(struct names *n, int fd)
 {
@@ -51,6 +59,7 @@ static bool answer_one(struct names *n, int fd)
 		.msg_control = &control, .msg_controllen = sizeof(control),
 	};
 	const ssize_t len = recvmsg(fd, &h, MSG_DONTWAIT);
+	struct ip ip;
 	size_t out_len;
 	int link;
 
@@ -59,7 +68,9 @@ static bool answer_one(struct names *n, int fd)
 	link = came_by(&h);
 	if ((h.msg_flags & MSG_TRUNC) || (link != n->link && link != n->loopback))
 		return true;
-	out_len = node_answer_dns(n->node, bytes_of(query, (size_t)len), answer);
+	ip = ip_from(&from);
+	out_len = node_answer_dns(n->node, clock_now().boot, link == n->loopback ? NULL : &ip,
+				  bytes_of(query, (size_t)len), answer);
 	/* A full socket costs the asker a second question, no more. */
 	if (out_len && sendto(fd, answer, out_len, MSG_DONTWAIT | MSG_NOSIGNAL,
 			      (struct sockaddr *)&from, h.msg_namelen) < 0)

@@ -165,13 +165,21 @@ static bool reverse(const void *ctx, const struct ip *ip, char name[static DNS_N
 	return true;
 }
 
-size_t node_answer_dns(const struct node *n, struct bytes query, uint8_t *out)
+size_t node_answer_dns(struct node *n, struct instant now, const struct ip *from,
+		       struct bytes query, uint8_t *out)
 {
 	const struct dns_names names = {
 		.find = find, .reverse = reverse, .ctx = n, .ipv4 = n->config.prefix,
 		.ipv6 = mesh_ipv6_prefix(),
 	};
 
+	/* Cryptokey routing lets nobody else come from there. */
+	if (from && (ip_equal(from, &n->ipv4) || ip_equal(from, &n->ipv6)))
+		from = NULL;
+	if (!dns_limit_take(&n->dns_limit, from, now)) {
+		n->counters.drop_dns_rate++;
+		return 0;
+	}
 	return dns_answer(query, &names, out);
 }
 

@@ -204,9 +204,11 @@ uint64_t node_names_version(const struct node *node);
 /* The TXT record for neighbours on the LAN (dns/lan.h) under that name, which must not be known
  * before; out has LAN_TXT_MAX bytes. Returns the length. */
 size_t node_lan_txt(struct node *node, struct bytes name, uint8_t *out);
-/* Answers a question for names of the mesh (dns/zone.h); out has DNS_ANSWER_MAX bytes. Returns the
- * length; 0: no answer. */
-size_t node_answer_dns(const struct node *node, struct bytes query, uint8_t *out);
+/* Answers a question for names of the mesh (dns/zone.h) that came from there (NULL, or a mesh
+ * address of our own: this host), as often as dns/limit.h allows; out has DNS_ANSWER_MAX bytes.
+ * Returns the length; 0: no answer. */
+size_t node_answer_dns(struct node *node, struct instant now, const struct ip *from,
+		       struct bytes query, uint8_t *out);
 
 /* For two nodes with different keys on the same sockets: whether a datagram is meant for this one.
  * Changes nothing. What is of neither kind each may look at. */

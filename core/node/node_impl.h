@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "crypto/curve.h"
 #include "crypto/hash.h"
+#include "dns/limit.h"
 #include "identity/address.h"
 #include "identity/channel.h"
 #include "identity/record.h"
@@ -187,6 +188,7 @@ struct node {
 
 	bool trust_loaded;          /* once at least */
 	uint32_t trust_rounds;
+	struct dns_limit dns_limit; /* questions for names */
 	struct instant lan_full;    /* bucket: what was found on the LAN and looked at */
 	bool trust_unreadable;
 	uint32_t bad_keys;
@@ -206,7 +208,7 @@ struct node {
 		uint64_t drop_control, drop_unknown_tag, drop_forged, drop_call;
 		uint64_t drop_replayed, drop_successor, drop_passed, drop_lan;
 		uint64_t drop_stale, drop_no_path, drop_no_consent, drop_type, drop_packet;
-		uint64_t drop_no_route, too_big, cut;
+		uint64_t drop_no_route, drop_dns_rate, too_big, cut;
 		uint64_t datagrams, packets;
 	} counters;
 	uint8_t inner_arena[OUTBOX_STEP_BYTES];

@@ -123,6 +123,7 @@ static void counts(const struct node *n, struct report_node *r)
 	counter(r, "drop_packet_no_route", c->drop_no_route);
 	counter(r, "drop_packet_too_big", c->too_big);
 	counter(r, "packets_cut", c->cut);
+	counter(r, "drop_dns_rate", c->drop_dns_rate);
 	counter(r, "probes_sent", p->probes_sent);
 	counter(r, "probes_received", p->probes_received);
 	counter(r, "probe_answers_sent", p->answers_sent);

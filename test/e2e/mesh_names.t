@@ -45,6 +45,15 @@ ok "a label that a node gives itself is nobody's name elsewhere" eval '
 # Through the tunnel, as far as the rules of A let it.
 ok "a peer may ask, where rules let it" same "$(asks B "$A4" Db.Prod.mesh A)" "$(mesh4 C)"
 ok "over IPv6, too" same "$(asks B "$A6" Db.Prod.mesh A)" "$(mesh4 C)"
+# Who asks without end gets few answers, and the host itself all of its.
+flood=(/usr/bin/python3 "$root/test/e2e/dns_flood.py" "$A4" B.mesh)
+on B "${flood[@]}" 400 >"$work/flood"
+read -r sent answered <"$work/flood"
+ok "a peer that asks 400 times at once: $answered answers" [ "$sent" = 400 -a "$answered" -ge 32 -a "$answered" -lt 300 ]
+ok "the others are counted" [ "$(json A .node.counters.drop_dns_rate)" -ge 100 ]
+on A "${flood[@]}" 400 >"$work/flood"
+ok "the host gets all that it asks for" same "$(cat "$work/flood")" "400 400"
+ok "a while later it may ask again" within 10 eval 'same "$(asks B "$A4" Db.Prod.mesh A)" "$(mesh4 C)"'
 mg A service deny udp 53 >/dev/null
 silent() { not on "$1" dig +short +tries=1 +time=1 "@$2" B.mesh A; }
 ok "and not where they do not" within 5 silent B "$A4"

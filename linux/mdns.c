@@ -44,6 +44,10 @@ static void take(struct mdns *m, const struct mdns_finding *f)
 
 	if (f->len > sizeof(f->txt) || f->name[sizeof(f->name) - 1])
 		return;
+	if (f->taken) {
+		m->renew = INSTANT_ZERO; /* the next helper gets another name */
+		return;
+	}
 	if (!f->name[0]) {
 		announce(m, clock_now().boot);
 		return;
@@ -96,7 +100,7 @@ static bool is_stale(const struct mdns *m)
 
 struct instant mdns_deadline(const struct mdns *m)
 {
-	if (m->socket < 0)
+	if (m->socket < 0 || !instant_is_set(m->renew))
 		return INSTANT_NEVER;
 	return is_stale(m) ? m->next : m->renew;
 }

@@ -25,6 +25,7 @@ struct mdns_announcement {
 struct mdns_finding {
 	char name[64];                /* of the instance; empty: the helper began, and wants to be
 	                                 told what to announce */
+	bool taken;                   /* our name is announced by somebody else, too; no finding */
 	struct endpoint at;
 	uint16_t len;
 	uint8_t txt[LAN_TXT_MAX];

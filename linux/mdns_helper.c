@@ -162,12 +162,24 @@ static void on_browse(AvahiSServiceBrowser *b, AvahiIfIndex interface, AvahiProt
 
 /* --- telling -------------------------------------------------------------------------------- */
 
+/* Somebody else has our name, by chance or to silence us: we go on under another. Whoever claims
+ * each of them gets us to begin anew more and more seldom (mdns_keeper.c). */
+static void lose_name(struct helper_state *h)
+{
+	const struct mdns_finding f = { .taken = true };
+
+	(void)!send(h->socket, &f, sizeof(f), MSG_DONTWAIT | MSG_NOSIGNAL);
+	quit(h);
+}
+
 static void on_group(AvahiServer *s, AvahiSEntryGroup *g, AvahiEntryGroupState state, void *ctx)
 {
 	(void)s;
 	(void)g;
 	if (state == AVAHI_ENTRY_GROUP_FAILURE)
 		quit(ctx);
+	else if (state == AVAHI_ENTRY_GROUP_COLLISION)
+		lose_name(ctx);
 }
 
 /* The same instance with another TXT record is an update; another name is another instance. */
@@ -212,8 +224,10 @@ static void on_server(AvahiServer *s, AvahiServerState state, void *ctx)
 	h->server = s; /* it may come before avahi_server_new has returned */
 	if (state == AVAHI_SERVER_RUNNING)
 		publish(h, false);
-	else if (state == AVAHI_SERVER_FAILURE || state == AVAHI_SERVER_COLLISION)
-		quit(h); /* begins anew; a name of 64 bits by chance is nobody else's for long */
+	else if (state == AVAHI_SERVER_COLLISION)
+		lose_name(h);
+	else if (state == AVAHI_SERVER_FAILURE)
+		quit(h);
 }
 
 static bool open_server(struct helper_state *h)

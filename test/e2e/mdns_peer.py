@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """mdns_peer.py ADDRESS [NAME PORT KEY=VALUE...]: python3-zeroconf asks for _meshguard._udp, prints a line for
-what it finds and what goes, and announces an instance of its own if it is given one."""
+what it finds and what goes, and announces an instance of its own if it is given one, whether or not others have
+that name."""
 import signal
 import socket
 import sys
@@ -29,7 +30,8 @@ if len(sys.argv) > 2:
     name, port = sys.argv[2], int(sys.argv[3])
     zeroconf.register_service(ServiceInfo(
         TYPE, name + "." + TYPE, addresses=[socket.inet_aton(sys.argv[1])], port=port,
-        properties=dict(a.split("=", 1) for a in sys.argv[4:]), server=name + ".local."))
+        properties=dict(a.split("=", 1) for a in sys.argv[4:]), server=name + ".local."),
+        cooperating_responders=True)
 browser = ServiceBrowser(zeroconf, TYPE, Listener())
 print("ready", flush=True)
 signal.sigwait([signal.SIGTERM, signal.SIGINT])

@@ -99,6 +99,22 @@ ok "another takes its place" within 10 eval '[ -n "$(helper A)" ] && [ "$(helper
 ok "and all goes on" meets A B
 stop B
 
+# --- a neighbour that claims the name of A has it announced under another, again and again
+name_of_A() { browse | grep ';10\.55\.0\.1;51821;' | cut -d';' -f4 | head -n 1; }
+known_as_other() { now=$(name_of_A); [ -n "$now" ] && [ "$now" != "$claimed" ]; }
+claimed=
+wait_for 15 "A is announced" known_as_other
+for round in 1 2; do
+	claimed=$now
+	kill "$zeroconf"
+	wait "$zeroconf"
+	zeroconf "claims$round" 10.55.0.5 "$claimed" 4000 v=1
+	ok "its name is claimed, time $round: A goes on under another" within 30 known_as_other
+done
+kill "$zeroconf"
+wait "$zeroconf"
+zeroconf zc1 10.55.0.5
+
 # --- strangers' services
 capture A eth0 calls udp and dst host 10.55.0.4
 (exec nsenter -t "${holder[V]}" -m -n -- avahi-publish -s 0123456789abcdef _meshguard._udp 4000 v=1 c=1) >"$work/publish.out" 2>&1 &

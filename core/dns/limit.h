@@ -21,8 +21,8 @@ struct dns_limit {
 };
 
 /* Whether a question may be answered. from: NULL for this host itself: 2000 at once, then 2000 a
- * second. Of each other address 32 at once, then 20 a second; of all of them 256 at once, then 500 a
- * second. The 64 newest sources are told apart; who asks least gives way. */
+ * second. Of each other address 32 at once, then 20 a second; of all of them 256 at once, then 500
+ * a second. The 64 newest sources are told apart; who asks least gives way. */
 bool dns_limit_take(struct dns_limit *l, const struct ip *from, struct instant now) must_check;
 
 #endif

@@ -18,6 +18,11 @@
 #define TUNNEL_COST 8u
 #define UDP_HEADER 8u
 
+static bool is_message(const uint8_t *m)
+{
+	return m[0] >= 1 && m[0] <= 4 && !m[1] && !m[2] && !m[3];
+}
+
 static bool may_be_tunnel(const struct ip_packet *p, struct bytes packet)
 {
 	if (p->protocol != PROTO_UDP)
@@ -26,8 +31,7 @@ static bool may_be_tunnel(const struct ip_packet *p, struct bytes packet)
 		return true;
 	if (!p->has_l4 || packet.len - p->l4_offset < UDP_HEADER + 4)
 		return false;
-	const uint8_t *message = packet.data + p->l4_offset + UDP_HEADER;
-	return message[0] >= 1 && message[0] <= 4 && !message[1] && !message[2] && !message[3];
+	return is_message(packet.data + p->l4_offset + UDP_HEADER);
 }
 
 bool loopguard_hops(struct bytes packet, uint8_t *hops)
@@ -42,4 +46,16 @@ bool loopguard_hops(struct bytes packet, uint8_t *hops)
 	const unsigned ttl = p.ttl < FULL_TTL ? p.ttl : FULL_TTL;
 	*hops = (uint8_t)(ttl - TUNNEL_COST);
 	return true;
+}
+
+bool loopguard_same(const struct split *split)
+{
+	const struct bytes p = split->packet;
+	uint32_t messages = 0, count = 0;
+
+	if (split->is_tcp)
+		return true;
+	for (size_t at = split->header_len; at < p.len; at += split->segment, count++)
+		messages += p.len - at >= 4 && is_message(p.data + at);
+	return !messages || messages == count;
 }

@@ -32,14 +32,36 @@ static void step_packets(struct mesh *m, const struct bytes *packets, uint32_t c
 	}
 }
 
+/* Segments straight into the outbox, as long as their way is open. What is left goes by the other
+ * way below, be it nothing. */
+static void step_run(struct mesh *m, struct split *split)
+{
+	uint32_t count;
+	uint8_t hops;
+
+	if (m->second.node || !loopguard_same(split) || !loopguard_hops(split->packet, &hops))
+		return;
+	do {
+		mesh_make_room(m);
+		const uint32_t before = m->actions.out.count;
+
+		count = node_segments(m->node, m->now, split, &m->actions);
+		mesh_act(m);
+		for (uint32_t k = before; hops && k < m->actions.out.count; k++)
+			m->actions.out.items[k].hops = hops;
+	} while (count && split_left(split));
+}
+
 /* The segments of one packet, as many at a time as there is room for. */
 static void step_split(struct mesh *m, struct bytes packet, const struct offload *o)
 {
-	struct bytes packets[SEGMENTS];
+	struct bytes packets[SEGMENTS] uninitialized;
 	struct split split;
 	uint8_t hops = 0, other;
 	bool more = split_init(&split, packet, o);
 
+	if (more)
+		step_run(m, &split);
 	while (more) {
 		uint32_t count = 0;
 		size_t used = 0;

@@ -36,7 +36,7 @@
 #define FULL_WAIT_MS 5         /* for room in a full socket, once a call */
 #define PORT_TRIES 32          /* for a port that is free in both families */
 #define RUN_BYTES 65000u       /* of one message with all its datagrams */
-#define SEND_ITEMS 512u        /* datagrams in one call of the kernel */
+#define SEND_PARTS 512u        /* pieces of memory in one call of the kernel */
 #define RUNS_REFUSED 16u       /* after so many in a row no more are tried */
 
 union address {
@@ -347,17 +347,19 @@ int udp_receive_extra(struct udp *u, struct udp_batch *b)
 	return n;
 }
 
-/* One message on its way out. */
+/* What is in front of a message on its way out. */
 struct message {
 	union address to;
-	struct iovec *data;
 	struct control control;
 };
 
-/* Datagrams that go out in one message; the first one tells how. */
+/* Datagrams that go out in one message: where they lie, one behind the other in each part. */
 struct run {
-	const struct out *const *outs;
-	unsigned count;
+	const struct out *first; /* tells how */
+	struct iovec *data;
+	unsigned parts;
+	unsigned count;          /* of datagrams, */
+	size_t segment, last;    /* of that length, and the last of this */
 	size_t bytes;
 };
 
@@ -391,18 +393,15 @@ static void add_source(struct msghdr *m, const struct endpoint *to)
 	}
 }
 
-/* room->data has place for all of the run. */
 static void fill(struct msghdr *m, struct message *room, const struct run *run, bool with_source)
 {
-	const struct out *o = run->outs[0];
+	const struct out *o = run->first;
 	const bool is_v6 = o->to.ip.family == FAMILY_IPV6;
 	const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, ds = o->ecn, hops = o->hops;
-	const uint16_t segment = (uint16_t)o->len;
+	const uint16_t segment = (uint16_t)run->segment;
 
-	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = room->data,
-			      .msg_iovlen = run->count, .msg_control = &room->control };
-	for (unsigned i = 0; i < run->count; i++)
-		room->data[i] = (struct iovec){ run->outs[i]->data, run->outs[i]->len };
+	*m = (struct msghdr){ .msg_name = &room->to, .msg_iov = run->data,
+			      .msg_iovlen = run->parts, .msg_control = &room->control };
 	room->to = (union address){ 0 };
 	if (is_v6) {
 		room->to.v6.sin6_family = AF_INET6;
@@ -448,24 +447,23 @@ static bool may_go_on(int fd, bool *waited)
 	return true;
 }
 
-static void send_one(struct udp *u, int fd, const struct out *o, bool *waited)
+/* One datagram, and nothing else. */
+static void send_one(struct udp *u, int fd, const struct run *one, bool *waited)
 {
-	struct iovec data;
-	struct message room = { .data = &data };
-	const struct run run = { &o, 1, o->len };
+	struct message room;
 	struct msghdr m;
 	bool with_source = true;
 
-	fill(&m, &room, &run, true);
+	fill(&m, &room, one, true);
 	while (sendmsg(fd, &m, MSG_DONTWAIT) < 0) {
 		if (may_go_on(fd, waited))
 			continue;
-		if (!source_may_be_gone(errno) || !with_source || !o->to.local.family) {
+		if (!source_may_be_gone(errno) || !with_source || !one->first->to.local.family) {
 			u->send_errors++;
 			return;
 		}
 		with_source = false;
-		fill(&m, &room, &run, false);
+		fill(&m, &room, one, false);
 	}
 	u->sent++;
 }
@@ -473,6 +471,8 @@ static void send_one(struct udp *u, int fd, const struct out *o, bool *waited)
 /* Whatever the kernel believes of the path's MTU, and no fragment: who sent it wants to know. */
 static void send_whole(struct udp *u, int fd, const struct out *o, bool *waited)
 {
+	struct iovec data = { o->data, o->len };
+	const struct run one = { o, &data, 1, 1, o->len, o->len, o->len };
 	const bool is_v6 = o->to.ip.family == FAMILY_IPV6;
 	const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
 	const int name = is_v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER;
@@ -480,10 +480,15 @@ static void send_whole(struct udp *u, int fd, const struct out *o, bool *waited)
 	_Static_assert(IP_PMTUDISC_PROBE == IPV6_PMTUDISC_PROBE &&
 		       IP_PMTUDISC_WANT == IPV6_PMTUDISC_WANT, "of both families");
 	if (!option(fd, level, name, IP_PMTUDISC_PROBE))
-		send_one(u, fd, o, waited);
+		send_one(u, fd, &one, waited);
 	else
 		u->send_errors++;
 	(void)option(fd, level, name, IP_PMTUDISC_WANT);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 /* The kernel did not take it as it was. Where its datagrams do not go out one by one either, that
@@ -493,8 +498,19 @@ static void send_apart(struct udp *u, int fd, const struct run *run, bool *waite
 	const int error = errno;
 	const uint64_t sent = u->sent;
 
-	for (unsigned i = 0; i < run->count; i++)
-		send_one(u, fd, run->outs[i], waited);
+	for (unsigned i = 0; i < run->parts; i++) {
+		struct iovec left = run->data[i];
+
+		do {
+			struct iovec data = { left.iov_base, least(left.iov_len, run->segment) };
+			const struct run one = { run->first, &data, 1, 1, data.iov_len,
+						 data.iov_len, data.iov_len };
+
+			send_one(u, fd, &one, waited);
+			left.iov_base = (uint8_t *)left.iov_base + data.iov_len;
+			left.iov_len -= data.iov_len;
+		} while (left.iov_len);
+	}
 	if (run->count < 2 || error == EAGAIN || u->sent == sent)
 		return;
 	if (error == EIO || ++u->refused == RUNS_REFUSED)
@@ -507,14 +523,10 @@ static void send_batch(struct udp *u, int fd, const struct run *runs, unsigned c
 {
 	struct mmsghdr m[UDP_BATCH] uninitialized;
 	struct message room[UDP_BATCH] uninitialized;
-	struct iovec data[SEND_ITEMS] uninitialized, *next = data;
 	unsigned done = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		room[i].data = next;
+	for (unsigned i = 0; i < count; i++)
 		fill(&m[i].msg_hdr, &room[i], &runs[i], true);
-		next += runs[i].count;
-	}
 	while (done < count) {
 		const int n = sendmmsg(fd, m + done, count - done, MSG_DONTWAIT);
 
@@ -548,62 +560,103 @@ static bool change_sockets(struct udp *u, const struct out *o)
 	return open || close;
 }
 
-/* Whether it may follow in the run: nothing but a shorter last one differs. */
-static bool continues(const struct udp *u, const struct run *run, const struct out *o)
-{
-	const struct out *first = run->outs[0], *last = run->outs[run->count - 1];
+/* What is to be sent by one call. */
+struct sending {
+	struct udp *u;
+	int fd;
+	struct run runs[UDP_BATCH];
+	unsigned count;
+	struct iovec parts[SEND_PARTS];
+	unsigned held;
+	bool waited;
+};
 
-	return u->segments && run->count < UDP_RUN && o->len <= first->len && o->len &&
-	       last->len == first->len && run->bytes + o->len <= RUN_BYTES &&
+static void send_held(struct sending *s)
+{
+	if (s->count)
+		send_batch(s->u, s->fd, s->runs, s->count, &s->waited);
+	s->held = s->count = 0;
+}
+
+/* Whether a datagram of that length may follow in the run: nothing but a shorter last one
+ * differs. */
+static bool continues(const struct udp *u, const struct run *run, const struct out *o, size_t len)
+{
+	const struct out *first = run->first;
+
+	return u->segments && run->count < UDP_RUN && len && len <= run->segment &&
+	       run->last == run->segment && run->bytes + len <= RUN_BYTES &&
 	       o->ecn == first->ecn && o->hops == first->hops &&
 	       endpoint_equal(&o->to, &first->to) &&
 	       ip_equal(&o->to.local, &first->to.local) &&
 	       o->to.local_ifindex == first->to.local_ifindex;
 }
 
+/* The item's first datagrams from `at` on, as many as go into the last run; the bytes. */
+static size_t add_to_run(struct sending *s, const struct out *o, size_t segment, size_t at)
+{
+	struct run *run = &s->runs[s->count - 1];
+	size_t most = 1, len;
+
+	if (s->u->segments && segment == run->segment)
+		most = least(UDP_RUN - run->count, (RUN_BYTES - run->bytes) / segment);
+	len = least(o->len - at, (most ? most : 1) * segment);
+	run->data[run->parts++] = (struct iovec){ o->data + at, len };
+	s->held++;
+	run->count += len ? (unsigned)((len + segment - 1) / segment) : 1;
+	run->bytes += len;
+	run->last = len % segment ? len % segment : segment;
+	return len;
+}
+
+static void add_item(struct sending *s, const struct out *o)
+{
+	const size_t segment = o->segment ? o->segment : o->len ? o->len : 1;
+	size_t at = 0;
+
+	do {
+		const size_t next = least(segment, o->len - at);
+		const struct run *last = s->count ? &s->runs[s->count - 1] : NULL;
+		const bool more = last && continues(s->u, last, o, next);
+
+		if (s->held == SEND_PARTS || (!more && s->count == UDP_BATCH))
+			send_held(s);
+		if (!more || !s->count)
+			s->runs[s->count++] = (struct run){
+				.first = o, .data = &s->parts[s->held], .segment = next,
+			};
+		at += add_to_run(s, o, segment, at);
+	} while (at < o->len);
+}
+
 void udp_send(struct udp *u, const struct outbox *out)
 {
-	const struct out *items[SEND_ITEMS] uninitialized;
-	struct run runs[UDP_BATCH] uninitialized;
-	unsigned held = 0, count = 0;
-	bool waited = false;
-	int fd = -1;
+	struct sending s uninitialized;
 
+	s.u = u;
+	s.fd = -1;
+	s.count = s.held = 0;
+	s.waited = false;
 	for (uint32_t i = 0; i < out->count; i++) {
 		const struct out *o = &out->items[i];
 		const bool sends = o->kind == OUT_DATAGRAM;
 		const int its = sends ? socket_for(u, &o->to) : -1;
-		const bool other = o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE;
-		const bool more = sends && count && its == fd && continues(u, &runs[count - 1], o);
 
-		if (!sends && !other)
+		if (!sends && o->kind != OUT_SOCKET_OPEN && o->kind != OUT_SOCKET_CLOSE)
 			continue;
-		if (count && (its != fd || held == SEND_ITEMS || (!more && count == UDP_BATCH))) {
-			send_batch(u, fd, runs, count, &waited);
-			held = count = 0;
-		}
+		if (its != s.fd)
+			send_held(&s);
+		s.fd = its;
 		if (change_sockets(u, o) || !sends)
 			continue;
 		if (its < 0) {
 			u->send_errors++;
-			continue;
-		}
-		if (o->whole) {
-			if (count)
-				send_batch(u, fd, runs, count, &waited);
-			held = count = 0;
-			send_whole(u, its, o, &waited);
-			continue;
-		}
-		fd = its;
-		items[held++] = o;
-		if (count && more) {
-			runs[count - 1].count++;
-			runs[count - 1].bytes += o->len;
+		} else if (o->whole) {
+			send_held(&s);
+			send_whole(u, its, o, &s.waited);
 		} else {
-			runs[count++] = (struct run){ &items[held - 1], 1, o->len };
+			add_item(&s, o);
 		}
 	}
-	if (count)
-		send_batch(u, fd, runs, count, &waited);
+	send_held(&s);
 }

@@ -166,13 +166,17 @@ static void world_drain(struct world *w, struct world_node *n)
 			memcpy(n->last, o->data, o->len);
 			continue;
 		}
-		n->sent[o->data[0]]++;
-		n->last_sent[o->data[0]] = w->now.boot;
 		n->sent_bytes += o->len;
 		n->last_to = o->to;
 		n->last_ecn = o->ecn;
-		if (!w->meddle || !w->meddle(w, n, &d))
-			world_put(w, &d);
+		for (uint32_t at = 0; at < o->len; at += d.len) {
+			d.data = o->data + at;
+			d.len = o->segment && o->segment < o->len - at ? o->segment : o->len - at;
+			n->sent[d.data[0]]++;
+			n->last_sent[d.data[0]] = w->now.boot;
+			if (!w->meddle || !w->meddle(w, n, &d))
+				world_put(w, &d);
+		}
 	}
 	outbox_clear(&w->out);
 	while (wg_next_fact(n->wg, &fact)) {

@@ -29,6 +29,8 @@ struct out {
 	struct endpoint to;
 	uint8_t *data;
 	uint32_t len;
+	uint32_t segment;    /* OUT_DATAGRAM: `data` is several datagrams of that length that follow
+	                        each other, the last of which may be shorter; 0: it is one */
 	uint64_t epoch;      /* OUT_MESSAGE: of the question that it answers; 0: no answer */
 	uint8_t ecn;         /* OUT_DATAGRAM: DS field to send with (WireGuard: ECN bits) */
 	uint8_t hops;        /* OUT_DATAGRAM: TTL or hop limit to send with; 0: the system's */

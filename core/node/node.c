@@ -1,9 +1,6 @@
-#include "base/bucket.h"
 #include "node/node_impl.h"
 
 #include <string.h>
-
-#define CONSENT span_s(30)
 
 struct layout {
 	uint32_t members;
@@ -266,73 +263,6 @@ static uint32_t input_datagrams(struct node *n, struct moment now, const struct 
 	return i;
 }
 
-/* Tells this host that nobody has the address; at most a hundred times a second. */
-static void refuse(struct node *n, struct moment now, struct bytes packet, struct outbox *out)
-{
-	uint8_t *error = outbox_reserve(out, ICMP_ERROR_MAX);
-
-	if (!error || instant_since(now.boot, n->refused_at).ns < span_ms(10).ns)
-		return;
-	size_t len = icmp_unreachable(packet, ICMP_HOST_UNREACHABLE, 0, NULL, error,
-				      ICMP_ERROR_MAX);
-	if (!len)
-		return;
-	outbox_commit(out, OUT_PACKET, len);
-	n->refused_at = now.boot;
-}
-
-/* No stream of data goes for longer than 30 s to where nothing comes from (RFC 7675): a packet now
- * and then may, to find out, and so may a handshake. */
-static bool has_consent(struct node *n, uint32_t wg, struct instant now)
-{
-	struct wg_peer_info info;
-
-	wg_peer_info(n->wg, wg, &info);
-	wipe(&info.preshared, sizeof(info.preshared));
-	return !info.has_session || instant_since(now, info.last_heard).ns < CONSENT.ns ||
-	       bucket_take(&n->consent_full, now, span_ms(100), 10);
-}
-
-/* A packet of this host. Its peer's path is asked for when there is none. */
-static void input_packet(struct node *n, struct moment now, struct bytes data,
-			 struct outbox *out)
-{
-	struct ip_packet ip;
-	struct endpoint to;
-
-	n->counters.packets++;
-	if (!ip_packet_parse(data, &ip)) {
-		n->counters.drop_packet++;
-		return;
-	}
-	uint32_t wg = allowedips_lookup(n->forwarding.current->routes, &ip.dst);
-	if (wg == ALLOWEDIPS_NONE) {
-		n->counters.drop_no_route++;
-		refuse(n, now, data, out);
-		return;
-	}
-	uint32_t slot = wg_peer_slot(n->wg, wg);
-	struct bytes packet = bytes_of(data.data, ip.total_len);
-
-	const bool up = paths_best(n->paths, slot, &to);
-
-	if (up || has_consent(n, wg, now.boot)) {
-		service_out(n, packet, slot, now.boot);
-		if (!paths_any_narrow(n->paths) || !fit_send(n, now, slot, packet, &ip, out))
-			wg_send(n->wg, now, wg, packet, out);
-	} else {
-		n->counters.drop_no_consent++;
-	}
-	if (up)
-		paths_used(n->paths, slot, now.boot);
-	else
-		paths_wanted(n->paths, slot, now.boot);
-	if (up && !to.channel)
-		return;
-	punch_wanted(n->punches, slot, now.boot);
-	relaying_want(n, slot, now.boot);
-}
-
 /* What goes through a relay gets its channel in front. */
 static void add_channels(struct outbox *out, uint32_t first)
 {
@@ -424,16 +354,15 @@ static void note_sent(struct node *n, struct instant now, const struct outbox *o
 			paths_sent_to(n->paths, &out->items[i].to.ip, now);
 }
 
-static void begin(struct node *n, struct moment now, const struct outbox *out)
+void node_begin(struct node *n, struct moment now, const struct outbox *out)
 {
 	n->out_before = out->count;
 	n->tunnel_credit = 0;
 	n->orgs.now = orgs_now(n, now);
 }
 
-/* What every step ends with: what the rooms learnt, and what is to be said and kept. */
-static void finish(struct node *n, struct moment now, enum node_event_kind kind,
-		   struct node_actions *actions)
+void node_finish(struct node *n, struct moment now, enum node_event_kind kind,
+		 struct node_actions *actions)
 {
 	struct outbox *out = &actions->out;
 
@@ -472,25 +401,10 @@ uint32_t node_datagrams(struct node *n, struct moment now, const struct node_eve
 	uint32_t taken;
 
 	BUG_ON(!count);
-	begin(n, now, &actions->out);
+	node_begin(n, now, &actions->out);
 	taken = input_datagrams(n, now, events, count, &actions->out);
-	finish(n, now, NODE_DATAGRAM, actions);
+	node_finish(n, now, NODE_DATAGRAM, actions);
 	return taken;
-}
-
-uint32_t node_packets(struct node *n, struct moment now, const struct bytes *packets,
-		      uint32_t count, struct node_actions *actions)
-{
-	struct outbox *out = &actions->out;
-	uint32_t i = 0;
-
-	BUG_ON(!count);
-	begin(n, now, out);
-	do {
-		input_packet(n, now, packets[i++], out);
-	} while (i < count && outbox_has_room(out, OUTBOX_STEP_ITEMS, OUTBOX_STEP_BYTES));
-	finish(n, now, NODE_PACKET, actions);
-	return i;
 }
 
 static void input(struct node *n, struct moment now, const struct node_event *e,
@@ -505,7 +419,7 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 		(void)input_datagrams(n, now, e, 1, out);
 		break;
 	case NODE_PACKET:
-		input_packet(n, now, e->data, out);
+		node_packet(n, now, e->data, out);
 		break;
 	case NODE_TRUST_BEGIN:
 		n->bad_keys = n->left_out = 0;
@@ -569,9 +483,9 @@ static void input(struct node *n, struct moment now, const struct node_event *e,
 void node_step(struct node *n, struct moment now, const struct node_event *e,
 	       struct node_actions *actions)
 {
-	begin(n, now, &actions->out);
+	node_begin(n, now, &actions->out);
 	input(n, now, e, actions);
-	finish(n, now, e->kind, actions);
+	node_finish(n, now, e->kind, actions);
 }
 
 struct instant node_deadline(const struct node *n)

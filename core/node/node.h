@@ -16,6 +16,7 @@
 #include "identity/token.h"
 #include "nat/relay.h"
 #include "policy/filter.h"
+#include "packet/split.h"
 #include "swim/swim.h"
 #include "wg/uapi.h"
 
@@ -190,6 +191,13 @@ uint32_t node_datagrams(struct node *node, struct moment now, const struct node_
  * at least one, and as many as leave room for one more step. */
 uint32_t node_packets(struct node *node, struct moment now, const struct bytes *packets,
 		      uint32_t count, struct node_actions *actions);
+/* The same for the next segments of one packet of this host, which are of one flow, so that its
+ * peer, path, session and rules are looked up once; they leave as one run of datagrams. Returns how
+ * many, at most NODE_SEGMENTS; 0: from here on they must be given to node_packets(), since their
+ * way is not open, not direct, or narrow. */
+#define NODE_SEGMENTS 64u
+uint32_t node_segments(struct node *node, struct moment now, struct split *split,
+		       struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
 struct node_name {

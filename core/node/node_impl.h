@@ -214,6 +214,15 @@ struct node {
 	uint8_t inner_arena[OUTBOX_STEP_BYTES];
 };
 
+/* node.c - what every step begins with, and ends with: what the rooms learnt, and what is to be
+ * said and kept. */
+void node_begin(struct node *n, struct moment now, const struct outbox *out);
+void node_finish(struct node *n, struct moment now, enum node_event_kind kind,
+		 struct node_actions *actions);
+
+/* packets.c - one packet of this host. */
+void node_packet(struct node *n, struct moment now, struct bytes data, struct outbox *out);
+
 /* demux.c - what kind of datagram it is, by its first bytes (design, section 4). */
 enum demux_kind { DEMUX_UNKNOWN, DEMUX_WIREGUARD, DEMUX_STUN, DEMUX_RELAY, DEMUX_SEALED,
 		  DEMUX_CALL, DEMUX_INTRODUCTION, DEMUX_PADDED };

@@ -26,6 +26,12 @@ size_t split_longest(const struct split *s);
  * split_longest() bytes. */
 size_t split_next(struct split *s, uint8_t *out);
 
+/* Bytes of payload that split_next() has not given yet. */
+static inline size_t split_left(const struct split *s)
+{
+	return s->packet.len - s->header_len - s->at;
+}
+
 /* Fills in the checksum that o->needs_checksum tells of. False if it lies outside. */
 bool offload_checksum(uint8_t *packet, size_t len, const struct offload *o) must_check;
 

@@ -308,6 +308,11 @@ void wg_peer_set_endpoint(struct wg *wg, uint32_t peer, const struct endpoint *t
 	peer_wake(wg, p);
 }
 
+const struct endpoint *wg_peer_endpoint(const struct wg *wg, uint32_t peer)
+{
+	return &peer_at(wg, peer)->endpoint;
+}
+
 void wg_peer_set_keepalive(struct wg *wg, uint32_t peer, uint16_t seconds, struct moment now,
 			   struct outbox *out)
 {

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define RUN_TOGETHER 16u
+#define RUN_BYTES 65000u /* as linux/udp.c sends at once */
+
 /* What follows from having sent something by the peer's session (section 6). */
 static void note_sent(struct wg *wg, struct peer *p, const struct session *s, struct moment now,
 		      bool data, struct outbox *out)
@@ -144,6 +147,66 @@ bool wg_send(struct wg *wg, struct moment now, uint32_t peer, struct bytes packe
 	wg->counters.data_sent++;
 	note_sent(wg, p, s, now, true, out);
 	return true;
+}
+
+/* Splits and seals up to RUN_TOGETHER at a time, which are in the cache then. *at is moved on.
+ * Returns how many; the last one may be shorter than the others, and ends the packet. */
+static uint32_t seal_some(struct wg *wg, struct session *s, struct split *split, uint32_t most,
+			  uint8_t **at)
+{
+	struct aead_job jobs[RUN_TOGETHER] uninitialized;
+	uint32_t count = 0;
+
+	while (count < most && count < RUN_TOGETHER) {
+		const size_t len = split_next(split, *at + MESSAGE_DATA_PLAIN);
+
+		if (!len)
+			break;
+		const size_t sealed_len = session_sealed_len(len, wg->mtu);
+		jobs[count++] = session_prepare(s, *at, len, sealed_len);
+		*at += sealed_len;
+	}
+	aead_seal_batch(jobs, count);
+	return count;
+}
+
+uint32_t wg_send_split(struct wg *wg, struct moment now, uint32_t peer, struct split *split,
+		       uint32_t most, struct outbox *out)
+{
+	struct peer *p = peer_at(wg, peer);
+	struct session *s = peer_sending(wg, p, now.boot);
+	const size_t longest = split_longest(split);
+	const size_t sealed_len = session_sealed_len(longest, wg->mtu);
+	uint8_t *begin, *at, ecn;
+	uint32_t count = 0, more;
+
+	wg->latest = now.boot;
+	if (!wg->up || !wg->self.is_set || p->staged.count || !s ||
+	    !endpoint_is_set(&p->endpoint) || longest > MESSAGE_MAX_INNER)
+		return 0;
+	if (most > RUN_BYTES / sealed_len)
+		most = (uint32_t)(RUN_BYTES / sealed_len);
+	if (most > REJECT_AFTER_MESSAGES - s->send_counter)
+		most = (uint32_t)(REJECT_AFTER_MESSAGES - s->send_counter);
+	if (!most || !outbox_has_room(out, 1, most * sealed_len))
+		return 0;
+	begin = at = outbox_reserve(out, most * sealed_len);
+	do {
+		more = seal_some(wg, s, split, most - count, &at);
+		count += more;
+	} while (more && count < most);
+	if (!count)
+		return 0;
+	ecn = inner_ecn_encap(split->packet);
+	struct out *item = outbox_commit(out, OUT_DATAGRAM, (size_t)(at - begin));
+	item->slot = p->slot;
+	item->to = p->endpoint;
+	item->ecn = ecn;
+	item->segment = count > 1 ? (uint32_t)sealed_len : 0;
+	p->tx_bytes += item->len;
+	wg->counters.data_sent += count;
+	note_sent(wg, p, s, now, true, out);
+	return count;
 }
 
 bool wg_route(struct wg *wg, struct moment now, struct bytes packet, struct outbox *out)

@@ -1,7 +1,5 @@
 #include "wg/session.h"
 
-#include "crypto/aead_batch.h"
-
 #include <string.h>
 
 void session_init(struct session *s, struct noise_handshake *hs, bool initiator, uint32_t peer,
@@ -51,7 +49,7 @@ size_t session_sealed_len(size_t len, uint32_t mtu)
 	return padded + MESSAGE_DATA_OVERHEAD;
 }
 
-void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len)
+struct aead_job session_prepare(struct session *s, uint8_t *out, size_t len, size_t sealed_len)
 {
 	struct message_data *m = (struct message_data *)out;
 	size_t padded = sealed_len - MESSAGE_DATA_OVERHEAD;
@@ -62,9 +60,15 @@ void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len
 	store_le32(m->receiver, s->remote_index);
 	store_le64(m->counter, counter);
 	memset(m->encrypted_packet + len, 0, padded - len);
-	aead_seal_batch(&(struct aead_job){ .in = m->encrypted_packet, .out = m->encrypted_packet,
-					    .len = padded, .counter = counter,
-					    .key = &s->send_key }, 1);
+	return (struct aead_job){ .in = m->encrypted_packet, .out = m->encrypted_packet,
+				  .len = padded, .counter = counter, .key = &s->send_key };
+}
+
+void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len)
+{
+	struct aead_job job = session_prepare(s, out, len, sealed_len);
+
+	aead_seal_batch(&job, 1);
 }
 
 enum session_opened session_open(struct session *s, uint8_t *out, struct bytes in,

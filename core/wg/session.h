@@ -6,6 +6,7 @@
 #ifndef WG_SESSION_H
 #define WG_SESSION_H
 
+#include "crypto/aead_batch.h"
 #include "wg/messages.h"
 #include "wg/noise.h"
 #include "wg/replay.h"
@@ -45,6 +46,9 @@ size_t session_sealed_len(size_t len, uint32_t mtu);
  * be empty (a keepalive). The session must be allowed to send. */
 #define MESSAGE_DATA_PLAIN sizeof(struct message_data)
 void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len);
+/* The same but for the sealing: takes a counter, writes what is in front of the packet and behind
+ * it, and returns the job that is left to be done. It points to the session's key. */
+struct aead_job session_prepare(struct session *s, uint8_t *out, size_t len, size_t sealed_len);
 /* `in`: a whole data message, at least MESSAGE_DATA_OVERHEAD; out: that less, in bytes. */
 enum session_opened session_open(struct session *s, uint8_t *out, struct bytes in,
 				 struct instant now) must_check;

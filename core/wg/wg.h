@@ -14,6 +14,7 @@
 #include "base/event.h"
 #include "base/outbox.h"
 #include "crypto/random.h"
+#include "packet/split.h"
 #include "wg/allowedips.h"
 
 #define WG_NONE UINT32_MAX
@@ -79,6 +80,8 @@ uint32_t wg_peer_count(const struct wg *wg);
 void wg_peer_set_preshared(struct wg *wg, uint32_t peer, const struct sym_key *psk);
 /* Where to send. An unset endpoint: packets wait. */
 void wg_peer_set_endpoint(struct wg *wg, uint32_t peer, const struct endpoint *to);
+/* Holds until the next call. */
+const struct endpoint *wg_peer_endpoint(const struct wg *wg, uint32_t peer);
 /* Seconds, 0: off. From off to on sends a keepalive at once when there is an endpoint. */
 void wg_peer_set_keepalive(struct wg *wg, uint32_t peer, uint16_t seconds, struct moment now,
 			   struct outbox *out);
@@ -98,7 +101,13 @@ void wg_set_up(struct wg *wg, bool up, struct moment now, struct outbox *out);
  * handshake starts. False if it was dropped. At most one step's worth goes to out. */
 bool wg_send(struct wg *wg, struct moment now, uint32_t peer, struct bytes packet,
 	     struct outbox *out);
-/* The same, by the packet's destination address. False: no route, malformed or dropped. */
+/* For as many segments as can go out as one run of datagrams (struct out, `segment`), up to `most`:
+ * each is written where it is sealed, and what the peer needs to know about what was sent is done
+ * once. Returns how many; 0: they must go by wg_send() for now, since there is no session or no
+ * address, others wait, or out has no room. */
+uint32_t wg_send_split(struct wg *wg, struct moment now, uint32_t peer, struct split *split,
+		       uint32_t most, struct outbox *out);
+/* As wg_send(), by the packet's destination address. False: no route, malformed or dropped. */
 bool wg_route(struct wg *wg, struct moment now, struct bytes packet, struct outbox *out);
 
 /* One datagram from the network. Types 1 to 4 with their exact lengths; all else is counted

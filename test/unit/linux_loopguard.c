@@ -57,6 +57,24 @@ static void a_message_hands_its_ttl_down_less_eight(void)
 	}
 }
 
+static void segments_have_one_answer_if_all_or_none_are_messages(void)
+{
+	static const struct { uint32_t first, second; bool same; } table[] = {
+		{ 4, 4, true }, { 4, 1, true }, { 9, 7, true }, { 4, 9, false }, { 9, 4, false },
+	};
+	uint8_t p[128];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct offload o = { .kind = OFFLOAD_UDP, .segment = 20 };
+		struct split split;
+		size_t len = ipv4(p, 64, 17, 0, table[i].first);
+
+		store_le32(p + 28 + 20, table[i].second);
+		ok(split_init(&split, bytes_of(p, len), &o));
+		eq_int(loopguard_same(&split), table[i].same);
+	}
+}
+
 static void only_the_four_types_are_messages(void)
 {
 	static const struct { uint32_t word; uint8_t hops; } table[] = {
@@ -98,5 +116,7 @@ static void a_later_fragment_may_be_part_of_one(void)
 	eq_int(hops, 0);
 }
 
-TAP_TESTS(T(a_message_hands_its_ttl_down_less_eight), T(only_the_four_types_are_messages),
+TAP_TESTS(T(a_message_hands_its_ttl_down_less_eight),
+	  T(segments_have_one_answer_if_all_or_none_are_messages),
+	  T(only_the_four_types_are_messages),
 	  T(other_packets_go_out_as_they_are), T(a_later_fragment_may_be_part_of_one))

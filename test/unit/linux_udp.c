@@ -268,6 +268,44 @@ static void runs_are_the_same_datagrams(void)
 	}
 }
 
+/* Items that are runs themselves: the same datagrams, whether the kernel takes runs or not. */
+static void an_item_may_be_a_run(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+
+	for (unsigned how = 0; how < 3; how++) {
+		unsigned got = 0;
+		const int off = 1;
+
+		ok(open_pair(&a, &b, &batch));
+		udp_offload(&a, how > 0, false);
+		if (how == 2) /* a kernel that says no, see below */
+			ok(!setsockopt(a.fd4, SOL_SOCKET, SO_NO_CHECK, &off, sizeof(off)));
+		outbox_init(&o, items, 256, arena, sizeof(arena));
+		for (unsigned i = 0; i < 3; i++) {
+			struct out *out = add(&o, "127.0.0.1", b.port, 0, 50 * 1000 - (i == 2));
+
+			out->segment = 1000;
+			for (unsigned k = 0; k < 50; k++)
+				memset(out->data + 1000 * k, (int)(50 * i + k), k < 49 || i < 2 ?
+				       1000 : 999);
+		}
+		udp_send(&a, &o);
+		eq_int(a.sent, 150);
+		eq_int(a.send_errors, 0);
+		while (got < 150 && next_batch(&b, b.fd4, &batch) > 0)
+			for (unsigned i = 0; i < batch.count; i++, got++) {
+				eq_int(batch.items[i].len, got < 149 ? 1000 : 999);
+				eq_int(batch.items[i].data[0], got);
+				eq_int(batch.items[i].data[998], got);
+			}
+		eq_int(got, 150);
+		close_pair(&a, &b, &batch);
+	}
+}
+
 /* The kernel says no to runs, not to their datagrams; after 16 of them none is tried any more. */
 static void a_run_that_is_refused_goes_out_one_by_one(void)
 {
@@ -355,5 +393,6 @@ TAP_TESTS(T(one_port_serves_both_families_and_cannot_be_had_twice),
 	  T(three_batches_arrive_whole_and_in_order), T(the_largest_datagram_passes),
 	  T(the_source_is_the_one_named_and_another_when_it_is_gone),
 	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox),
-	  T(runs_are_the_same_datagrams), T(a_run_that_is_refused_goes_out_one_by_one),
+	  T(runs_are_the_same_datagrams), T(an_item_may_be_a_run),
+	  T(a_run_that_is_refused_goes_out_one_by_one),
 	  T(extra_sockets_have_ports_of_their_own_and_say_which_they_are))

@@ -111,6 +111,23 @@ static void print_data_plane(const struct report_node *n)
 		       n->aead, n->offloads[0] ? n->offloads : "none");
 }
 
+/* Of the peers that packets went to. */
+static void print_path_mtus(const struct report *r)
+{
+	const char *between = "path MTU:";
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct report_peer *p = &r->peers[i];
+
+		if (!p->path_up || !p->path_mtu)
+			continue;
+		printf("%s %s %u", between, p->name, p->path_mtu);
+		between = ",";
+	}
+	if (*between == ',')
+		puts("");
+}
+
 static enum exit_code run(const struct arguments *a)
 {
 	static struct control_client client;
@@ -133,8 +150,10 @@ static enum exit_code run(const struct arguments *a)
 
 		print_report(&report, &screen);
 		print_pending(&report);
-		if (has_option(a, "verbose"))
+		if (has_option(a, "verbose")) {
 			print_data_plane(&report.node);
+			print_path_mtus(&report);
+		}
 	}
 	free(report.peers);
 	return code;
@@ -146,7 +165,7 @@ const struct command command_status = {
 	.words = "",
 	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION,
 		{ .name = "verbose", .kind = OPTION_FLAG,
-		  .help = "also how packets are sealed, and by what" },
+		  .help = "also how packets are sealed, and how long they may be" },
 		{ 0 } },
 	.text = "STATE is what the members tell each other about a peer. TUNNEL is up when\n"
 		"WireGuard has a session with it, idle when none was needed. RX/TX are the\n"

@@ -60,11 +60,10 @@ void control_close(struct control_client *c)
 	c->fd = -1;
 }
 
-int control_ask(struct control_client *c, enum request_verb verb)
+static int ask(struct control_client *c, const struct request *request)
 {
-	struct request request = { .id = ++c->id, .verb = verb };
 	uint8_t frame[256];
-	size_t len = request_encode(&request, frame, sizeof(frame)), at = 0;
+	size_t len = request_encode(request, frame, sizeof(frame)), at = 0;
 
 	if (len == 0)
 		return -ENOMEM;
@@ -79,6 +78,16 @@ int control_ask(struct control_client *c, enum request_verb verb)
 		at += (size_t)n;
 	}
 	return 0;
+}
+
+int control_ask(struct control_client *c, enum request_verb verb)
+{
+	return ask(c, &(struct request){ .id = ++c->id, .verb = verb });
+}
+
+int control_ping(struct control_client *c, const struct public_key *peer)
+{
+	return ask(c, &(struct request){ .id = ++c->id, .verb = REQUEST_PING, .peer = *peer });
 }
 
 /* Waits for bytes until the deadline and takes them. 0: end of the stream. */

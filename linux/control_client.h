@@ -19,6 +19,7 @@ int control_connect(struct control_client *c, const char *interface) must_check;
 int control_connect_path(struct control_client *c, const char *path) must_check;
 void control_close(struct control_client *c);
 int control_ask(struct control_client *c, enum request_verb verb) must_check;
+int control_ping(struct control_client *c, const struct public_key *peer) must_check;
 /* The next part of the answer: 1 one more may follow, 0 it was the last (done or error); negative
  * errno: -ETIMEDOUT nothing came for CONTROL_ANSWER_S, -EPIPE the daemon went away, -EPROTO it
  * speaks differently. */

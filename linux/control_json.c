@@ -34,7 +34,8 @@ static const char *const problem_words[] = {
 };
 static const char *const verb_words[] = {
 	[REQUEST_NONE] = "", [REQUEST_STATUS] = "status", [REQUEST_COUNTERS] = "counters",
-	[REQUEST_SERVICES] = "services", [REQUEST_OBSERVED] = "observed", [REQUEST_DOWN] = "down",
+	[REQUEST_SERVICES] = "services", [REQUEST_OBSERVED] = "observed", [REQUEST_PING] = "ping",
+	[REQUEST_DOWN] = "down",
 };
 _Static_assert(sizeof(problem_words) / sizeof(*problem_words) == REQUEST_PROBLEMS, "a word each");
 _Static_assert(sizeof(verb_words) / sizeof(*verb_words) == REQUEST_VERBS, "a word each");
@@ -444,7 +445,20 @@ size_t frame_encode_error(uint32_t id, enum request_problem problem, uint8_t *ou
 	return frame_encode(id, "error", json_string(request_problem_word(problem)), out, cap);
 }
 
+size_t frame_encode_pong(uint32_t id, uint64_t rtt_us, uint8_t *out, size_t cap)
+{
+	struct object o = object_new();
+
+	add(&o, "rtt_us", rtt_us ? json_integer((json_int_t)(rtt_us & INT64_MAX)) : json_null());
+	return frame_encode(id, "pong", done(&o), out, cap);
+}
+
 size_t request_encode(const struct request *r, uint8_t *out, size_t cap)
 {
-	return frame_encode(r->id, "verb", json_string(request_verb_word(r->verb)), out, cap);
+	struct object o = frame_of(r->id);
+
+	add_text(&o, "verb", request_verb_word(r->verb));
+	if (r->verb == REQUEST_PING)
+		add_key(&o, "peer", r->peer.b);
+	return encode(done(&o), out, cap);
 }

@@ -23,8 +23,8 @@ struct control_about {
 };
 
 /* What an answer consists of, frame by frame. */
-enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_RULE, ANSWER_OBSERVED, ANSWER_DONE,
-		   ANSWER_ERROR };
+enum answer_kind { ANSWER_NODE, ANSWER_PEER, ANSWER_RULE, ANSWER_OBSERVED, ANSWER_PONG,
+		   ANSWER_DONE, ANSWER_ERROR };
 
 #define ANSWER_NAME 48u  /* of a counter or table, with terminator */
 
@@ -36,6 +36,7 @@ struct answer {
 	struct report_peer peer;       /* ANSWER_PEER */
 	struct report_service rule;    /* ANSWER_RULE */
 	struct report_observed observed; /* ANSWER_OBSERVED */
+	uint64_t rtt_us;               /* ANSWER_PONG; 0: no answer came */
 	uint32_t peers;                /* ANSWER_DONE: how many parts were sent */
 	enum request_problem problem;  /* ANSWER_ERROR */
 	char names[208][ANSWER_NAME];
@@ -56,6 +57,8 @@ json_t *report_service_json(const struct report_service *rule);
  * length included; 0 and nothing written when they do not fit cap or value is NULL. */
 size_t frame_encode(uint32_t id, const char *name, json_t *value, uint8_t *out, size_t cap);
 size_t frame_encode_done(uint32_t id, uint32_t peers, uint8_t *out, size_t cap);
+/* 0: no answer came. */
+size_t frame_encode_pong(uint32_t id, uint64_t rtt_us, uint8_t *out, size_t cap);
 size_t frame_encode_error(uint32_t id, enum request_problem problem, uint8_t *out, size_t cap);
 
 /* --- the client */

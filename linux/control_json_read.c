@@ -21,6 +21,13 @@ static bool integer_in(const json_t *v, uint64_t max, uint64_t *out)
 	return true;
 }
 
+static bool key_of(const json_t *v, struct public_key *out)
+{
+	const char *text = json_string_value(v);
+
+	return text && base64_decode(text, strlen(text), out->b, sizeof(out->b));
+}
+
 static enum request_problem read_request(const json_t *root, struct request *out)
 {
 	const json_t *verb = json_object_get(root, "verb");
@@ -33,15 +40,20 @@ static enum request_problem read_request(const json_t *root, struct request *out
 		return REQUEST_MALFORMED;
 	if (version != CONTROL_VERSION)
 		return REQUEST_VERSION;
-	if (!json_is_string(verb) || json_object_size(root) != 3)
+	if (!json_is_string(verb))
 		return REQUEST_MALFORMED;
 	for (unsigned v = REQUEST_NONE + 1; v < REQUEST_VERBS; v++) {
 		if (strcmp(json_string_value(verb), request_verb_word((enum request_verb)v)) != 0)
 			continue;
 		out->verb = (enum request_verb)v;
-		return REQUEST_OK;
+		break;
 	}
-	return REQUEST_UNKNOWN;
+	if (json_object_size(root) != (out->verb == REQUEST_PING ? 4 : 3) ||
+	    (out->verb == REQUEST_PING && !key_of(json_object_get(root, "peer"), &out->peer))) {
+		out->verb = REQUEST_NONE;
+		return REQUEST_MALFORMED;
+	}
+	return out->verb == REQUEST_NONE ? REQUEST_UNKNOWN : REQUEST_OK;
 }
 
 enum request_problem request_decode(const void *json, size_t len, struct request *out)
@@ -452,7 +464,7 @@ static bool read_done(struct reader *r, struct answer *a)
 	return !r->failed;
 }
 
-/* One of the six kinds; each has one member that tells it. */
+/* One of the seven kinds; each has one member that tells it. */
 static bool read_answer(const json_t *root, struct instant now, struct answer *out)
 {
 	const json_t *part;
@@ -479,6 +491,13 @@ static bool read_answer(const json_t *root, struct instant now, struct answer *o
 		out->kind = ANSWER_OBSERVED;
 		return read_observed(&(struct reader){ .object = part, .now = now },
 				     &out->observed);
+	}
+	if ((part = json_object_get(root, "pong"))) {
+		struct reader r = { .object = part };
+
+		out->kind = ANSWER_PONG;
+		out->rtt_us = get_u64_or_null(&r, "rtt_us");
+		return !r.failed;
 	}
 	if ((part = json_object_get(root, "done")))
 		return read_done(&(struct reader){ .object = part }, out);

@@ -3,8 +3,9 @@
  *
  * States. A client with verb REQUEST_NONE collects bytes of a request; they are looked at when the
  * answer before is out. While it is answered nothing is read: who does not take his answer cannot
- * ask more. The answer is made frame by frame into the out buffer, and only when that has run
- * empty, so that the work of one turn is bounded and the report is as fresh as it can be.
+ * ask more. A ping is waited for without events, until a turn of the loop finds it over. The answer
+ * is made frame by frame into the out buffer, and only when that has run empty, so that the work of
+ * one turn is bounded and the report is as fresh as it can be.
  *
  * Limits. CONTROL_MAX_CLIENTS; one more takes the place of a client that has asked nothing for a
  * second, else it hears "busy". A stalled or idle client is cut by tick. Buffers are mapped once;
@@ -28,7 +29,7 @@
 #define BUFFER_ROOM ((BUFFER + PAGE - 1) / PAGE * PAGE)
 #define NO_FD (-1)
 
-enum phase { ANSWER_BEGIN, ANSWER_PARTS, ANSWER_END };
+enum phase { ANSWER_BEGIN, ANSWER_WAITS, ANSWER_PARTS, ANSWER_END };
 
 struct client {
 	struct control_server *server;
@@ -43,6 +44,7 @@ struct client {
 	enum phase phase;
 	uint32_t after;            /* slot of the last peer, number of the last rule sent */
 	uint32_t parts;            /* of these, sent so far */
+	uint32_t ping;             /* under way; CONTROL_NO_PEER: none */
 	size_t in_len, out_at, out_len;
 	uint8_t *in, *out;         /* BUFFER bytes each */
 };
@@ -60,8 +62,18 @@ struct control_server {
 
 #define BUFFERS_SIZE (2 * BUFFER_ROOM * CONTROL_MAX_CLIENTS)
 
+static void end_ping(struct client *c)
+{
+	const struct control_handlers *h = &c->server->config.handlers;
+
+	if (c->ping != CONTROL_NO_PEER)
+		h->ping_end(h->ctx, c->ping);
+	c->ping = CONTROL_NO_PEER;
+}
+
 static void cut(struct client *c)
 {
+	end_ping(c);
 	loop_remove(c->server->loop, c->fd);
 	close(c->fd);
 	c->fd = NO_FD;
@@ -137,6 +149,25 @@ static void append_parts(struct client *c)
 	}
 }
 
+/* True: the ping is over, and what it found in the out buffer. */
+static bool waited(struct client *c)
+{
+	struct control_server *s = c->server;
+	const struct control_handlers *h = &s->config.handlers;
+	uint64_t rtt_us = 0;
+
+	if (c->ping != CONTROL_NO_PEER && !h->pinged(h->ctx, c->ping, &rtt_us))
+		return false;
+	end_ping(c);
+	c->out_len += frame_encode_pong(c->request.id, rtt_us, c->out + c->out_len,
+					BUFFER - c->out_len);
+	memset(&s->peer, 0, sizeof(s->peer));
+	if (h->peer_of(h->ctx, &c->request.peer, &s->peer) != CONTROL_NO_PEER)
+		c->parts += append(c, "peer", report_peer_json(&s->peer, clock_now().boot));
+	c->phase = ANSWER_END;
+	return true;
+}
+
 static void finish(struct client *c)
 {
 	c->request = (struct request){ 0 };
@@ -155,7 +186,14 @@ static void make_answer(struct client *c)
 		}
 		c->phase = c->request.verb == REQUEST_COUNTERS || c->request.verb == REQUEST_DOWN
 			   ? ANSWER_END : ANSWER_PARTS;
+		if (c->request.verb == REQUEST_PING) {
+			c->ping = c->server->config.handlers.ping(c->server->config.handlers.ctx,
+								  &c->request.peer);
+			c->phase = ANSWER_WAITS;
+		}
 	}
+	if (c->phase == ANSWER_WAITS && !waited(c))
+		return;
 	if (c->phase == ANSWER_PARTS)
 		append_parts(c);
 	if (c->phase == ANSWER_END) {
@@ -272,6 +310,8 @@ static bool proceed(struct client *c)
 		return false;
 	if (c->out_len == 0 && c->closing)
 		return false;
+	if (c->out_len == 0 && c->request.verb != REQUEST_NONE && c->phase == ANSWER_WAITS)
+		return wait_for(c, 0);
 	/* Nothing left of the answer, and maybe a next request in the buffer: come back at once. */
 	if (c->out_len || c->request.verb != REQUEST_NONE)
 		return wait_for(c, EPOLLOUT);
@@ -288,6 +328,8 @@ static void on_client(void *ctx, uint32_t events)
 
 	if (events & EPOLLIN || (events & (EPOLLHUP | EPOLLERR) && c->events == EPOLLIN))
 		alive = receive(c);
+	if (events & (EPOLLHUP | EPOLLERR) && !c->events)
+		alive = false;
 	if (alive)
 		alive = proceed(c);
 
@@ -353,6 +395,7 @@ static void welcome(struct control_server *s, int fd, struct instant now)
 	n = (unsigned)(c - s->clients);
 	*c = (struct client){
 		.server = s, .fd = fd, .uid = who.uid, .since = now, .events = EPOLLIN,
+		.ping = CONTROL_NO_PEER,
 		.in = s->buffers + 2 * BUFFER_ROOM * n,
 		.out = s->buffers + BUFFER_ROOM * (n * 2 + 1),
 	};
@@ -417,6 +460,8 @@ void control_server_tick(struct control_server *s, struct instant now)
 	for (unsigned i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		struct client *c = &s->clients[i];
 
+		if (c->fd != NO_FD && !c->events && !proceed(c))
+			cut(c);
 		if (c->fd != NO_FD && instant_reached(client_deadline(c), now))
 			cut(c);
 	}

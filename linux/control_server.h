@@ -26,6 +26,13 @@ struct control_handlers {
 	uint32_t (*service)(void *ctx, uint32_t after, struct report_service *out);
 	/* And of what was observed. */
 	uint32_t (*observed)(void *ctx, uint32_t after, struct report_observed *out);
+	/* Begins a ping of that peer; its number, or CONTROL_NO_PEER: it cannot be done. */
+	uint32_t (*ping)(void *ctx, const struct public_key *key);
+	/* False: it is under way. *rtt_us: 0 if no answer came. */
+	bool (*pinged)(void *ctx, uint32_t ping, uint64_t *rtt_us);
+	void (*ping_end)(void *ctx, uint32_t ping);
+	/* The peer with that key. */
+	uint32_t (*peer_of)(void *ctx, const struct public_key *key, struct report_peer *out);
 	/* The daemon is asked to end. The answer is on its way already. */
 	void (*down)(void *ctx);
 	void *ctx;
@@ -47,7 +54,7 @@ int control_server_open(struct control_server **out, struct loop *loop,
 void control_server_close(struct control_server *s);
 /* When tick is due: INSTANT_NEVER without clients. */
 struct instant control_server_deadline(const struct control_server *s);
-/* Cuts who is slow or idle. */
+/* Answers pings that are over, and cuts who is slow or idle. To be called each turn. */
 void control_server_tick(struct control_server *s, struct instant now);
 
 #endif

@@ -504,6 +504,37 @@ static uint32_t on_observed(void *ctx, uint32_t after, struct report_observed *o
 	return node_report_observed(m->node, after, out);
 }
 
+static uint32_t on_ping(void *ctx, const struct public_key *key)
+{
+	struct mesh *m = ctx;
+
+	mesh_wake(m);
+	return node_ping(m->node, m->now, key);
+}
+
+static bool on_pinged(void *ctx, uint32_t ping, uint64_t *rtt_us)
+{
+	struct mesh *m = ctx;
+
+	return node_pinged(m->node, ping, rtt_us);
+}
+
+static void on_ping_end(void *ctx, uint32_t ping)
+{
+	struct mesh *m = ctx;
+
+	node_ping_end(m->node, ping);
+}
+
+static uint32_t on_peer_of(void *ctx, const struct public_key *key, struct report_peer *out)
+{
+	struct mesh *m = ctx;
+	const uint32_t slot = node_report_key(m->node, key, out);
+
+	second_report_peer(&m->second, out);
+	return slot;
+}
+
 static void on_down(void *ctx)
 {
 	struct mesh *m = ctx;
@@ -516,7 +547,8 @@ static int open_servers(struct mesh *m)
 	struct control_config config = {
 		.listener = m->child->control, .owner = m->child->owner,
 		.directory = m->child->store_path,
-		.handlers = { on_status, on_peer, on_service, on_observed, on_down, m },
+		.handlers = { on_status, on_peer, on_service, on_observed, on_ping,
+			      on_pinged, on_ping_end, on_peer_of, on_down, m },
 	};
 	int error = control_server_open(&m->control, &m->loop, &config);
 

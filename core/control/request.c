@@ -7,6 +7,7 @@ bool request_allowed(enum request_verb verb, uint32_t uid, uint32_t owner)
 	case REQUEST_COUNTERS:
 	case REQUEST_SERVICES:
 	case REQUEST_OBSERVED:
+	case REQUEST_PING:
 		return true;
 	case REQUEST_DOWN:
 		return uid == 0 || uid == owner;

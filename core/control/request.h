@@ -3,6 +3,8 @@
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
 
+#include "base/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +22,7 @@ enum request_verb {
 	REQUEST_COUNTERS,  /* the node alone */
 	REQUEST_SERVICES,  /* the service rules in force, with their hits */
 	REQUEST_OBSERVED,  /* what the default `observe` would deny */
+	REQUEST_PING,      /* how long a probe to `peer` takes now; then that peer */
 	REQUEST_DOWN,      /* end gracefully */
 	REQUEST_VERBS
 };
@@ -27,6 +30,7 @@ enum request_verb {
 struct request {
 	uint32_t id;       /* the client's own; its answer carries it */
 	enum request_verb verb;
+	struct public_key peer;  /* REQUEST_PING */
 };
 
 /* Why a request was not served. */

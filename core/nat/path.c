@@ -137,6 +137,7 @@ void paths_forget(struct paths *p, uint32_t slot)
 {
 	p->told -= p->list[slot].told;
 	path_mtu_reset(p, slot);
+	path_ping_forget(p, slot);
 	seen_forget(p, slot);
 	for (unsigned i = 0; i < SEED_PENDING; i++)
 		if (p->pending[i].slot == slot)
@@ -540,12 +541,14 @@ void paths_tick(struct paths *p, struct instant now, struct outbox *out)
 			path_mtu_due(p, slot, now, out);
 		path_reschedule(p, slot);
 	}
+	path_ping_tick(p, now, out);
 	path_seeds_tick(p, now, out);
 }
 
 struct instant paths_deadline(const struct paths *p)
 {
-	return instant_min(heap_first(&p->due), path_seeds_deadline(p));
+	return instant_min(instant_min(heap_first(&p->due), path_ping_deadline(p)),
+			   path_seeds_deadline(p));
 }
 
 bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out)

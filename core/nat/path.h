@@ -104,6 +104,15 @@ uint32_t paths_mtu(const struct paths *p, uint32_t slot);
 /* Whether there is a path with such a limit. */
 bool paths_any_narrow(const struct paths *p);
 
+/* A user asks for the round trip of this moment, by the path in use or the next one within three
+ * seconds; ping.c. Returns its number, for the other two; PATH_NO_PING: there are too many. */
+#define PATH_PINGS 16u
+#define PATH_NO_PING UINT32_MAX
+enum path_ping_state { PING_NONE, PING_WAITS, PING_ANSWERED, PING_SILENT };
+uint32_t paths_ping(struct paths *p, uint32_t slot, struct instant now);
+enum path_ping_state paths_pinged(const struct paths *p, uint32_t number, struct span *rtt);
+void paths_ping_end(struct paths *p, uint32_t number);
+
 /* A relay has a channel to it: an address like any other, but used only while no direct one
  * answers. Probed now. */
 void paths_relay(struct paths *p, uint32_t slot, const struct endpoint *at, struct instant now);

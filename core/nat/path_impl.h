@@ -115,6 +115,16 @@ struct pending {
 	struct instant sent;        /* zero: free */
 };
 
+struct path_ping {
+	enum path_ping_state state;
+	uint32_t slot;
+	uint8_t id[8];
+	struct endpoint at;
+	struct instant sent;        /* zero: not yet */
+	struct instant next, until;
+	struct span rtt;
+};
+
 /* One probe to many ports of an address. */
 struct spray {
 	uint32_t slot;
@@ -167,6 +177,7 @@ struct paths {
 	} dialback;
 	struct instant ip_full[PATH_IPS]; /* buckets: probes to what never answered */
 	struct spray spray;
+	struct path_ping pings[PATH_PINGS];
 	struct {                    /* what an extra socket was last seen as */
 		uint16_t socket;
 		struct endpoint as;
@@ -242,6 +253,14 @@ void probe_padded(struct paths *p, uint32_t slot, const struct endpoint *to, uin
 		  const uint8_t id[static 8], struct outbox *out);
 /* Whether a probe to this address is within what it may get; takes it from there. */
 bool probe_allowed(struct paths *p, struct path *path, struct address *a, struct instant now);
+
+/* ping.c */
+/* The member is gone. */
+void path_ping_forget(struct paths *p, uint32_t slot);
+void path_ping_tick(struct paths *p, struct instant now, struct outbox *out);
+struct instant path_ping_deadline(const struct paths *p);
+bool path_ping_answered(struct paths *p, uint32_t slot, const struct endpoint *from,
+			const uint8_t id[static 8], struct instant now);
 
 /* seen.c */
 void seen_add(struct paths *p, uint32_t slot, const struct endpoint *as, struct instant now);

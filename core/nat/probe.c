@@ -225,6 +225,10 @@ static bool input_answer(struct paths *p, struct instant now, uint32_t slot,
 		exact = false;
 		hit = path_address(p, slot, from, true);
 	}
+	if (!hit && path_ping_answered(p, slot, from, id, now)) {
+		p->counters.answers_received++;
+		return true;
+	}
 	if (!hit && path_mtu_answered(p, slot, from, id, now)) {
 		p->counters.padded_answered++;
 		return true;

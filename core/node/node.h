@@ -200,6 +200,15 @@ uint32_t node_segments(struct node *node, struct moment now, struct split *split
 		       struct node_actions *actions);
 struct instant node_deadline(const struct node *node);
 
+/* Asks how long a sealed probe takes to that peer and back, now: by its path, which counts as used,
+ * or by the one that is found within three seconds. Returns a number for the other two;
+ * NODE_NO_PING: nobody has that key, or 16 are under way. */
+#define NODE_NO_PING UINT32_MAX
+uint32_t node_ping(struct node *node, struct moment now, const struct public_key *key);
+/* False: not yet. *rtt_us: microseconds, at least one; 0: no answer came. */
+bool node_pinged(const struct node *node, uint32_t ping, uint64_t *rtt_us) must_check;
+void node_ping_end(struct node *node, uint32_t ping);
+
 struct node_name {
 	char name[2 * MAX_NAME + 2];
 	struct ip ipv4, ipv6;        /* family 0: none */
@@ -236,6 +245,9 @@ void node_report(const struct node *node, struct report_node *out);
 /* Fills *out with the peer of the lowest slot above `after` (UINT32_MAX to start) and returns its
  * slot, or UINT32_MAX when there is none. */
 uint32_t node_report_peer(const struct node *node, uint32_t after, struct report_peer *out);
+/* The same of the one with that key. */
+uint32_t node_report_key(const struct node *node, const struct public_key *key,
+			 struct report_peer *out);
 /* The rules in force by number, the default first: fills *out with the one above `after`
  * (UINT32_MAX to start) and returns its number, or UINT32_MAX when there is none. */
 uint32_t node_report_service(const struct node *node, uint32_t after, struct report_service *out);

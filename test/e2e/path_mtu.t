@@ -135,7 +135,7 @@ ok "a path that takes all is measured" within 30 mtu_is late 1420
 ok "and all passes" passes late "do" 1392 "$(mesh4 late-B)"
 serve late-B
 within 30 listens late-B
-on late-A timeout 120 iperf3 -c "$(mesh4 late-B)" -n 200M -b 20M -J >"$work/late.json" 2>&1 &
+on late-A timeout 120 iperf3 -c "$(mesh4 late-B)" -n 60M -b 16M -J >"$work/late.json" 2>&1 &
 transferring=$!
 moves() { on late-B ss -Htn state established sport = :5201 | grep -q .; }
 wait_for 30 "the transfer began" moves
@@ -143,6 +143,33 @@ swallow late 1400
 ok "a hole that opens under a transfer is found" within 60 mtu_is late 1328
 wait $transferring
 ok "and the transfer goes on and ends" same $? 0
-ok "with all of it" same "$(jq .end.sum_sent.bytes "$work/late.json")" 209715200
+ok "with all of it" same "$(jq .end.sum_sent.bytes "$work/late.json")" 62914560
+
+# --- what the user is shown
+ok "status says what passes" eval 'mg late-A status --verbose | grep -qx "path MTU: late-B 1328"'
+ping_of() { mg late-A ping late-B --count 1 "$@"; }
+ok "and ping" eval 'ping_of | grep -qE "^late-B: direct [0-9.:]+, round trip [0-9.]+ [^ ]*s, path MTU 1328$"'
+ok "for programs, too" same "$(ping_of --json | jq -c '[.name, .path, .path_mtu, .rtt_us > 0]')" \
+	'["late-B","direct",1328,true]'
+# The next one waits for an answer that does not come: three seconds, and code 5.
+on late-B ip link set dev eth0 down
+ok "no answer is no round trip" eval 'ping_of >"$work/ping"; same $? 5'
+ok "and says so" grep -qE "no answer|no path" "$work/ping"
+on late-B ip link set dev eth0 up
+on late-B ip route replace default via 10.3.0.2
+again() { ping_of >/dev/null; }
+ok "and again there is one" within 60 again
 stop late-A late-B
+
+# A peer that nothing was sent to.
+scene idle 4
+up idle-A
+up idle-B --seed 10.1.0.1:51821
+knows() { same "$(peer idle-A idle-B .state)" alive; }
+wait_for 30 "they know each other" knows
+ok "a peer without a tunnel is reached by ping" within 30 mg idle-A ping idle-B --count 1
+ok "which makes none" same "$(peer idle-A idle-B .tunnel_up)" false
+ok "and of it all is measured" eval 'within 30 mg idle-A ping idle-B --count 2 >"$work/ping" &&
+	within 30 eval "mg idle-A ping idle-B --count 1 | grep -q \"path MTU 1420\""'
+stop idle-A idle-B
 done_testing

@@ -21,7 +21,8 @@ static struct world {
 	int listener;
 	char path[64];
 	uint32_t peers;     /* slots 0, 2, 4... */
-	unsigned downs, asked;
+	unsigned downs, asked, pings, pings_ended;
+	bool ponged;
 } w;
 
 static void on_status(void *ctx, struct report_node *out)
@@ -64,6 +65,33 @@ static uint32_t on_observed(void *ctx, uint32_t after, struct report_observed *o
 	*out = (struct report_observed){ .name = "bob", .protocol = 6, .port = 80, .times = 3 };
 	out->first = out->last = (struct instant){ clock_now().boot.ns - span_s(1).ns };
 	return 9;
+}
+
+static uint32_t on_ping(void *ctx, const struct public_key *key)
+{
+	((struct world *)ctx)->pings++;
+	return key->b[0] ? 5 : CONTROL_NO_PEER;
+}
+
+static bool on_pinged(void *ctx, uint32_t ping, uint64_t *rtt_us)
+{
+	eq_int(ping, 5);
+	*rtt_us = 1234;
+	return ((struct world *)ctx)->ponged;
+}
+
+static void on_ping_end(void *ctx, uint32_t ping)
+{
+	eq_int(ping, 5);
+	((struct world *)ctx)->pings_ended++;
+}
+
+static uint32_t on_peer_of(void *ctx, const struct public_key *key, struct report_peer *out)
+{
+	(void)ctx;
+	out->key = *key;
+	snprintf(out->name, sizeof(out->name), "bob");
+	return key->b[0] ? 7 : CONTROL_NO_PEER;
 }
 
 static void on_down(void *ctx)
@@ -109,7 +137,8 @@ static void start(uint32_t peers, uid_t owner)
 {
 	struct control_config config = {
 		.owner = owner, .directory = "/etc/mesh",
-		.handlers = { on_status, on_peer, on_service, on_observed, on_down, &w },
+		.handlers = { on_status, on_peer, on_service, on_observed, on_ping, on_pinged,
+			      on_ping_end, on_peer_of, on_down, &w },
 	};
 
 	memset(&w, 0, sizeof(w));
@@ -139,7 +168,8 @@ struct visitor {
 	bool ended;                /* the daemon closed */
 	size_t len;
 	uint8_t in[1u << 17];
-	unsigned nodes, peers, rules, observed, done, errors;
+	unsigned nodes, peers, rules, observed, pongs, done, errors;
+	uint64_t rtt_us;
 	unsigned fresh;            /* peers of the answer at hand */
 	uint32_t last_id;
 	enum request_problem problem;
@@ -185,6 +215,9 @@ static void count_frame(struct visitor *v, const uint8_t *json, size_t len)
 	v->rules += a.kind == ANSWER_RULE;
 	v->observed += a.kind == ANSWER_OBSERVED;
 	v->fresh += a.kind == ANSWER_PEER || a.kind == ANSWER_RULE || a.kind == ANSWER_OBSERVED;
+	v->pongs += a.kind == ANSWER_PONG;
+	if (a.kind == ANSWER_PONG)
+		v->rtt_us = a.rtt_us;
 	v->done += a.kind == ANSWER_DONE;
 	v->errors += a.kind == ANSWER_ERROR;
 	v->last_id = a.id;
@@ -252,6 +285,83 @@ static void a_status_of_every_member_arrives_whole(void)
 	eq_int(v->last_id, 77);
 	close(v->fd);
 	stop();
+}
+
+static void ask_for(struct visitor *v, uint32_t id, uint8_t key)
+{
+	struct request r = { .id = id, .verb = REQUEST_PING, .peer = { { key } } };
+	uint8_t frame[256];
+
+	say(v, frame, request_encode(&r, frame, sizeof(frame)));
+}
+
+/* Turns of the loop, as the daemon does them. */
+static void turns(struct visitor *v, unsigned n)
+{
+	while (n--) {
+		turn(1);
+		control_server_tick(w.server, clock_now().boot);
+		hear(v);
+	}
+}
+
+static void a_ping_is_waited_for_and_holds_up_nobody(void)
+{
+	struct visitor *v, *other;
+
+	start(3, 1000);
+	v = visit(0);
+	other = visit(1);
+	ask_for(v, 8, 1);
+	turns(v, 20);
+	eq_int(w.pings, 1);
+	eq_int(v->len + v->pongs + v->done, 0);
+	ask(other, 9, REQUEST_STATUS);
+	settle(other, 1);
+	w.ponged = true;
+	turns(v, 20);
+	eq_int(v->pongs, 1);
+	eq_int((intmax_t)v->rtt_us, 1234);
+	eq_int(v->peers, 1);
+	eq_int(v->done, 1);
+	eq_int(w.pings_ended, 1);
+	/* And once more on the same connection; of a key that nobody has. */
+	ask_for(v, 9, 1);
+	turns(v, 20);
+	eq_int(v->pongs, 2);
+	ask_for(v, 10, 0);
+	turns(v, 20);
+	eq_int(v->pongs, 3);
+	eq_int((intmax_t)v->rtt_us, 0);
+	eq_int(v->peers, 2);
+	eq_int(w.pings, 3);
+	eq_int(w.pings_ended, 2);
+	close(v->fd);
+	close(other->fd);
+	stop();
+}
+
+static void who_leaves_while_a_ping_is_under_way_ends_it(void)
+{
+	struct visitor *v;
+
+	start(3, 1000);
+	v = visit(0);
+	ask_for(v, 8, 1);
+	turns(v, 20);
+	eq_int(w.pings, 1);
+	close(v->fd);
+	for (unsigned i = 0; i < 20; i++) {
+		turn(1);
+		control_server_tick(w.server, clock_now().boot);
+	}
+	eq_int(w.pings_ended, 1);
+	v = visit(1);
+	ask_for(v, 9, 1);
+	turns(v, 20);
+	stop(); /* with one under way */
+	eq_int(w.pings_ended, 2);
+	close(v->fd);
 }
 
 /* What on_service says, read by our own client. */
@@ -662,7 +772,9 @@ static void a_daemon_that_is_stopped_does_not_hold_us(void)
 	unlisten(fd);
 }
 
-TAP_TESTS(T(a_status_of_every_member_arrives_whole), T(service_rules_arrive_whole),
+TAP_TESTS(T(a_ping_is_waited_for_and_holds_up_nobody),
+	  T(who_leaves_while_a_ping_is_under_way_ends_it),
+	  T(a_status_of_every_member_arrives_whole), T(service_rules_arrive_whole),
 	  T(counters_are_the_node_alone),
 	  T(a_request_may_come_byte_by_byte), T(requests_in_a_row_are_answered_in_order),
 	  T(who_asks_and_says_no_more_still_gets_his_answer),

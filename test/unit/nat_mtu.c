@@ -401,7 +401,50 @@ static void only_a_probe_that_came_whole_is_answered(void)
 	ok(n <= 20);
 }
 
-TAP_TESTS(T(a_path_that_takes_all_costs_one_padded_probe_and_has_no_limit),
+static void a_ping_is_a_probe_of_its_own(void)
+{
+	struct span rtt;
+	uint32_t ping, last = 0;
+
+	begin_with_path(MTU);
+	run_ms(300000);
+	ping = paths_ping(p, 0, now);
+	eq_int(paths_pinged(p, ping, &rtt), PING_WAITS);
+	run_ms(100);
+	eq_int(paths_pinged(p, ping, &rtt), PING_ANSWERED);
+	eq_int((intmax_t)rtt.ns, (intmax_t)span_ms(2).ns);
+	paths_ping_end(p, ping);
+	/* Nothing passes: three seconds, and no more. */
+	silent = true;
+	ping = paths_ping(p, 0, now);
+	run_ms(2900);
+	eq_int(paths_pinged(p, ping, &rtt), PING_WAITS);
+	run_ms(200);
+	eq_int(paths_pinged(p, ping, &rtt), PING_SILENT);
+	paths_ping_end(p, ping);
+	/* There is no path yet, and then there is. */
+	paths_admit(p, 1, now);
+	ping = paths_ping(p, 1, now);
+	run_ms(500);
+	silent = false;
+	claim(1, 9);
+	run_ms(1000);
+	eq_int(paths_pinged(p, ping, &rtt), PING_ANSWERED);
+	/* Places are few, and come back; those that nobody asks about, too. */
+	for (unsigned i = 0; i < PATH_PINGS - 1; i++)
+		ok((last = paths_ping(p, 0, now)) != PATH_NO_PING);
+	eq_int(paths_ping(p, 0, now), PATH_NO_PING);
+	paths_ping_end(p, last);
+	ok(paths_ping(p, 0, now) != PATH_NO_PING);
+	run_ms(14000);
+	ok(paths_ping(p, 0, now) != PATH_NO_PING);
+	/* Of who is let in no more nothing comes. */
+	ping = paths_ping(p, 0, now);
+	paths_forget(p, 0);
+	eq_int(paths_pinged(p, ping, &rtt), PING_SILENT);
+}
+
+TAP_TESTS(T(a_ping_is_a_probe_of_its_own), T(a_path_that_takes_all_costs_one_padded_probe_and_has_no_limit),
 	  T(every_limit_between_is_found_to_sixteen_bytes),
 	  T(the_least_holds_at_once_while_the_search_goes_on),
 	  T(a_jumbo_frame_is_looked_for_and_more_is_not),

@@ -1,5 +1,5 @@
-/* cmd_ping.c - by which path the daemon reaches a peer, and how long a sealed probe takes by it: one
- * each second, sent by the daemon, which uses the path for it as for a packet. */
+/* cmd_ping.c - by which path the daemon reaches a peer, and how long a sealed probe takes by it:
+ * one each second, sent by the daemon, which uses the path for it as for a packet. */
 #include "cli/daemon.h"
 #include "cli/report.h"
 

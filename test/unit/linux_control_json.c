@@ -39,12 +39,13 @@ static void what_is_no_request_is_named(void)
 		{ "{\"version\":1,\"id\":7}", REQUEST_MALFORMED, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":3}", REQUEST_MALFORMED, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"ping\"}", REQUEST_MALFORMED, 7 },
-		{ "{\"version\":1,\"id\":7,\"verb\":\"ping\",\"peer\":\"bob\"}", REQUEST_MALFORMED,
-		  7 },
+		{ "{\"version\":1,\"id\":7,\"verb\":\"ping\",\"peer\":\"bob\"}",
+		  REQUEST_MALFORMED, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"ping\",\"peer\":"
 		  "\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}", REQUEST_OK, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"ping\",\"peer\":"
-		  "\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"x\":1}", REQUEST_MALFORMED, 7 },
+		  "\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"x\":1}",
+		  REQUEST_MALFORMED, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"\"}", REQUEST_UNKNOWN, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"Status\"}", REQUEST_UNKNOWN, 7 },
 		{ "{\"version\":1,\"id\":7,\"verb\":\"down\",\"x\":1}", REQUEST_MALFORMED, 7 },

@@ -444,7 +444,8 @@ static void a_ping_is_a_probe_of_its_own(void)
 	eq_int(paths_pinged(p, ping, &rtt), PING_SILENT);
 }
 
-TAP_TESTS(T(a_ping_is_a_probe_of_its_own), T(a_path_that_takes_all_costs_one_padded_probe_and_has_no_limit),
+TAP_TESTS(T(a_ping_is_a_probe_of_its_own),
+	  T(a_path_that_takes_all_costs_one_padded_probe_and_has_no_limit),
 	  T(every_limit_between_is_found_to_sixteen_bytes),
 	  T(the_least_holds_at_once_while_the_search_goes_on),
 	  T(a_jumbo_frame_is_looked_for_and_more_is_not),

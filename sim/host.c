@@ -44,6 +44,7 @@ void host_on(struct host *h, uint32_t members, bool reboot, struct instant now)
 	struct node_config config = {
 		.members = members, .sessions = 3 * members, .port = h->at.port, .mtu = MESH_MTU,
 		.interface = "mg0", .prefix = h->prefix, .secret = h->secret, .public = h->public,
+		.relay = h->relays ? RELAY_ON : RELAY_AUTO,
 	};
 
 	BUG_ON(h->node);

@@ -21,6 +21,7 @@ struct host {
 	struct prefix prefix;
 	struct endpoint at;          /* its underlay address, as it knows it */
 	uint32_t box;                /* the NAT that it is behind plus 1; 0: none */
+	bool relays;                 /* for others; before it is on */
 	struct rng rng;              /* entropy of its node */
 
 	struct node *node;           /* NULL: off */
@@ -39,7 +40,8 @@ struct host {
 	bool paused, keeps;          /* keeps: what comes meanwhile waits */
 	struct instant paused_at, resumed_at; /* last, in world time; 0: never since it is on */
 	bool untold;                 /* not all of its trust and addresses was told to the node */
-	bool sockets[PUNCH_SOCKETS + 1]; /* extra ones that are open, on the ports that follow */
+	uint16_t sockets[PUNCH_SOCKETS + 1]; /* ports of the extra ones that are open; else 0 */
+	uint32_t next_socket;        /* each has a port that no other had lately */
 	void *waiting[HOST_WAITING];
 	unsigned waiting_count;
 

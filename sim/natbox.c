@@ -30,6 +30,7 @@ struct natbox {
 	struct mapping *list;
 	struct rng rng;
 	uint32_t next_port;
+	uint64_t passed;             /* strangers so far */
 };
 
 struct natbox *natbox_new(const struct nat_config *config, uint64_t seed)
@@ -125,12 +126,23 @@ static bool is_free(const struct natbox *n, uint32_t port, const struct endpoint
 	return true;
 }
 
+/* What strangers took since the last flow of ours; they come evenly. */
+static void pass_strangers(struct natbox *n, struct instant now)
+{
+	uint32_t first = n->config.first_port, range = 65536u - first;
+	uint64_t all = now.ns / 1000000u * n->config.strangers / 1000u;
+
+	n->next_port = first + (uint32_t)((n->next_port - first + (all - n->passed)) % range);
+	n->passed = all;
+}
+
 /* 0: none is left. */
-static uint16_t choose_port(struct natbox *n, const struct endpoint *inside,
+static uint16_t choose_port(struct natbox *n, struct instant now, const struct endpoint *inside,
 			    const struct endpoint *to)
 {
 	uint32_t first = n->config.first_port, range = 65536u - first;
 
+	pass_strangers(n, now);
 	if (n->config.ports == NAT_PORTS_PRESERVE && is_free(n, inside->port, to))
 		return inside->port;
 	for (uint32_t tries = 0; tries < range; tries++) {
@@ -158,7 +170,7 @@ static struct mapping *find(struct natbox *n, const struct endpoint *inside,
 	return NULL;
 }
 
-static struct mapping *make(struct natbox *n, const struct endpoint *inside,
+static struct mapping *make(struct natbox *n, struct instant now, const struct endpoint *inside,
 			    const struct endpoint *to)
 {
 	for (uint32_t i = 0; i < n->config.mappings; i++) {
@@ -167,7 +179,7 @@ static struct mapping *make(struct natbox *n, const struct endpoint *inside,
 
 		if (m->live)
 			continue;
-		port = choose_port(n, inside, to);
+		port = choose_port(n, now, inside, to);
 		if (!port)
 			return NULL;
 		*m = (struct mapping){ .live = true, .inside = *inside, .remote = *to };
@@ -209,7 +221,7 @@ bool natbox_out(struct natbox *n, struct instant now, const struct endpoint *ins
 	expire(n, now);
 	m = find(n, inside, to);
 	if (!m)
-		m = make(n, inside, to);
+		m = make(n, now, inside, to);
 	if (!m)
 		return false;
 	m->used = now;

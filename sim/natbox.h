@@ -32,6 +32,7 @@ struct nat_config {
 	bool inbound_refreshes;
 	struct span timeout;    /* 0: two minutes */
 	uint32_t mappings;      /* at the most; 0: 1024 */
+	uint32_t strangers;     /* flows that others begin in a second: each takes the next port */
 };
 
 struct natbox;

@@ -11,6 +11,7 @@
 
 #define OPENER_HOPS 8u
 #define ADDRESSES 131072u
+#define SOCKET_PORTS 55000u /* extra sockets have ports from here on */
 #define PACKET_MAGIC 0x6d677369u
 #define PACKET_PAYLOAD 24u
 
@@ -95,13 +96,28 @@ void world_nat_reboot(struct world *w, uint32_t i)
 		natbox_forget(w->boxes[w->hosts[i].box - 1]);
 }
 
-/* Whether the machine listens there: extra sockets have the ports that follow the main one's. */
+/* The socket with that port; NOBODY: none. */
+static uint32_t socket_at(const struct host *h, uint16_t port)
+{
+	if (port == h->at.port)
+		return 0;
+	for (uint32_t i = 1; port >= SOCKET_PORTS && i <= PUNCH_SOCKETS; i++)
+		if (h->sockets[i] == port)
+			return i;
+	return NOBODY;
+}
+
 static bool listens(const struct host *h, const struct endpoint *to)
 {
-	uint32_t socket = (uint32_t)to->port - h->at.port;
+	return ip_equal(&h->at.ip, &to->ip) && socket_at(h, to->port) != NOBODY;
+}
 
-	return ip_equal(&h->at.ip, &to->ip) &&
-	       (!socket || (socket <= PUNCH_SOCKETS && h->sockets[socket]));
+static void open_socket(struct host *h, uint32_t socket, bool open)
+{
+	h->sockets[socket] = 0;
+	if (open)
+		h->sockets[socket] = (uint16_t)(SOCKET_PORTS +
+						h->next_socket++ % (65536u - SOCKET_PORTS));
 }
 
 /* The machine with that inside address. */
@@ -152,9 +168,11 @@ static bool leaves(struct world *w, uint32_t from, const struct endpoint *to, st
 	struct endpoint outside = *to, inside = h->at;
 
 	outside.socket = 0;
-	inside.port = (uint16_t)(inside.port + to->socket);
+	outside.channel = 0;
+	if (to->socket)
+		inside.port = h->sockets[to->socket];
 	*as = inside;
-	if (to->socket && !h->sockets[to->socket])
+	if (!inside.port)
 		return false;
 	if (!box || is_inside(&to->ip))
 		return true;
@@ -177,7 +195,7 @@ uint32_t net_receiver(struct world *w, struct datagram *d)
 		      inside_host(w, box, &to) : NOBODY;
 	}
 	if (who != NOBODY)
-		d->from.socket = (uint16_t)(to.port - w->hosts[who].at.port);
+		d->from.socket = (uint16_t)socket_at(&w->hosts[who], to.port);
 	return who;
 }
 
@@ -200,6 +218,7 @@ static void post(struct world *w, uint32_t from, const struct endpoint *as, cons
 	d->len = o->len;
 	d->to.local = (struct ip){ 0 };
 	d->to.socket = 0;
+	d->to.channel = 0;
 	memcpy(d->data, o->data, o->len);
 	d->damage = damage;
 	if (damage)
@@ -300,7 +319,7 @@ void net_carry_out(struct world *w, uint32_t i)
 		if (o->kind == OUT_DATAGRAM)
 			send(w, i, o);
 		else if (o->kind == OUT_SOCKET_OPEN || o->kind == OUT_SOCKET_CLOSE)
-			w->hosts[i].sockets[o->to.socket] = o->kind == OUT_SOCKET_OPEN;
+			open_socket(&w->hosts[i], o->to.socket, o->kind == OUT_SOCKET_OPEN);
 		else if (o->kind == OUT_PACKET)
 			check_packet(w, i, bytes_of(o->data, o->len));
 	}

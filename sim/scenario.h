@@ -9,6 +9,8 @@
  *   trust SET SET              the first ones trust the second ones; `trust all`: everybody all
  *   distrust SET SET
  *   seed SET SET               the first ones are given the addresses of the second ones
+ *   relay SET                  before anything runs: they relay for others. No address here is
+ *                              public, so nobody does so by himself
  *   off SET                    before anything runs: does not start with the others
  *
  *   run T                      let so much pass. The first statement that needs time starts all
@@ -24,9 +26,10 @@
  *   cut SET SET | oneway SET SET | heal [SET SET]
  *   loss P | duplicate P | reorder P | corrupt P   [SET SET]   percent
  *   delay T T | mtu N | rate N                     [SET SET]   least, most; bytes; and a second
- *   nat SET BY BY [random | sequential | preserve] [hairpin]
+ *   nat SET BY BY [random | sequential | preserve] [hairpin] [strangers N]
  *                              they move behind one NAT: mapping and filtering by any, address or
- *                              port; ports: preserved where not said
+ *                              port; ports: preserved where not said; strangers: so many flows a
+ *                              second that take the ports in between
  *   natboot SET                their NAT forgets everything
  *   calm                       all is undone, nothing is cut or bad, nobody pauses
  *   send SET SET               a packet each
@@ -40,6 +43,9 @@
  *                              (among more than 64), and sees nobody up who is off
  *   expect [T] ping SET SET    a packet gets through from each to each (sent twice a second)
  *   expect [T] tunnels         the same between all that run and trust each other
+ *   expect [T] direct SET SET  each of the first has a path to each of the second, without a relay
+ *   expect [T] relayed SET SET and by a relay
+ *   never T direct SET SET     and so on
  *   never T SET SET STATE      during so much time nobody of the first sees any of the others so
  *   never T ping SET SET       no packet gets through
  *   expect no false death | expect no death

@@ -129,6 +129,16 @@ static void slip_one(struct script *s, uint32_t i)
 	world_move(&s->world, i, false);
 }
 
+static void relays_one(struct script *s, uint32_t i)
+{
+	s->world.hosts[i].relays = true;
+}
+
+static bool act_relay(struct script *s, const struct words *w)
+{
+	return !s->started ? each(s, w, relays_one) : script_error(s, "they run already");
+}
+
 static bool act_off(struct script *s, const struct words *w)
 {
 	return each(s, w, off_one);
@@ -299,15 +309,22 @@ static bool act_nat(struct script *s, const struct words *w)
 		return false;
 	for (unsigned i = 4; i < w->count; i++) {
 		bool known = !strcmp(w->word[i], "hairpin");
+		uint64_t number;
 
 		c.hairpin |= known;
+		if (!strcmp(w->word[i], "strangers") && i + 1 < w->count) {
+			if (!script_number(s, w->word[++i], &number))
+				return false;
+			c.strangers = (uint32_t)number;
+			known = true;
+		}
 		for (int k = 0; k < 3; k++)
 			if (!strcmp(words[k], w->word[i])) {
 				c.ports = (enum nat_ports)k;
 				known = true;
 			}
 		if (!known)
-			return script_error(s, "hairpin or a choice of ports: %s", w->word[i]);
+			return script_error(s, "hairpin, strangers N or a choice of ports: %s", w->word[i]);
 	}
 	world_nat(&s->world, s->a, &c);
 	return true;
@@ -362,7 +379,7 @@ static bool act_mark(struct script *s, const struct words *w)
 static const struct act acts[] = {
 	{ "trust", 1, 2, act_trust }, { "distrust", 2, 2, act_distrust },
 	{ "seed", 2, 2, act_seed },
-	{ "off", 1, 1, act_off }, { "kill", 1, 1, act_off }, { "start", 1, 1, act_start },
+	{ "relay", 1, 1, act_relay }, { "off", 1, 1, act_off }, { "kill", 1, 1, act_off }, { "start", 1, 1, act_start },
 	{ "reboot", 1, 1, act_reboot }, { "leave", 1, 1, act_leave }, { "lose", 1, 1, act_lose },
 	{ "pause", 1, 1, act_pause }, { "suspend", 1, 1, act_suspend },
 	{ "resume", 1, 1, act_resume }, { "move", 1, 2, act_move }, { "clock", 2, 2, act_clock },
@@ -371,7 +388,7 @@ static const struct act acts[] = {
 	{ "reorder", 1, 3, act_quality }, { "corrupt", 1, 3, act_quality },
 	{ "delay", 2, 4, act_quality }, { "mtu", 1, 3, act_quality }, { "rate", 1, 3, act_quality },
 	{ "calm", 0, 0, act_calm }, { "send", 2, 2, act_send }, { "mark", 0, 0, act_mark },
-	{ "nat", 3, 5, act_nat }, { "natboot", 1, 1, act_natboot },
+	{ "nat", 3, 7, act_nat }, { "natboot", 1, 1, act_natboot },
 };
 
 bool script_act(struct script *s, const struct words *w)

@@ -7,7 +7,8 @@
 #define LOOK_EVERY span_ms(10)   /* at what changes without an event */
 #define SEND_EVERY span_ms(500)
 
-enum claim_kind { CLAIM_STATE, CLAIM_FULL, CLAIM_SETTLED, CLAIM_PING };
+enum claim_kind { CLAIM_STATE, CLAIM_FULL, CLAIM_SETTLED, CLAIM_PING, CLAIM_DIRECT,
+		  CLAIM_RELAYED };
 
 struct claim {
 	enum claim_kind kind;
@@ -31,6 +32,22 @@ static const struct { const char *word; unsigned states; } states[] = {
 static bool trusts(const struct world *w, uint32_t a, uint32_t b)
 {
 	return w->trusts[(size_t)a * w->n + b];
+}
+
+static bool has_path(const struct world *w, uint32_t a, uint32_t b, bool relayed)
+{
+	struct report_peer *r = malloc(sizeof(*r));
+	bool has = false;
+
+	BUG_ON(!r);
+	for (uint32_t slot = UINT32_MAX; world_runs(w, a) && !has;) {
+		slot = node_report_peer(w->hosts[a].node, slot, r);
+		if (slot == UINT32_MAX)
+			break;
+		has = world_find(w, &r->key) == b && r->path_up && !*r->relay == !relayed;
+	}
+	free(r);
+	return has;
 }
 
 /* Whether the claim holds for this pair; pairs that it is not about hold. */
@@ -57,6 +74,9 @@ static bool holds(const struct script *s, const struct claim *c, uint32_t a, uin
 		       !(state & (1u << REPORT_ALIVE | 1u << REPORT_SUSPECT));
 	case CLAIM_PING:
 		return s->a[a] && s->b[b] ? w->passed[pair] > c->before[pair] : !c->any;
+	case CLAIM_DIRECT:
+	case CLAIM_RELAYED:
+		return s->a[a] && s->b[b] ? has_path(w, a, b, c->kind == CLAIM_RELAYED) : !c->any;
 	}
 	return false;
 }
@@ -142,7 +162,7 @@ static bool worth_a_look(struct script *s, void *ctx)
 {
 	struct claim *c = ctx;
 	const struct world *w = &s->world;
-	bool polls = c->kind == CLAIM_PING || c->kind == CLAIM_SETTLED;
+	bool polls = c->kind != CLAIM_STATE && c->kind != CLAIM_FULL;
 
 	polls = polls && instant_since(w->now, c->looked).ns >= LOOK_EVERY.ns;
 	if (c->seen == w->changes && !polls)
@@ -189,14 +209,16 @@ static bool parse_claim(struct script *s, const struct words *w, unsigned at, st
 	}
 	if (w->count != at + 3)
 		return script_error(s, "this cannot be expected");
-	c->kind = !strcmp(first, "ping") ? CLAIM_PING : CLAIM_STATE;
-	if (!script_set(s, w->word[at + (c->kind == CLAIM_PING)], s->a) ||
-	    !script_set(s, w->word[at + 1 + (c->kind == CLAIM_PING)], s->b))
+	c->kind = !strcmp(first, "ping")    ? CLAIM_PING :
+		  !strcmp(first, "direct")  ? CLAIM_DIRECT :
+		  !strcmp(first, "relayed") ? CLAIM_RELAYED : CLAIM_STATE;
+	if (!script_set(s, w->word[at + (c->kind != CLAIM_STATE)], s->a) ||
+	    !script_set(s, w->word[at + 1 + (c->kind != CLAIM_STATE)], s->b))
 		return false;
 	for (size_t i = 0; c->kind == CLAIM_STATE && i < sizeof(states) / sizeof(*states); i++)
 		if (!strcmp(states[i].word, w->word[at + 2]))
 			c->states = states[i].states;
-	return c->kind == CLAIM_PING || c->states ||
+	return c->kind != CLAIM_STATE || c->states ||
 	       script_error(s, "no such state: %s", w->word[at + 2]);
 }
 

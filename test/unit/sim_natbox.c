@@ -178,7 +178,23 @@ static void there_are_only_so_many_ports(void)
 	natbox_free(n);
 }
 
+static void strangers_take_ports_in_between(void)
+{
+	struct nat_config c = { .outside = outside, .mapping = NAT_BY_ADDRESS_AND_PORT,
+				.ports = NAT_PORTS_SEQUENTIAL, .strangers = 10,
+				.timeout = span_s(10000) };
+	struct natbox *n = natbox_new(&c, 1);
+	uint16_t first = out(n, 1, in(2, 5), at(7, 70));
+
+	eq_int(out(n, 1, in(2, 5), at(7, 71)), first + 1);
+	eq_int(out(n, 3, in(2, 5), at(7, 72)), first + 22);
+	eq_int(out(n, 3, in(2, 5), at(7, 70)), first);
+	ok(out(n, 9000, in(2, 5), at(7, 73)) >= 1024); /* once around */
+	natbox_free(n);
+}
+
 TAP_TESTS(T(mappings_depend_on_what_they_say), T(filters_let_in_whom_they_say),
 	  T(ports_are_chosen_as_they_say), T(one_preserved_port_serves_several_remotes),
 	  T(what_is_silent_is_forgotten), T(a_permission_ages_by_itself),
-	  T(a_full_box_loses_and_a_rebooted_one_forgets), T(there_are_only_so_many_ports))
+	  T(a_full_box_loses_and_a_rebooted_one_forgets), T(there_are_only_so_many_ports),
+	  T(strangers_take_ports_in_between))

@@ -48,6 +48,9 @@ bool birthday_may(struct punches *u, const struct run *r, struct instant now)
 	if (!u->config.birthday || u->birthday.slot != NOBODY || !to ||
 	    paths_direct(u->config.paths, r->slot))
 		return false;
+	/* Who was seen by one alone may be hard, too: that will be known soon. */
+	if (!hard && !u->list[r->slot].attempts && paths_observers(u->config.paths) < 2)
+		return false;
 	if (kinds_count(u->kind, r->kind))
 		return to->port <= UINT16_MAX - PREDICT;
 	struct instant ip_full = target_at(u, &to->ip)->full, all_full = u->birthdays_full;

@@ -178,6 +178,8 @@ bool paths_socket_seen(const struct paths *p, uint16_t socket, struct endpoint *
 /* All that members see us as at present, whether they agree or not, newest first; the number
  * written (at most n). */
 unsigned paths_seen_any(const struct paths *p, struct endpoint *out, unsigned n);
+/* How many members and servers see us at an IPv4 address of the Internet at present. */
+unsigned paths_observers(const struct paths *p);
 
 /* The address in use; false when there is none. */
 bool paths_best(const struct paths *p, uint32_t slot, struct endpoint *out);

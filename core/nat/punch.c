@@ -13,6 +13,7 @@
 #define LEFT_TO_US span_s(400)      /* beyond the longest pause between attempts */
 #define NEAR_RTT span_ms(50)        /* a member that is not public counts as so much farther */
 
+#define NEWS_WAIT 500u              /* ms; what failed during news is tried again */
 #define PREDICTED_UNTIL_MS 900u     /* ports in a row are tried by then */
 
 /* When it is fired, after the beginning; the first with TTL 2, 3, 4. */
@@ -101,6 +102,7 @@ void punch_set_self(struct punches *u, uint8_t kind)
 /* Failures of before count no more. */
 static void try_again(struct punches *u, uint32_t slot, struct instant now)
 {
+	u->list[slot].news |= u->list[slot].runs;
 	if (heap_when(&u->due, slot).ns == UINT64_MAX)
 		return;
 	u->list[slot].attempts = 0;
@@ -176,16 +178,20 @@ void punch_up(struct punches *u, uint32_t slot, struct instant now)
 	sockets_release(u, slot, now);
 }
 
-/* 5, 15, 60, 300 s; a birthday shall have ended. */
+/* 5, 15, 60, 300 s, or soon after news; a birthday shall have ended. */
 static void retry(struct punches *u, uint32_t slot, struct instant now)
 {
 	static const uint16_t pause_s[] = { 5, 15, 60, 300 };
 	struct punch_peer *peer = &u->list[slot];
 	unsigned i = peer->attempts < 3 ? peer->attempts : 3;
-	uint64_t wait = pause_s[i] * 1000u + (u->birthday.slot == slot ? 6000u : 0);
+	uint64_t wait = (peer->news ? NEWS_WAIT : pause_s[i] * 1000u) +
+			(u->birthday.slot == slot ? 6000u : 0);
 
-	if (peer->attempts < UINT8_MAX)
+	if (peer->news)
+		peer->attempts = 0;
+	else if (peer->attempts < UINT8_MAX)
 		peer->attempts++;
+	peer->news = false;
 	heap_set(&u->due, slot, instant_add(now, span_ms(wait + rng_below(&u->rng, 200))));
 }
 

@@ -63,6 +63,7 @@ struct run {
 struct punch_peer {
 	bool admitted, first, runs;
 	bool nobody;                /* at the last attempt nobody could help */
+	bool news;                  /* its record or ours changed during the run */
 	uint8_t kind;
 	uint8_t attempts;           /* since the last news */
 	uint64_t claims;            /* a hash of what its record says */

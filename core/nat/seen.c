@@ -216,6 +216,15 @@ static enum nat_kind mapping(const struct paths *p, uint8_t family, const struct
 	return same_ip && high - low <= SEQUENTIAL ? NAT_HARD_SEQUENTIAL : NAT_HARD;
 }
 
+unsigned paths_observers(const struct paths *p)
+{
+	unsigned count = 0;
+
+	for (const struct seen *s = p->seen; s < p->seen + PATH_OBSERVERS; s++)
+		count += is_of(p, s, FAMILY_IPV4);
+	return count;
+}
+
 enum nat_kind paths_nat_kind(const struct paths *p, const struct ip *own, unsigned n)
 {
 	enum nat_kind kind = mapping(p, FAMILY_IPV4, own, n);

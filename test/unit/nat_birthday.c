@@ -194,6 +194,29 @@ static void the_easy_side_probes_2048_ports_500_a_second(void)
 	ok(paths_input(p, now, PEER, &hit, bytes_of(answer, 32), 9, true, &out));
 }
 
+/* It may be hard, too; at the second attempt that would be known. */
+static void who_was_seen_by_one_alone_waits_for_the_second_attempt(void)
+{
+	const struct endpoint elsewhere = { .ip = ip_v4(4, 1, 0, 3), .port = 51821 };
+	struct punch_message m;
+
+	begin_with(NAT_EASY, NAT_HARD, true);
+	ok(paths_observers(p) == 2);
+	now = instant_add(now, span_s(121));
+	path_to(HELPER, &elsewhere, 40);
+	ok(paths_observers(p) == 1);
+	for (unsigned attempt = 0; attempt < 2; attempt++) {
+		clear();
+		while (!sent.count)
+			run_ms(1);
+		m = reply(PUNCH_ANSWER, NAT_HARD, PUNCH_BIRTHDAY);
+		hear(&m, true);
+		eq_int(sent.said[1].flags, attempt ? PUNCH_BIRTHDAY : 0);
+		run_ms(4000);
+		eq_int((intmax_t)punch_counters(u)->birthdays, attempt);
+	}
+}
+
 static void ports_in_a_row_are_tried_first(void)
 {
 	begin_with(NAT_EASY, NAT_HARD_SEQUENTIAL, true);
@@ -306,7 +329,8 @@ TAP_TESTS(T(the_hard_side_opens_256_sockets_and_closes_them),
 	  T(one_that_failed_is_repeated_once_and_then_every_ten_minutes),
 	  T(a_second_attempt_waits_for_the_end_of_a_birthday_with_another_member),
 	  T(the_winning_socket_stays),
-	  T(the_easy_side_probes_2048_ports_500_a_second), T(ports_in_a_row_are_tried_first),
+	  T(the_easy_side_probes_2048_ports_500_a_second), T(who_was_seen_by_one_alone_waits_for_the_second_attempt),
+	  T(ports_in_a_row_are_tried_first),
 	  T(two_that_count_predict_each_other), T(beyond_the_last_port_nothing_is_predicted),
 	  T(no_birthday_where_it_is_off_or_makes_no_sense),
 	  T(no_birthday_at_an_address_that_only_the_peer_names),

@@ -157,6 +157,24 @@ static void news_have_it_tried_again_at_once(void)
 	eq_int(sent.count, 0);
 }
 
+static void news_during_an_attempt_have_it_tried_again_soon(void)
+{
+	const struct endpoint claims[] = { at(2, 51821), at(2, 51822) };
+
+	begin();
+	run_ms(50);
+	const struct punch_message m = reply(PUNCH_ANSWER, NAT_EASY, 0);
+	hear(&m, true);
+	run_ms(500);
+	punch_set_record(u, PEER, NAT_HARD, claims, 2, now);
+	clear();
+	run_ms(1500);
+	eq_int(sent.count, 0);
+	run_ms(1500); /* it has failed; nothing else would come for five seconds */
+	eq_int(sent.count, 1);
+	eq_int(sent.said[0].flags, 0);
+}
+
 static void two_hard_sides_ask_nobody(void)
 {
 	begin_with(NAT_HARD, NAT_HARD, true);
@@ -220,6 +238,7 @@ TAP_TESTS(T(who_asks_fires_half_a_round_trip_after_its_now),
 	  T(other_helpers_are_asked_when_none_answers),
 	  T(it_is_tried_again_after_5_15_60_and_300_s_with_fresh_sockets),
 	  T(news_have_it_tried_again_at_once),
+	  T(news_during_an_attempt_have_it_tried_again_soon),
 	  T(two_hard_sides_ask_nobody),
 	  T(attack_03_and_12_little_is_handed_on_and_never_in_a_circle),
 	  T(what_is_not_exactly_a_message_is_refused))

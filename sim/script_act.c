@@ -324,7 +324,8 @@ static bool act_nat(struct script *s, const struct words *w)
 				known = true;
 			}
 		if (!known)
-			return script_error(s, "hairpin, strangers N or a choice of ports: %s", w->word[i]);
+			return script_error(s, "hairpin, strangers N or a choice of ports: %s",
+					    w->word[i]);
 	}
 	world_nat(&s->world, s->a, &c);
 	return true;
@@ -379,7 +380,8 @@ static bool act_mark(struct script *s, const struct words *w)
 static const struct act acts[] = {
 	{ "trust", 1, 2, act_trust }, { "distrust", 2, 2, act_distrust },
 	{ "seed", 2, 2, act_seed },
-	{ "relay", 1, 1, act_relay }, { "off", 1, 1, act_off }, { "kill", 1, 1, act_off }, { "start", 1, 1, act_start },
+	{ "relay", 1, 1, act_relay },
+	{ "off", 1, 1, act_off }, { "kill", 1, 1, act_off }, { "start", 1, 1, act_start },
 	{ "reboot", 1, 1, act_reboot }, { "leave", 1, 1, act_leave }, { "lose", 1, 1, act_lose },
 	{ "pause", 1, 1, act_pause }, { "suspend", 1, 1, act_suspend },
 	{ "resume", 1, 1, act_resume }, { "move", 1, 2, act_move }, { "clock", 2, 2, act_clock },

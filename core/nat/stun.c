@@ -14,11 +14,13 @@
 
 enum attribute {
 	MAPPED_ADDRESS = 0x0001,
+	CHANGE_REQUEST = 0x0003,
 	CHANGED_ADDRESS = 0x0005,     /* of RFC 3489; what OTHER-ADDRESS is now */
 	MESSAGE_INTEGRITY = 0x0008,
 	ERROR_CODE = 0x0009,
 	MESSAGE_INTEGRITY_SHA256 = 0x001C,
 	XOR_MAPPED_ADDRESS = 0x0020,
+	RESPONSE_PORT = 0x0027,
 	FINGERPRINT = 0x8028,
 	OTHER_ADDRESS = 0x802C,
 };
@@ -48,6 +50,39 @@ void stun_request(const uint8_t id[static STUN_ID], uint8_t out[static STUN_REQU
 	wr_be16(&w, 4);
 	wr_be32(&w, crc32_of(out, HEADER) ^ FINGERPRINT_XOR);
 	BUG_ON(wr_len(&w) != STUN_REQUEST_LEN);
+}
+
+size_t stun_question(const uint8_t id[static STUN_ID], const struct stun_wish *wish,
+		     uint8_t out[static STUN_QUESTION_LEN])
+{
+	const bool change = wish->change_ip || wish->change_port;
+	struct writer w = wr_of(out, STUN_QUESTION_LEN);
+
+	if (!change && !wish->response_port) {
+		stun_request(id, out);
+		return STUN_REQUEST_LEN;
+	}
+	wr_be16(&w, BINDING_REQUEST);
+	wr_be16(&w, 8 + FINGERPRINT_LEN);
+	wr_be32(&w, MAGIC);
+	wr_bytes(&w, id, STUN_ID);
+	wr_be16(&w, change ? CHANGE_REQUEST : RESPONSE_PORT);
+	wr_be16(&w, 4);
+	if (change)
+		wr_be32(&w, (wish->change_ip ? 4u : 0) | (wish->change_port ? 2u : 0));
+	else
+		wr_be32(&w, (uint32_t)wish->response_port << 16);
+	wr_be16(&w, FINGERPRINT);
+	wr_be16(&w, 4);
+	wr_be32(&w, crc32_of(out, HEADER + 8) ^ FINGERPRINT_XOR);
+	BUG_ON(wr_len(&w) != STUN_QUESTION_LEN);
+	return STUN_QUESTION_LEN;
+}
+
+bool stun_is_request(struct bytes d, const uint8_t id[static STUN_ID])
+{
+	return d.len >= HEADER && load_be16(d.data) == BINDING_REQUEST &&
+	       load_be32(d.data + 4) == MAGIC && ct_equal(d.data + 8, id, STUN_ID);
 }
 
 bool stun_fingerprint_ok(struct bytes m)
@@ -106,7 +141,7 @@ static bool take_attribute(uint16_t type, struct bytes value, const uint8_t *mas
 	case MESSAGE_INTEGRITY_SHA256:
 	case ERROR_CODE:
 	case 0x0002:            /* RESPONSE-ADDRESS, CHANGE-REQUEST, SOURCE-ADDRESS of RFC 3489 */
-	case 0x0003:
+	case CHANGE_REQUEST:
 	case 0x0004:
 		return true;
 	}

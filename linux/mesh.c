@@ -33,7 +33,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-_Static_assert(UDP_EXTRA == PUNCH_SOCKETS, "the node asks for so many sockets");
+_Static_assert(UDP_EXTRA == NODE_SOCKETS, "the node asks for so many sockets");
 
 #define ITEMS 1024u
 #define ARENA (4u << 20)

@@ -106,7 +106,9 @@ static json_t *mappings_json(const struct report_node *n, struct instant now)
 
 json_t *reach_json(const struct report_node *n, struct instant now)
 {
-	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "nat", nat_kind_word(n->nat_kind),
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "nat", nat_kind_word(n->nat_kind),
+			 "lifetime_s", n->lifetime_known ? json_integer(n->lifetime_s) : json_null(),
+			 "keepalive_ms", number_or_null(n->keepalive_ms),
 			 "dialled_back_age_s", age_json(n->dialled_back, now),
 			 "candidates", candidates_json(n), "stun", stun_json(n),
 			 "mappings", mappings_json(n, now));
@@ -201,6 +203,21 @@ static bool read_mappings(json_t *list, struct instant now, struct report_node *
 	return true;
 }
 
+static bool read_keeping(json_t *reach, struct report_node *n)
+{
+	uint64_t lifetime_s, keepalive_ms;
+	json_t *lifetime, *keepalive;
+
+	if (json_unpack(reach, "{s:o,s:o}", "lifetime_s", &lifetime, "keepalive_ms", &keepalive) ||
+	    !read_number(lifetime, &lifetime_s) || !read_number(keepalive, &keepalive_ms) ||
+	    lifetime_s > UINT16_MAX || keepalive_ms > UINT32_MAX)
+		return false;
+	n->lifetime_known = !json_is_null(lifetime);
+	n->lifetime_s = (uint16_t)lifetime_s;
+	n->keepalive_ms = (uint32_t)keepalive_ms;
+	return true;
+}
+
 bool reach_read(json_t *reach, struct instant now, struct report_node *n)
 {
 	json_t *age, *candidates, *stun, *mappings;
@@ -209,7 +226,7 @@ bool reach_read(json_t *reach, struct instant now, struct report_node *n)
 
 	if (json_unpack(reach, "{s:s,s:o,s:o,s:o,s:o}", "nat", &nat, "dialled_back_age_s", &age,
 			"candidates", &candidates, "stun", &stun, "mappings", &mappings) ||
-	    !read_number(age, &age_s))
+	    !read_number(age, &age_s) || !read_keeping(reach, n))
 		return false;
 	n->nat_kind = (uint8_t)find_word(nat_kind_word, nat);
 	if (!json_is_null(age)) /* as old as can be said, at the most */

@@ -5,7 +5,7 @@
 #include "base/bug.h"
 #include "base/outbox.h"
 
-#define UDP_EXTRA 384 /* more sockets, numbered from 1 */
+#define UDP_EXTRA 385 /* more sockets, numbered from 1 */
 
 struct udp {
 	int fd4, fd6;        /* -1: none */

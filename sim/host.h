@@ -40,7 +40,7 @@ struct host {
 	bool paused, keeps;          /* keeps: what comes meanwhile waits */
 	struct instant paused_at, resumed_at; /* last, in world time; 0: never since it is on */
 	bool untold;                 /* not all of its trust and addresses was told to the node */
-	uint16_t sockets[PUNCH_SOCKETS + 1]; /* ports of the extra ones that are open; else 0 */
+	uint16_t sockets[NODE_SOCKETS + 1]; /* ports of the extra ones that are open; else 0 */
 	uint32_t next_socket;        /* each has a port that no other had lately */
 	void *waiting[HOST_WAITING];
 	unsigned waiting_count;

@@ -101,7 +101,7 @@ static uint32_t socket_at(const struct host *h, uint16_t port)
 {
 	if (port == h->at.port)
 		return 0;
-	for (uint32_t i = 1; port >= SOCKET_PORTS && i <= PUNCH_SOCKETS; i++)
+	for (uint32_t i = 1; port >= SOCKET_PORTS && i <= NODE_SOCKETS; i++)
 		if (h->sockets[i] == port)
 			return i;
 	return NOBODY;

@@ -26,10 +26,11 @@
  *   cut SET SET | oneway SET SET | heal [SET SET]
  *   loss P | duplicate P | reorder P | corrupt P   [SET SET]   percent
  *   delay T T | mtu N | rate N                     [SET SET]   least, most; bytes; and a second
- *   nat SET BY BY [random | sequential | preserve] [hairpin] [strangers N]
+ *   nat SET BY BY [random | sequential | preserve] [hairpin] [strangers N] [T]
  *                              they move behind one NAT: mapping and filtering by any, address or
  *                              port; ports: preserved where not said; strangers: so many flows a
- *                              second that take the ports in between
+ *                              second that take the ports in between; T: it forgets a mapping that
+ *                              nothing was sent through for so long (2m)
  *   natboot SET                their NAT forgets everything
  *   calm                       all is undone, nothing is cut or bad, nobody pauses
  *   send SET SET               a packet each
@@ -49,6 +50,7 @@
  *   never T SET SET STATE      during so much time nobody of the first sees any of the others so
  *   never T ping SET SET       no packet gets through
  *   expect no false death | expect no death
+ *   expect keepalive SET T     so often they keep their paths; 0s: they need not
  *   expect bytes below N       a second and running machine since `mark`, at IP level
  */
 #ifndef SIM_SCENARIO_H

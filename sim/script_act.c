@@ -323,8 +323,11 @@ static bool act_nat(struct script *s, const struct words *w)
 				c.ports = (enum nat_ports)k;
 				known = true;
 			}
+		if (w->word[i][0] >= '0' && w->word[i][0] <= '9')
+			known = script_span(s, w->word[i], &c.timeout);
 		if (!known)
-			return script_error(s, "hairpin, strangers N or a choice of ports: %s",
+			return script_error(s, "hairpin, strangers N, a time or a choice of ports: "
+					    "%s",
 					    w->word[i]);
 	}
 	world_nat(&s->world, s->a, &c);
@@ -390,7 +393,7 @@ static const struct act acts[] = {
 	{ "reorder", 1, 3, act_quality }, { "corrupt", 1, 3, act_quality },
 	{ "delay", 2, 4, act_quality }, { "mtu", 1, 3, act_quality }, { "rate", 1, 3, act_quality },
 	{ "calm", 0, 0, act_calm }, { "send", 2, 2, act_send }, { "mark", 0, 0, act_mark },
-	{ "nat", 3, 7, act_nat }, { "natboot", 1, 1, act_natboot },
+	{ "nat", 3, 8, act_nat }, { "natboot", 1, 1, act_natboot },
 };
 
 bool script_act(struct script *s, const struct words *w)

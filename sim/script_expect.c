@@ -276,6 +276,32 @@ static bool expect_bytes(struct script *s, const struct words *w)
 	return true;
 }
 
+static bool expect_keepalive(struct script *s, const struct words *w)
+{
+	struct report_node *r = malloc(sizeof(*r));
+	struct span want;
+	bool good = true;
+	char note[64] = "";
+
+	BUG_ON(!r);
+	if (w->count != 4 || !script_set(s, w->word[2], s->a) ||
+	    !script_span(s, w->word[3], &want)) {
+		free(r);
+		return script_error(s, "expect keepalive SET T");
+	}
+	for (uint32_t i = 0; good && i < s->world.n; i++) {
+		if (!s->a[i])
+			continue;
+		node_report(s->world.hosts[i].node, r);
+		good = r->keepalive_ms == span_in_ms(want);
+		snprintf(note, sizeof(note), "%u: %u ms, lifetime %u s", i, r->keepalive_ms,
+			 r->lifetime_s);
+	}
+	free(r);
+	report(s, good, w, note);
+	return true;
+}
+
 static bool carry_out(struct script *s, const struct words *w, struct claim *c, bool never,
 		      struct span limit)
 {
@@ -323,6 +349,8 @@ bool script_expect(struct script *s, const struct words *w)
 		return expect_no_death(s, w);
 	if (!never && !strcmp(w->word[1], "bytes"))
 		return expect_bytes(s, w);
+	if (!never && !strcmp(w->word[1], "keepalive"))
+		return expect_keepalive(s, w);
 	/* A time ends with its unit; a set does not. */
 	if (w->word[1][0] >= '0' && w->word[1][0] <= '9' && strpbrk(w->word[1], "smhd")) {
 		if (!script_span(s, w->word[1], &limit))

@@ -94,6 +94,9 @@ struct report_node {
 	char services_trouble[256];    /* why newer ones are not in force; empty: there are none */
 	struct instant services_until; /* a change of them waits for its confirmation; zero: none */
 	uint8_t nat_kind;              /* enum nat_kind of identity/record.h */
+	bool lifetime_known;           /* how long our NAT keeps a mapping was measured */
+	uint16_t lifetime_s;           /* so long at least; 0: shorter than can be measured */
+	uint32_t keepalive_ms;         /* paths are kept by something so often; 0: there is no NAT */
 	struct instant dialled_back;   /* a member came through unasked; zero: never */
 	unsigned candidate_count;      /* what our record says */
 	struct {

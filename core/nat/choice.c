@@ -66,9 +66,13 @@ struct instant path_keep_at(const struct paths *p, const struct path *path, stru
 		return instant_add(now, PATH_BEAT);
 	if (!path_is_used(p, path, now))
 		return INSTANT_NEVER;
-	if (p->keepalive.ns && p->keepalive.ns < PATH_KEEP.ns)
-		return instant_add(now, p->keepalive);
-	return instant_add(now, path_is_relayed(path) ? STANDBY_EACH : PATH_KEEP);
+	struct span every = path_is_relayed(path) ? STANDBY_EACH : PATH_KEEP;
+	const bool idle = instant_since(now, path->used).ns >= PATH_IDLE.ns;
+
+	/* A path that is only kept is probed as often as the NAT demands, and no more often. */
+	if (p->keepalive.ns && (idle || p->keepalive.ns < every.ns))
+		every = p->keepalive;
+	return instant_add(now, every);
 }
 
 struct instant path_answered_next(struct paths *p, const struct path *path,

@@ -145,6 +145,7 @@ struct node *node_init(void *memory, const struct node_config *config, struct mo
 	cache_init(n);
 	n->cache_due = INSTANT_NEVER;
 	where_init(n, now.boot);
+	keeping_init(n, now.boot);
 	records_init(n, now);
 	records_sign(n, now);
 	return n;
@@ -228,6 +229,15 @@ static void input_control(struct node *n, struct moment now, const struct node_e
 	}
 }
 
+/* The socket whose mapping is measured carries nothing but that. */
+static enum demux_kind kind_of(const struct node_event *e)
+{
+	const enum demux_kind kind = demux(e->data);
+
+	return e->from.socket == NODE_LIFETIME_SOCKET && kind != DEMUX_SEALED ? DEMUX_UNKNOWN :
+	       kind;
+}
+
 /* A run of tunnel datagrams, or one of another kind; how many. What another kind does may change
  * who is let in, and what a new session or a new address means is looked at before the next
  * datagram: there a run ends, so that packets are judged by what held when they came. What came
@@ -239,7 +249,7 @@ static uint32_t input_datagrams(struct node *n, struct moment now, const struct 
 	uint32_t i = 0;
 
 	do {
-		const enum demux_kind kind = demux(e[i].data);
+		const enum demux_kind kind = kind_of(&e[i]);
 		const bool is_tunnel = !n->config.gossip_only &&
 				       (kind == DEMUX_WIREGUARD ||
 					(kind == DEMUX_RELAY && relaying_is_tunnel(e[i].data)));
@@ -379,6 +389,7 @@ void node_finish(struct node *n, struct moment now, enum node_event_kind kind,
 		successor_tick(n, now.boot, out);
 		connect_tick(n, now);
 		where_tick(n, now.boot, out);
+		keeping_tick(n, now.boot, out);
 	}
 	reach_facts(n, now, out);
 	orgs_facts(n, now);
@@ -499,6 +510,7 @@ struct instant node_deadline(const struct node *n)
 	first = instant_min(first, relaying_deadline(n));
 	first = instant_min(first, introduce_deadline(n->orgs.introductions));
 	first = instant_min(first, where_deadline(n));
+	first = instant_min(first, keeping_deadline(n));
 	first = instant_min(first, punch_deadline(n->punches));
 	first = instant_min(first, connect_deadline(n));
 	return instant_min(instant_min(first, forward_deadline(n)), records_deadline(n));

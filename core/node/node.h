@@ -134,6 +134,9 @@ struct node_token_wish {
 	struct endpoint at;
 };
 
+/* Sockets beside the main one that it may ask for, numbered from 1: those of punching, and one. */
+#define NODE_SOCKETS 385u
+
 struct node_event {
 	enum node_event_kind kind;
 	struct endpoint from;

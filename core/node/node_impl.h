@@ -12,6 +12,7 @@
 #include "identity/channel.h"
 #include "identity/record.h"
 #include "identity/trust.h"
+#include "nat/lifetime.h"
 #include "nat/path.h"
 #include "nat/stun_client.h"
 #include "nat/punch.h"
@@ -147,6 +148,15 @@ struct node {
 		unsigned started;       /* steps of the start that were told */
 		uint8_t sources[MAX_CANDIDATES]; /* enum report_candidate of each candidate */
 	} where;
+	struct node_keeping {       /* of our NAT's mappings */
+		struct lifetime lifetime;
+		struct lifetime_help help; /* what others measure */
+		bool measuring, open;   /* the socket in question is */
+		uint32_t helper;        /* TRUST_NONE: there was none yet */
+		struct endpoint to;     /* where the helper is */
+		uint8_t id[LIFETIME_ID];
+		struct instant at;      /* the next measurement */
+	} keeping;
 	struct relaying {
 		struct relay *service;  /* what we do for others */
 		struct relayed *mine;   /* what others do for us */
@@ -409,6 +419,20 @@ void contest_record(struct node *n, uint32_t slot, const struct record_body *bod
 void contest_use_index(struct node *n, unsigned index);
 void contest_tick(struct node *n, struct instant now);
 struct instant contest_deadline(const struct node *n);
+
+/* keeping.c - how long our NAT keeps a mapping. */
+#define NODE_LIFETIME_SOCKET ((uint16_t)NODE_SOCKETS)
+void keeping_init(struct node *n, struct instant now);
+/* The paths are told how often to say something. */
+void keeping_set(struct node *n);
+void keeping_changed(struct node *n, struct instant now);
+void keeping_forget(struct node *n, uint32_t slot);
+/* A message that may be for us; before any other room hears of it. True: it is, or nobody's. */
+bool keeping_input(struct node *n, uint32_t slot, const struct endpoint *from,
+		   struct bytes message, bool fresh, struct instant now);
+void keeping_tick(struct node *n, struct instant now, struct outbox *out);
+struct instant keeping_deadline(const struct node *n);
+void keeping_report(const struct node *n, struct report_node *r);
 
 /* cache.c - where peers were reached last. */
 void cache_init(struct node *n);

@@ -47,6 +47,7 @@ static void dismiss(struct node *n, uint32_t slot, struct moment now)
 	wg_peer_remove(n->wg, n->peers[slot].wg);
 	channel_remove(n->channel, slot);
 	punch_forget(n->punches, slot);
+	keeping_forget(n, slot);
 	paths_forget(n->paths, slot);
 	relaying_forget(n, slot);
 	swim_forget(n->swim, slot, now.boot);

@@ -45,6 +45,8 @@ static void input_message(struct node *n, struct moment now, const struct endpoi
 		n->counters.drop_type++;
 		return;
 	}
+	if (keeping_input(n, opened->slot, from, message, fresh, now.boot))
+		return;
 	paths_received(n->paths, opened->slot, from, opened->len + CHANNEL_OVERHEAD, fresh);
 	if (type == PATH_TYPE_PROBE || type == PATH_TYPE_ANSWER || type == PATH_TYPE_HERE) {
 		bool current = type == PATH_TYPE_ANSWER ? opened->knows_us : fresh;

@@ -20,7 +20,6 @@
 #define SIGN_BURST 8u
 #define SIGN_EACH span_s(1)
 
-#define NAT_KEEPALIVE span_s(20) /* NATs forget in 30 s */
 
 /* A host may change its addresses all the time; all paths are probed at once, then once in each. */
 #define NETWORK_EACH span_s(1)
@@ -118,7 +117,7 @@ void records_sign(struct node *n, struct moment now)
 		return;
 	where_fill(n, &n->self, now.boot);
 	relaying_judge(n);
-	paths_set_keepalive(n->paths, n->self.nat_kind > NAT_PUBLIC ? NAT_KEEPALIVE : span_s(0));
+	keeping_set(n);
 	n->self.flags = (uint16_t)((n->leaving ? RECORD_LEAVING : 0) |
 				   (n->settled ? RECORD_SETTLED : 0) |
 				   (relay_is_willing(n->relaying.service) ? RECORD_RELAYS : 0) |
@@ -158,6 +157,7 @@ void records_network(struct node *n, struct moment now)
 	n->network_at = instant_add(now.boot, NETWORK_EACH);
 	paths_network_changed(n->paths, now.boot);
 	where_changed(n, now.boot);
+	keeping_changed(n, now.boot);
 	relaying_renew(n, UINT32_MAX, now.boot);
 	leave_by_any(n);
 	node_emit(n, now.boot, EV_NETWORK_CHANGED, UINT32_MAX, NULL, n->own_count);

@@ -210,6 +210,7 @@ void where_report(const struct node *n, struct report_node *r)
 {
 	const struct record_body *body = &n->self;
 
+	keeping_report(n, r);
 	r->nat_kind = body->nat_kind;
 	r->dialled_back = paths_dialled_back(n->paths);
 	r->candidate_count = body->candidate_count;

@@ -1,5 +1,7 @@
-/* cmd_netcheck.c - what this host's network lets through, as the running daemon found out. */
+/* cmd_netcheck.c - what this host's network lets through, as the running daemon found out, and as a
+ * survey with sockets of its own does. */
 #include "cli/daemon.h"
+#include "cli/netcheck.h"
 #include "cli/report.h"
 #include "linux/loop.h"
 #include "linux/reach_json.h"
@@ -9,13 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct netcheck {
-	struct report_node node;
-	struct report_peer *members;  /* that a path leads to */
-	size_t count, cap;
-	struct instant now;
-};
 
 static void keep_member(struct netcheck *c, const struct report_peer *p)
 {
@@ -60,7 +55,7 @@ static enum exit_code collect(struct control_client *client, const char *interfa
 		return refused_by_daemon(interface, answer.problem);
 	if (!node)
 		return lost_daemon(interface, -EPROTO);
-	c->now = clock_now().boot;
+	c->daemon = true;
 	if (c->count)
 		qsort(c->members, c->count, sizeof(*c->members), by_rtt);
 	return EXIT_DONE;
@@ -131,14 +126,29 @@ static json_t *members_json(const struct netcheck *c)
 	return list;
 }
 
+static json_t *hairpin_json(const struct netcheck *c)
+{
+	if (c->hairpin == SURVEY_HAIRPIN_UNKNOWN)
+		return json_null();
+	return json_boolean(c->hairpin == SURVEY_HAIRPIN_YES);
+}
+
+static const char *filtering_word(const struct netcheck *c)
+{
+	return is_open(c) ? "open" : survey_filtering_word(c->filtering);
+}
+
 static enum exit_code print_json(const struct netcheck *c)
 {
 	enum verdict udp = udp_works(c);
-	json_t *json = json_pack("{s:i,s:o,s:o,s:o,s:s,s:n,s:n,s:o,s:o}", "version",
-		CONTROL_VERSION, "udp", udp == UNKNOWN ? json_null() : json_boolean(udp == YES),
+	json_t *json = json_pack("{s:i,s:b,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o}", "version",
+		CONTROL_VERSION, "daemon", c->daemon,
+		"udp", udp == UNKNOWN ? json_null() : json_boolean(udp == YES),
 		"ipv4", endpoint_or_null(seen_as(c, FAMILY_IPV4)),
 		"ipv6", endpoint_or_null(seen_as(c, FAMILY_IPV6)),
-		"filtering", is_open(c) ? "open" : "unknown", "hairpin", "lifetime_s",
+		"mapping", survey_mapping_word(c->mapping), "filtering", filtering_word(c),
+		"hairpin", hairpin_json(c),
+		"lifetime_s", c->lifetime_known ? json_integer(c->lifetime_s) : json_null(),
 		"reach", reach_json(&c->node, c->now), "members", members_json(c));
 	bool good = json && json_dumpf(json, stdout, JSON_COMPACT) == 0;
 
@@ -207,34 +217,71 @@ static void print_members(const struct netcheck *c)
 		printf("%-13s none is reached\n", "members");
 }
 
+static void print_nat(const struct netcheck *c)
+{
+	static const char *const ports[SURVEY_MAPPINGS] = {
+		[SURVEY_ADDRESS] = ": one for each address",
+		[SURVEY_ADDRESS_AND_PORT] = ": one for each address and port",
+	};
+	const char *detail = c->mapping < SURVEY_MAPPINGS ? ports[c->mapping] : NULL;
+
+	printf("%-13s %s%s\n", "NAT", nat_text(c->node.nat_kind), detail ? detail : "");
+}
+
+static void print_lifetime(const struct netcheck *c)
+{
+	if (c->lifetime_known && c->lifetime_s)
+		printf("%-13s a mapping that nothing uses lives %u s at least\n", "NAT lifetime",
+		       c->lifetime_s);
+	else if (c->lifetime_known)
+		printf("%-13s a mapping that nothing uses lives less than %u s\n",
+		       "NAT lifetime", lifetime_silence_s[0]);
+	else
+		printf("%-13s not measured; --lifetime does, in some minutes\n", "NAT lifetime");
+}
+
 static void print_all(const struct netcheck *c)
 {
 	static const char *const udp[] = {
 		[NO] = "no answer from anybody: blocked, or no network", [YES] = "works",
 		[UNKNOWN] = "nobody was asked, or did not answer yet",
 	};
+	static const char *const filtering[SURVEY_FILTERINGS] = {
+		[SURVEY_FILTERING_UNKNOWN] = "unknown: no STUN server that was asked has two "
+					     "addresses, and no member came through unasked",
+		[SURVEY_LETS_ALL] = "none: it lets in what comes from anywhere",
+		[SURVEY_LETS_ADDRESS] = "by address: it lets in who was sent to, from any port",
+		[SURVEY_LETS_ADDRESS_AND_PORT] = "by address and port: it lets in answers alone",
+	};
 	char age[FORMAT_TEXT];
 
 	printf("%-13s %s\n", "UDP", udp[udp_works(c)]);
 	print_seen("IPv4", c, FAMILY_IPV4);
 	print_seen("IPv6", c, FAMILY_IPV6);
-	printf("%-13s %s\n", "NAT", nat_text(c->node.nat_kind));
 	format_age(age, span_in_s(instant_since(c->now, c->node.dialled_back)));
+	print_nat(c);
 	if (is_open(c))
 		printf("%-13s none: a member came through unasked, %s ago\n", "filtering", age);
 	else
-		printf("%-13s unknown: no member came through unasked\n", "filtering");
-	print_mapping(c);
-	printf("%-13s not measured\n", "NAT lifetime");
-	printf("%-13s not measured\n", "hairpin");
+		printf("%-13s %s\n", "filtering", filtering[c->filtering]);
+	if (c->daemon)
+		print_mapping(c);
+	print_lifetime(c);
+	if (c->hairpin != SURVEY_HAIRPIN_UNKNOWN)
+		printf("%-13s %s\n", "hairpin", c->hairpin == SURVEY_HAIRPIN_YES ?
+		       "yes: what is sent to the outside address comes back in" : "no");
 	print_stun(c);
-	print_members(c);
+	if (c->daemon)
+		print_members(c);
+	else
+		printf("%-13s meshguard is not running\n", "members");
 }
 
-static enum exit_code run(const struct arguments *a)
+/* What the daemon knows. No daemon, or none that talks to us: that is no failure, unless one was
+ * asked for by name. */
+static enum exit_code ask_daemon(struct netcheck *check, const struct arguments *a)
 {
 	static struct control_client client;
-	static struct netcheck check;
 	const char *interface;
 	enum exit_code code;
 	int r;
@@ -242,13 +289,38 @@ static enum exit_code run(const struct arguments *a)
 	if (!chosen_interface(a, &interface))
 		return EXIT_USAGE;
 	r = control_connect(&client, interface);
-	if (r < 0)
+	if (r == 0) {
+		code = collect(&client, interface, check);
+		control_close(&client);
+		return code;
+	}
+	if (has_option(a, "interface") ||
+	    (r != -ENOENT && r != -ECONNREFUSED && r != -EACCES && r != -EPERM))
 		return no_daemon(interface, r);
-	code = collect(&client, interface, &check);
-	control_close(&client);
-	if (code == EXIT_DONE && has_option(a, "json"))
+	if (r == -EACCES || r == -EPERM)
+		note("netcheck: the daemon on %s talks to root and its owner alone; without what "
+		     "it knows:", interface);
+	return EXIT_DONE;
+}
+
+static enum exit_code run(const struct arguments *a)
+{
+	static struct netcheck check;
+	enum exit_code code = ask_daemon(&check, a);
+
+	if (code != EXIT_DONE)
+		return code;
+	code = start_crypto() ? netcheck_survey(&check, a) : EXIT_FAILED;
+	if (code != EXIT_DONE)
+		return code;
+	if (!check.lifetime_known && check.node.lifetime_known) {
+		check.lifetime_known = true;
+		check.lifetime_s = check.node.lifetime_s;
+	}
+	check.now = clock_now().boot;
+	if (has_option(a, "json"))
 		code = print_json(&check);
-	else if (code == EXIT_DONE)
+	else
 		print_all(&check);
 	free(check.members);
 	return code;
@@ -258,10 +330,18 @@ const struct command command_netcheck = {
 	.name = "netcheck",
 	.summary = "what this host's network lets through",
 	.words = "",
-	.options = (const struct option_spec[]){ JSON_OPTION, INTERFACE_OPTION, { 0 } },
-	.text = "Says what the running daemon has found out: whether UDP gets through, what\n"
-		"others see this host as, what kind of NAT is in between and whether it\n"
-		"filters, the port that a router maps, and how far away the members are.",
+	.options = (const struct option_spec[]){
+		JSON_OPTION,
+		{ .name = "lifetime", .kind = OPTION_FLAG,
+		  .help = "also measure how long the NAT keeps a mapping: minutes" },
+		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
+		  .help = "ask these instead of the daemon's or the public ones; or: off" },
+		INTERFACE_OPTION, { 0 } },
+	.text = "Says whether UDP gets through, what others see this host as, what kind of\n"
+		"NAT is in between, whether it filters and whether it turns back what is sent\n"
+		"to itself: by STUN servers, from sockets of its own. With a running daemon\n"
+		"also the port that a router maps, the lifetime that the daemon measured, and\n"
+		"how far away the members are. Needs no daemon and no rights.",
 	.example = "meshguard netcheck",
 	.run = run,
 };

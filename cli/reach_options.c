@@ -51,7 +51,7 @@ static bool take_announces(struct priv_config *config, const struct arguments *a
 	return true;
 }
 
-static bool take_stun(struct priv_config *config, const struct arguments *a)
+bool take_stun(const char *command, struct priv_config *config, const struct arguments *a)
 {
 	const char *text = option_nth(a, "stun", 0);
 
@@ -65,12 +65,12 @@ static bool take_stun(struct priv_config *config, const struct arguments *a)
 	config->stun_given = true;
 	for (unsigned i = 0; (text = option_nth(a, "stun", i)); i++) {
 		if (i == PRIV_STUN_SERVERS) {
-			note("up: --stun: at most %u servers", PRIV_STUN_SERVERS);
+			note("%s: --stun: at most %u servers", command, PRIV_STUN_SERVERS);
 			return false;
 		}
 		if (!host_port_ok(text)) {
-			note("up: --stun %.80s: it must be HOST:PORT, as in "
-			     "stun.example.org:3478, or off alone", text);
+			note("%s: --stun %.80s: it must be HOST:PORT, as in "
+			     "stun.example.org:3478, or off alone", command, text);
 			return false;
 		}
 		config->stun[i] = text;
@@ -99,7 +99,7 @@ static bool take_birthday(struct priv_config *config, const char *text)
 
 bool take_reach(struct priv_config *config, const struct arguments *a)
 {
-	return take_announces(config, a) && take_stun(config, a) &&
+	return take_announces(config, a) && take_stun("up", config, a) &&
 	       take_mapping(config, option_text(a, "map", "auto")) &&
 	       take_birthday(config, option_text(a, "birthday", "auto"));
 }

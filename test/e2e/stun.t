@@ -78,7 +78,9 @@ ok "netcheck tells that UDP works" grep -qx 'UDP  *works' "$work/netcheck"
 ok "netcheck tells the NAT" grep -q '^NAT  *easy' "$work/netcheck"
 net() { mg "$1" netcheck --json | jq -r "$2"; }
 ok "netcheck --json: of IPv4 and IPv6" same "$(net A '[.udp, .ipv4, .ipv6, .filtering] | @csv')" \
-	'true,"5.5.5.9:51821",,"unknown"'
+	'true,"5.5.5.9:51821",,"address-and-port-dependent"'
+ok "netcheck --json: a daemon was asked, how it maps" same "$(net A '[.daemon, .mapping, .reach.nat] | @csv')" \
+	'true,"endpoint-independent","easy"'
 stop A
 
 # --- one that takes another for each
@@ -191,6 +193,7 @@ rm "$work/A.d/addresses"
 up A --stun off
 wait_for 10 "A runs" serves A
 ok "who asked nobody does not know" same "$(net A .udp)" null
+ok "nor does netcheck ask anybody" same "$(net A '[.mapping, .filtering] | @csv')" '"unknown","unknown"'
 ok "--stun off asks nobody" is A '.stun | length' 0
 ok "the step is told all the same" count_is A stun_requests 0
 stop A

@@ -247,8 +247,7 @@ static void print_all(const struct netcheck *c)
 		[UNKNOWN] = "nobody was asked, or did not answer yet",
 	};
 	static const char *const filtering[SURVEY_FILTERINGS] = {
-		[SURVEY_FILTERING_UNKNOWN] = "unknown: no STUN server that was asked has two "
-					     "addresses, and no member came through unasked",
+		[SURVEY_FILTERING_UNKNOWN] = "unknown: no server that was asked can tell",
 		[SURVEY_LETS_ALL] = "none: it lets in what comes from anywhere",
 		[SURVEY_LETS_ADDRESS] = "by address: it lets in who was sent to, from any port",
 		[SURVEY_LETS_ADDRESS_AND_PORT] = "by address and port: it lets in answers alone",
@@ -335,7 +334,7 @@ const struct command command_netcheck = {
 		{ .name = "lifetime", .kind = OPTION_FLAG,
 		  .help = "also measure how long the NAT keeps a mapping: minutes" },
 		{ .name = "stun", .kind = OPTION_TEXT, .repeats = true, .value = "HOST:PORT",
-		  .help = "ask these instead of the daemon's or the public ones; or: off" },
+		  .help = "ask these servers; or: off" },
 		INTERFACE_OPTION, { 0 } },
 	.text = "Says whether UDP gets through, what others see this host as, what kind of\n"
 		"NAT is in between, whether it filters and whether it turns back what is sent\n"

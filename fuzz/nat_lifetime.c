@@ -1,5 +1,5 @@
-/* Bytes as messages of members about the lifetime of mappings, to the codec and to a helper. What is
- * taken is written the same way again; an answer goes only where that member's last touch came
+/* Bytes as messages of members about the lifetime of mappings, to the codec and to a helper. What
+ * is taken is written the same way again; an answer goes only where that member's last touch came
  * from. */
 #include "nat/lifetime.h"
 

@@ -1,5 +1,5 @@
-/* Bytes as answers to a survey of the NAT: it ends within its time whatever comes, never asks for more
- * room than it may, and sends nothing to an address that no server is at or told. */
+/* Bytes as answers to a survey of the NAT: it ends within its time whatever comes, never asks for
+ * more room than it may, and sends nothing to an address that no server is at or told. */
 #include "contexts.h"
 #include "nat/survey.h"
 

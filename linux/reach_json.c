@@ -106,8 +106,10 @@ static json_t *mappings_json(const struct report_node *n, struct instant now)
 
 json_t *reach_json(const struct report_node *n, struct instant now)
 {
+	json_t *lifetime = n->lifetime_known ? json_integer(n->lifetime_s) : json_null();
+
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "nat", nat_kind_word(n->nat_kind),
-			 "lifetime_s", n->lifetime_known ? json_integer(n->lifetime_s) : json_null(),
+			 "lifetime_s", lifetime,
 			 "keepalive_ms", number_or_null(n->keepalive_ms),
 			 "dialled_back_age_s", age_json(n->dialled_back, now),
 			 "candidates", candidates_json(n), "stun", stun_json(n),

@@ -1,4 +1,4 @@
-/* survey.h - core/nat/survey and core/nat/lifetime with sockets of their own, without any rights and
+/* survey.h - core/nat/survey and core/nat/lifetime with sockets of their own, without rights and
  * without a daemon; each function returns when it is over. */
 #ifndef LINUX_SURVEY_H
 #define LINUX_SURVEY_H

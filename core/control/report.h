@@ -96,7 +96,7 @@ struct report_node {
 	uint8_t nat_kind;              /* enum nat_kind of identity/record.h */
 	bool lifetime_known;           /* how long our NAT keeps a mapping was measured */
 	uint16_t lifetime_s;           /* so long at least; 0: shorter than can be measured */
-	uint32_t keepalive_ms;         /* paths are kept by something so often; 0: there is no NAT */
+	uint32_t keepalive_ms;         /* paths are kept by something so often; 0: no NAT */
 	struct instant dialled_back;   /* a member came through unasked; zero: never */
 	unsigned candidate_count;      /* what our record says */
 	struct {

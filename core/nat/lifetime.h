@@ -40,13 +40,13 @@ enum lifetime_stage {
 };
 struct lifetime {
 	enum lifetime_stage stage;
-	unsigned low, high;          /* of the trials those below low came through; high and up not */
+	unsigned low, high;          /* trials below low came through; high and up not */
 	unsigned trial;
 	unsigned sends;
 	struct instant next;         /* NEVER: nothing to do */
 	bool fruitless;              /* the last measurement did not come to an end */
 	bool known;                  /* one did before */
-	uint16_t seconds;            /* known: it lives so long at least; 0: not even the shortest */
+	uint16_t seconds;            /* it lives so long at least; 0: not even the shortest */
 };
 
 void lifetime_init(struct lifetime *l);

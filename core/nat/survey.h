@@ -1,6 +1,6 @@
-/* survey.h - what the NAT in front of this host does: how it maps, what it lets in, whether it turns
- * back what is sent to itself. RFC 5780, sections 4.3 and 4.4, by a server that has two addresses
- * and two ports; as far as two servers with one address each can tell, without.
+/* survey.h - what the NAT in front of this host does: how it maps, what it lets in, whether it
+ * turns back what is sent to itself. RFC 5780, sections 4.3 and 4.4, by a server that has two
+ * addresses and two ports; as far as two servers with one address each can tell, without.
  *
  * Two sockets that carry nothing else: A is seen by all servers, and speaks to both addresses of
  * one; B speaks to one address alone, so that what the other one sends was not asked for. No

@@ -174,7 +174,8 @@ bool keeping_input(struct node *n, uint32_t slot, const struct endpoint *from,
 		return silent_one;
 	}
 	if (message.data[0] == LIFETIME_TYPE_ANSWER) {
-		if (silent_one && k->measuring && slot == k->helper && ct_equal(id, k->id, sizeof(id)))
+		if (silent_one && k->measuring && slot == k->helper &&
+		    ct_equal(id, k->id, sizeof(id)))
 			lifetime_heard(&k->lifetime, now);
 	} else if (silent_one) {
 		n->counters.drop_type++;

@@ -1,5 +1,5 @@
-/* What a NAT does, by RFC 5780: the nine kinds of RFC 4787 with and without hairpins, servers with one
- * address and with two, such that lie; in virtual time. */
+/* What a NAT does, by RFC 5780: the nine kinds of RFC 4787 with and without hairpins, servers with
+ * one address and with two, such that lie; in virtual time. */
 #include "tap.h"
 
 #include "contexts.h"

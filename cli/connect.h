@@ -28,8 +28,8 @@ void connect_stop(const struct connect *c);
 bool connect_tunnel(const struct connect *c, const struct public_key *key);
 /* What we are told of the peer with this key; false: it is not known. */
 bool connect_peer(const struct connect *c, const struct public_key *key, struct report_peer *out);
-/* Where this host may be reached, best first, and whether anybody can from anywhere. Waits a moment
- * for what others see. */
+/* Where this host may be reached, best first, and whether anybody can from anywhere as far as was
+ * seen, and not only said by a router. Waits a moment for what others see. */
 bool connect_candidates(struct connect *c, struct token *t);
 /* Members that hear for us that somebody comes, and that anybody can reach; the name of the first
  * goes to name, "" for none. */

@@ -177,7 +177,10 @@ bool connect_candidates(struct connect *c, struct token *t)
 		const struct endpoint *e = &c->node.candidates[i].endpoint;
 		bool open = is_open(&c->node, c->node.candidates[i].source);
 
-		anybody |= open && ip_is_public(&e->ip);
+		/* A router's word is worth a try, and no promise. */
+		anybody |= open && ip_is_public(&e->ip) &&
+			   (c->node.candidates[i].source != CANDIDATE_MAPPED ||
+			    c->node.nat_kind == NAT_PUBLIC);
 		t->candidates[t->candidate_count++] = (struct token_candidate){
 			.at = { .ip = e->ip, .port = e->port }, .open = open,
 			.kind = (uint8_t)kind_of(c->node.candidates[i].source),

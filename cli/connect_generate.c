@@ -16,13 +16,26 @@
 
 /* --- showing ----------------------------------------------------------------------------- */
 
-static void say_case(bool open, const char *helper)
+/* A router says to have mapped the port; that it does was not seen yet. */
+static bool is_mapped(const struct token *t)
+{
+	for (unsigned i = 0; i < t->candidate_count; i++)
+		if (t->candidates[i].kind == TOKEN_MAPPED && t->candidates[i].open)
+			return true;
+	return false;
+}
+
+static void say_case(bool open, const struct token *t, const char *helper)
 {
 	if (open)
 		note("open: your peer needs this token alone");
 	else if (helper[0])
 		note("introducer %s will help: your peer needs this token alone; should it show a "
 		     "code all the same, type it here", helper);
+	else if (is_mapped(t))
+		note("mapped: a router says that it lets your peer in with this token alone; "
+		     "should it show a code all the same, type it here%s",
+		     isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply CODE");
 	else
 		note("closed: unless your peer is on this network it will show a short code; type "
 		     "it here%s", isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply "
@@ -206,7 +219,7 @@ enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confir
 			qr_print(text);
 		fingerprint_format(&t.key, print);
 		note("the fingerprint of this host's key: %s", print);
-		say_case(open, helper);
+		say_case(open, &t, helper);
 		code = wait_for_peer(c, &t, confirm);
 	}
 	wipe(text, sizeof(text));

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""igd_liar.py ADDRESS LOCATION [CONTROL [SERVICE]]: answers SSDP searches with that LOCATION, and serves a
-description at http://ADDRESS:5000/ whose control URL and service are as given (\\r and \\n are understood).
+"""igd_liar.py ADDRESS LOCATION [CONTROL [SERVICE [EXTERNAL]]]: answers SSDP searches with that LOCATION, and serves
+a description at http://ADDRESS:5000/ whose control URL and service are as given (\\r and \\n are understood).
+Commands fail; with EXTERNAL all succeed, nothing is done, and that is its external address.
 
 One line on standard output for each search, request line of HTTP, and SOAP action.
 """
@@ -35,7 +36,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         print("POST", self.path, self.headers.get("SOAPAction"), flush=True)
-        self.send_error(500)
+        if len(sys.argv) <= 5:
+            self.send_error(500)
+            return
+        action = self.headers.get("SOAPAction", "").split("#")[-1].strip('"')
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        inside = f"<NewExternalIPAddress>{sys.argv[5]}</NewExternalIPAddress>" if "ExternalIP" in action else ""
+        body = ('<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+                f'<u:{action}Response xmlns:u="{service}">{inside}</u:{action}Response></s:Body></s:Envelope>').encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass

@@ -323,12 +323,11 @@ static bool act_nat(struct script *s, const struct words *w)
 				c.ports = (enum nat_ports)k;
 				known = true;
 			}
-		if (w->word[i][0] >= '0' && w->word[i][0] <= '9')
+		if (!known && w->word[i][0] >= '0' && w->word[i][0] <= '9')
 			known = script_span(s, w->word[i], &c.timeout);
 		if (!known)
 			return script_error(s, "hairpin, strangers N, a time or a choice of ports: "
-					    "%s",
-					    w->word[i]);
+					    "%s", w->word[i]);
 	}
 	world_nat(&s->world, s->a, &c);
 	return true;

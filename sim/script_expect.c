@@ -8,11 +8,12 @@
 #define SEND_EVERY span_ms(500)
 
 enum claim_kind { CLAIM_STATE, CLAIM_FULL, CLAIM_SETTLED, CLAIM_PING, CLAIM_DIRECT,
-		  CLAIM_RELAYED };
+		  CLAIM_RELAYED, CLAIM_MTU };
 
 struct claim {
 	enum claim_kind kind;
 	unsigned states;             /* bits of enum report_state */
+	uint64_t mtu;                /* MTU: as measured */
 	bool any;                    /* one pair is enough */
 	bool mutual;                 /* PING: only between those that run and trust each other */
 	uint32_t bad_a, bad_b;       /* the pair that failed last: looked at first */
@@ -50,6 +51,19 @@ static bool has_path(const struct world *w, uint32_t a, uint32_t b, bool relayed
 	return has;
 }
 
+/* The longest packet that is known to pass from a to b; 0: none is. */
+static uint64_t measured(const struct world *w, uint32_t a, uint32_t b)
+{
+	struct report_peer *r = malloc(sizeof(*r));
+	uint64_t mtu = 0;
+
+	BUG_ON(!r);
+	if (node_report_key(w->hosts[a].node, &w->hosts[b].public, r) != UINT32_MAX)
+		mtu = r->path_mtu;
+	free(r);
+	return mtu;
+}
+
 /* Whether the claim holds for this pair; pairs that it is not about hold. */
 static bool holds(const struct script *s, const struct claim *c, uint32_t a, uint32_t b)
 {
@@ -72,6 +86,8 @@ static bool holds(const struct script *s, const struct claim *c, uint32_t a, uin
 			return !trusts(w, a, b) || !trusts(w, b, a) || state == 1u << REPORT_ALIVE;
 		return c->kind == CLAIM_FULL || w->hosts[b].node ||
 		       !(state & (1u << REPORT_ALIVE | 1u << REPORT_SUSPECT));
+	case CLAIM_MTU:
+		return s->a[a] && s->b[b] ? measured(w, a, b) == c->mtu : !c->any;
 	case CLAIM_PING:
 		return s->a[a] && s->b[b] ? w->passed[pair] > c->before[pair] : !c->any;
 	case CLAIM_DIRECT:
@@ -153,7 +169,7 @@ static void send_missing(struct script *s, struct claim *c)
 	for (uint32_t a = 0; a < w->n; a++)
 		for (uint32_t b = 0; b < w->n; b++)
 			if (a != b && s->a[a] && s->b[b] && world_runs(w, a) &&
-			    (c->any || !holds(s, c, a, b)))
+			    (c->any || c->kind == CLAIM_MTU || !holds(s, c, a, b)))
 				world_ping(w, a, b, true);
 }
 
@@ -172,6 +188,12 @@ static bool worth_a_look(struct script *s, void *ctx)
 	return true;
 }
 
+/* Paths are measured while packets go by them. */
+static bool sends(const struct claim *c)
+{
+	return c->kind == CLAIM_PING || c->kind == CLAIM_MTU;
+}
+
 /* Lets at most `limit` pass until the claim is true. */
 static bool wait_for(struct script *s, struct claim *c, struct span limit)
 {
@@ -183,9 +205,9 @@ static bool wait_for(struct script *s, struct claim *c, struct span limit)
 		if (!instant_before(s->world.now, end))
 			return false;
 		struct instant next = end, send = instant_add(c->sent, SEND_EVERY);
-		if (c->kind == CLAIM_PING && instant_reached(send, s->world.now))
+		if (sends(c) && instant_reached(send, s->world.now))
 			send_missing(s, c);
-		if (c->kind == CLAIM_PING)
+		if (sends(c))
 			next = instant_min(end, instant_add(c->sent, SEND_EVERY));
 		script_pass(s, next, worth_a_look, c);
 	}
@@ -206,6 +228,12 @@ static bool parse_claim(struct script *s, const struct words *w, unsigned at, st
 	if (w->count == at + 1 && !strcmp(first, "tunnels")) {
 		*c = (struct claim){ .kind = CLAIM_PING, .mutual = true };
 		return script_set(s, "all", s->a) && script_set(s, "all", s->b);
+	}
+	if (w->count == at + 4 && !strcmp(first, "mtu")) {
+		c->kind = CLAIM_MTU;
+		return script_set(s, w->word[at + 1], s->a) &&
+		       script_set(s, w->word[at + 2], s->b) &&
+		       script_number(s, w->word[at + 3], &c->mtu);
 	}
 	if (w->count != at + 3)
 		return script_error(s, "this cannot be expected");

@@ -180,10 +180,12 @@ check-long: all
 NAT_TESTS := $(wildcard test/nat/*.t)
 check-nat-short: all
 	@prove $(NAT_TESTS)
-# The same with every pair of kinds, and a hundred runs of three of them: up to an hour.
+# The same with every pair of kinds, a hundred runs of three of them, and every ordered pair with
+# one token: up to an hour.
 check-nat: all
 	@prove -v test/nat/lab.t
 	@NAT_SET=full prove -v test/nat/matrix.t
+	@NAT_SET=full prove -v test/nat/token.t
 
 # Real processes beside Debian's serf: needs root, nft and serf. SIZES=10,50,100,128; about five minutes a world.
 SIZES   ?= 10,50
@@ -314,7 +316,7 @@ help:
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
 	@echo 'make check-long     the ten-minute tests (root)'
-	@echo 'make check-nat      every pair of NATs, 100 runs of the three that matter: an hour (root)'
+	@echo 'make check-nat      every pair of NATs, 100 runs of the three that matter, tokens: an hour (root)'
 	@echo 'make check-nat-short   NATs of all kinds, real daemons: minutes (root)'
 	@echo 'make bench          everything beside wireguard-go and other rivals: half an hour; QUICK=1: three minutes (root)'
 	@echo 'make bench-gossip SIZES=10,50    membership of real processes, beside serf (root)'

@@ -35,8 +35,10 @@ bool connect_candidates(struct connect *c, struct token *t);
  * goes to name, "" for none. */
 void connect_introducers(const struct connect *c, struct token *t, char name[static MAX_NAME + 1]);
 /* Where others see this host from the Internet, by a family that the maker of the token has, too;
- * false: nobody told. */
-bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out);
+ * hard: the port is another one for each of them. False: nobody told. */
+bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out, bool *hard);
+/* STUN servers were asked and none has answered, and no member does. */
+bool connect_hears_nobody(const struct connect *c);
 
 /* connect_wait.c: what happens while a human waits. */
 void connect_catch(void);              /* signals that end a program end the wait instead */

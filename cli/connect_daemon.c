@@ -148,8 +148,31 @@ static enum token_kind kind_of(enum report_candidate source)
 	return TOKEN_HOST;
 }
 
+static bool is_hard(const struct report_node *n)
+{
+	return n->nat_kind == NAT_HARD || n->nat_kind == NAT_HARD_SEQUENTIAL;
+}
+
+/* What a STUN server said, where servers do not agree on a port. */
+static bool told_by_server(const struct report_node *n, struct endpoint *out)
+{
+	for (unsigned i = 0; i < n->stun_count; i++) {
+		const struct endpoint *e = &n->stun[i].mapped;
+
+		if (!endpoint_is_set(e) || !ip_is_public(&e->ip))
+			continue;
+		*out = (struct endpoint){ .ip = e->ip, .port = e->port };
+		return true;
+	}
+	return false;
+}
+
 static bool has_public(const struct report_node *n)
 {
+	struct endpoint at;
+
+	if (is_hard(n) && told_by_server(n, &at))
+		return true;
 	for (unsigned i = 0; i < n->candidate_count; i++)
 		if (ip_is_public(&n->candidates[i].endpoint.ip))
 			return true;
@@ -165,6 +188,22 @@ static void learn(struct connect *c)
 	while (daemon_describes(c->store.path, &c->node) && !has_public(&c->node)
 	       && !instant_reached(end, clock_now().boot) && !connect_interrupted)
 		connect_pause(&look_at_input, NULL, 0);
+}
+
+/* With a NAT that has another port for each: at the same address, at least. */
+static void add_address(const struct report_node *n, struct token *t)
+{
+	struct endpoint at;
+
+	t->hard = is_hard(n);
+	if (!t->hard || !told_by_server(n, &at) || t->candidate_count == TOKEN_CANDIDATES)
+		return;
+	for (unsigned i = 0; i < t->candidate_count; i++)
+		if (ip_equal(&t->candidates[i].at.ip, &at.ip))
+			return;
+	t->candidates[t->candidate_count++] = (struct token_candidate){
+		.at = at, .kind = TOKEN_SEEN,
+	};
 }
 
 bool connect_candidates(struct connect *c, struct token *t)
@@ -186,7 +225,25 @@ bool connect_candidates(struct connect *c, struct token *t)
 			.kind = (uint8_t)kind_of(c->node.candidates[i].source),
 		};
 	}
+	if (!anybody)
+		add_address(&c->node, t);
 	return anybody;
+}
+
+static void count_reached(void *ctx, const struct report_peer *p)
+{
+	*(unsigned *)ctx += p->path_up;
+}
+
+bool connect_hears_nobody(const struct connect *c)
+{
+	unsigned reached = 0;
+
+	for (unsigned i = 0; i < c->node.stun_count; i++)
+		if (endpoint_is_set(&c->node.stun[i].mapped))
+			return false;
+	daemon_each_peer(c->store.path, count_reached, &reached);
+	return c->node.stun_count && !reached;
 }
 
 struct helpers {
@@ -238,10 +295,11 @@ static bool has_family(const struct token *t, uint8_t family)
 	return false;
 }
 
-bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out)
+bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *out, bool *hard)
 {
 	if (!daemon_describes(c->store.path, &c->node))
 		return false;
+	*hard = is_hard(&c->node);
 	for (unsigned i = 0; i < c->node.candidate_count; i++) {
 		const struct endpoint *e = &c->node.candidates[i].endpoint;
 
@@ -250,5 +308,5 @@ bool connect_seen_as(struct connect *c, const struct token *t, struct endpoint *
 		*out = (struct endpoint){ .ip = e->ip, .port = e->port };
 		return true;
 	}
-	return false;
+	return *hard && told_by_server(&c->node, out) && has_family(t, out->ip.family);
 }

@@ -25,8 +25,11 @@ static bool is_mapped(const struct token *t)
 	return false;
 }
 
-static void say_case(bool open, const struct token *t, const char *helper)
+static void say_case(const struct connect *c, bool open, const struct token *t,
+		     const char *helper)
 {
+	const char *where = isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply CODE";
+
 	if (open)
 		note("open: your peer needs this token alone");
 	else if (helper[0])
@@ -34,12 +37,17 @@ static void say_case(bool open, const struct token *t, const char *helper)
 		     "code all the same, type it here", helper);
 	else if (is_mapped(t))
 		note("mapped: a router says that it lets your peer in with this token alone; "
-		     "should it show a code all the same, type it here%s",
-		     isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply CODE");
+		     "should it show a code all the same, type it here%s", where);
+	else if (connect_hears_nobody(c))
+		note("blocked: nobody has answered this host by UDP yet, so that nobody but a peer "
+		     "on this network can come in");
+	else if (t->hard)
+		note("symmetric: this host's NAT uses another port for each destination; if your "
+		     "peer shows a short code, type it here%s, and it may take a minute; if his "
+		     "NAT is like that, too, nothing comes of it", where);
 	else
-		note("closed: unless your peer is on this network it will show a short code; type "
-		     "it here%s", isatty(STDIN_FILENO) ? "" : " with: meshguard connect --reply "
-		     "CODE");
+		note("closed: as far as this host knows nothing comes in unasked; if your peer "
+		     "shows a short code, type it here%s", where);
 }
 
 /* --- making ------------------------------------------------------------------------------ */
@@ -76,14 +84,15 @@ static void take_code(struct connect *c, const struct token *t, const char *id, 
 {
 	char text[ENDPOINT_TEXT];
 	struct endpoint at;
+	bool hard;
 
 	if (!line[strspn(line, " \t\r")])
 		return;
-	if (!token_reply_read(t, line, strlen(line), &at)) {
+	if (!token_reply_read(t, line, strlen(line), &at, &hard)) {
 		note("that is not a code for this token; look for a slip of the pen");
 		return;
 	}
-	if (reply_store(&c->store, id, &at) < 0) {
+	if (reply_store(&c->store, id, &at, hard) < 0) {
 		note("%s", c->store.error);
 		return;
 	}
@@ -219,7 +228,7 @@ enum exit_code connect_generate(struct connect *c, uint32_t minutes, bool confir
 			qr_print(text);
 		fingerprint_format(&t.key, print);
 		note("the fingerprint of this host's key: %s", print);
-		say_case(open, &t, helper);
+		say_case(c, open, &t, helper);
 		code = wait_for_peer(c, &t, confirm);
 	}
 	wipe(text, sizeof(text));
@@ -234,6 +243,7 @@ struct reply {
 	const char *code;
 	char id[TOKEN_ID_TEXT + 1];
 	struct endpoint at;
+	bool hard;
 };
 
 static int try_one(void *ctx, const char *file)
@@ -245,7 +255,7 @@ static int try_one(void *ctx, const char *file)
 	if (!is_token_file(file) || strchr(file, '.')
 	    || token_load(&x->connect->store, INVITATION_FOLDER, file, &f) < 0)
 		return 0;
-	fits = token_reply_read(&f.token, x->code, strlen(x->code), &x->at);
+	fits = token_reply_read(&f.token, x->code, strlen(x->code), &x->at, &x->hard);
 	wipe(&f, sizeof(f));
 	if (fits)
 		memcpy(x->id, file, sizeof(x->id));
@@ -274,7 +284,7 @@ enum exit_code connect_reply(struct connect *c, const char *code)
 		return fail(EXIT_NOT_RUNNING, "no daemon runs that could call your peer; start it "
 			    "with: meshguard up");
 	connect_catch();
-	if (reply_store(&c->store, x.id, &x.at) < 0)
+	if (reply_store(&c->store, x.id, &x.at, x.hard) < 0)
 		return fail(EXIT_FAILED, "%s", c->store.error);
 	snprintf(open, sizeof(open), INVITATION_FOLDER "/%s", x.id);
 	snprintf(used, sizeof(used), "%s.used", open);

@@ -68,17 +68,40 @@ static enum exit_code refuse(struct connect *c, const struct token *t)
 
 /* --- waiting ----------------------------------------------------------------------------- */
 
+static bool is_of_one_network(const struct token *t)
+{
+	for (unsigned i = 0; i < t->candidate_count; i++)
+		if (ip_is_public(&t->candidates[i].at.ip))
+			return false;
+	return !t->introducer_count;
+}
+
 static void show_code(struct connect *c, const struct token *t)
 {
 	struct endpoint at;
 	char code[TOKEN_REPLY];
+	bool hard;
 
-	if (!connect_seen_as(c, t, &at)) {
-		note("no contact yet, and nobody has told where this host is seen from outside; "
-		     "trying on");
+	if (!connect_seen_as(c, t, &at, &hard)) {
+		if (is_of_one_network(t))
+			note("blocked: no contact yet, and the token names no address on the "
+			     "Internet: nobody but a peer on its maker's network can come by it; "
+			     "trying on");
+		else if (connect_hears_nobody(c))
+			note("blocked: nobody has answered this host by UDP yet, so that nothing "
+			     "but a peer on this network can be reached; trying on");
+		else
+			note("unseen: no contact yet, and nobody has told where this host is seen "
+			     "from outside; trying on");
 		return;
 	}
-	token_reply(t, &at, code);
+	if (hard && t->hard) {
+		note("symmetric: no contact yet, and both NATs use another port for each "
+		     "destination: a mapped port (meshguard up --map) at one of them, IPv6, or a "
+		     "member that relays is needed; trying on");
+		return;
+	}
+	token_reply(t, &at, hard, code);
 	printf("%s\n", code);
 	fflush(stdout);
 	note("no contact yet: read this code to your peer, who types it where he made the token, "

@@ -16,12 +16,13 @@ static void as_text(const char *text, size_t size)
 	struct token t;
 	struct endpoint e;
 	char again[TOKEN_REPLY];
+	bool hard;
 
 	BUG_ON(token_read(text, size, &t) == TOKEN_OK && t.candidate_count > TOKEN_CANDIDATES);
-	if (!token_reply_read(&mine, text, size, &e))
+	if (!token_reply_read(&mine, text, size, &e, &hard))
 		return;
-	token_reply(&mine, &e, again);
-	BUG_ON(!token_reply_read(&mine, again, strlen(again), &e));
+	token_reply(&mine, &e, hard, again);
+	BUG_ON(!token_reply_read(&mine, again, strlen(again), &e, &hard));
 }
 
 /* The bytes with our key and a good signature. */

@@ -56,9 +56,10 @@ static void take_candidates(struct node_token *t, struct store *s, const struct 
 	struct endpoint at;
 
 	if (joining) {
+		t->hard = f->token.hard;
 		t->count = f->token.candidate_count;
 		memcpy(t->candidates, f->token.candidates, sizeof(t->candidates));
-	} else if (reply_load(s, f->id, &at) == 0) {
+	} else if (reply_load(s, f->id, &at, &t->hard) == 0) {
 		t->candidates[t->count++] = (struct token_candidate){ .at = at, .open = true };
 	}
 }

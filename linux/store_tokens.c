@@ -411,37 +411,46 @@ void token_mend(struct store *s, const struct token_file *f)
 
 /* --- addresses ----------------------------------------------------------------------------- */
 
-static int load_endpoint(struct store *s, const char *path, struct endpoint *out)
+#define SYMMETRIC " symmetric"
+
+/* hard: NULL, where that cannot be said. */
+static int load_endpoint(struct store *s, const char *path, struct endpoint *out, bool *hard)
 {
-	char text[ENDPOINT_TEXT + 2];
+	char text[ENDPOINT_TEXT + sizeof(SYMMETRIC) + 1];
 	ssize_t n = store_read(s, path, text, sizeof(text), 0);
 
 	if (n < 0)
 		return (int)n;
 	while (n && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\r'))
 		n--;
+	if (hard) {
+		const ssize_t len = sizeof(SYMMETRIC) - 1;
+
+		*hard = n > len && !memcmp(text + n - len, SYMMETRIC, (size_t)len);
+		n -= *hard ? len : 0;
+	}
 	if (endpoint_parse(text, (size_t)n, MESH_PORT, out) && ip_is_unicast(&out->ip))
 		return 0;
 	return store_fail(s, -EBADMSG, "%s/%s holds no address: it must be ADDRESS:PORT", s->path,
 			  path);
 }
 
-int reply_store(struct store *s, const char *id, const struct endpoint *at)
+int reply_store(struct store *s, const char *id, const struct endpoint *at, bool hard)
 {
-	char path[FILE_NAME], text[ENDPOINT_TEXT + 2];
+	char path[FILE_NAME], text[ENDPOINT_TEXT + sizeof(SYMMETRIC) + 1];
 
 	endpoint_format(at, text);
-	strcat(text, "\n");
+	strcat(text, hard ? SYMMETRIC "\n" : "\n");
 	path_of(path, INVITATION_FOLDER, id, ".reply");
 	return store_write(s, path, text, strlen(text), STORE_SECRET | STORE_REPLACE);
 }
 
-int reply_load(struct store *s, const char *id, struct endpoint *out)
+int reply_load(struct store *s, const char *id, struct endpoint *out, bool *hard)
 {
 	char path[FILE_NAME];
 
 	path_of(path, INVITATION_FOLDER, id, ".reply");
-	return load_endpoint(s, path, out);
+	return load_endpoint(s, path, out, hard);
 }
 
 bool is_seed_file(const char *file)
@@ -456,7 +465,7 @@ int seed_load(struct store *s, const char *file, struct endpoint *out)
 	char path[FILE_NAME];
 
 	path_of(path, SEED_FOLDER, file, "");
-	return load_endpoint(s, path, out);
+	return load_endpoint(s, path, out, NULL);
 }
 
 bool seed_exists(struct store *s, const char *name)

@@ -2,7 +2,7 @@
  *
  *   invitations/ID        a token that we made, to be used once; secret
  *   invitations/ID.used   what became of it; the secret is gone
- *   invitations/ID.reply  where the joiner says that he is
+ *   invitations/ID.reply  where the joiner says that he is: ADDRESS:PORT, and "symmetric"
  *   joins/ID              a token that we join by; secret
  *   joins/ID.done         what became of that
  *   seeds/NAME.seed       where a peer was met: an address to ask after a restart
@@ -73,9 +73,9 @@ int invitation_decide(struct store *s, const char *id, bool yes, uint64_t now) m
 int join_end(struct store *s, const char *id, enum token_outcome outcome,
 	     const struct endpoint *at, uint64_t now) must_check;
 
-/* The address that a joiner said he is at; -ENOENT: none. */
-int reply_store(struct store *s, const char *id, const struct endpoint *at) must_check;
-int reply_load(struct store *s, const char *id, struct endpoint *out) must_check;
+/* Where a joiner said he is; hard: at that address, by whatever port. -ENOENT: he did not. */
+int reply_store(struct store *s, const char *id, const struct endpoint *at, bool hard) must_check;
+int reply_load(struct store *s, const char *id, struct endpoint *out, bool *hard) must_check;
 
 /* seeds/NAME.seed. */
 int seed_load(struct store *s, const char *file, struct endpoint *out) must_check;

@@ -13,6 +13,7 @@
 
 #define VERSION 2u
 #define FLAG_CLOSED 1u
+#define FLAG_HARD 2u
 #define SIGNATURE 64u
 #define KIND_MASK 3u
 #define OPEN_BIT 4u
@@ -48,7 +49,7 @@ static size_t encode(const struct token *t, uint8_t out[static BODY_MAX])
 
 	wr_u8(&w, VERSION);
 	wr_u8(&w, (uint8_t)(t->candidate_count << 4 | t->introducer_count));
-	wr_u8(&w, t->closed ? FLAG_CLOSED : 0);
+	wr_u8(&w, (uint8_t)((t->closed ? FLAG_CLOSED : 0) | (t->hard ? FLAG_HARD : 0)));
 	wr_bytes(&w, t->key.b, sizeof(t->key.b));
 	wr_bytes(&w, t->id, sizeof(t->id));
 	wr_bytes(&w, t->secret, sizeof(t->secret));
@@ -98,11 +99,13 @@ static void read_prefix(struct cursor *c, struct prefix *out)
 static bool decode(struct bytes body, struct token *t)
 {
 	struct cursor c = cur_of(body.data, body.len);
-	uint8_t counts;
+	uint8_t counts, flags;
 
 	(void)cur_u8(&c); /* the version was looked at */
 	counts = cur_u8(&c);
-	t->closed = cur_u8(&c) & FLAG_CLOSED;
+	flags = cur_u8(&c);
+	t->closed = flags & FLAG_CLOSED;
+	t->hard = flags & FLAG_HARD;
 	t->candidate_count = counts >> 4;
 	t->introducer_count = counts & 15;
 	if (t->candidate_count > TOKEN_CANDIDATES || t->introducer_count > TOKEN_INTRODUCERS)
@@ -130,7 +133,7 @@ static enum token_problem read_wire(struct bytes wire, struct token *t)
 
 	if (wire.len <= SIGNATURE + 3)
 		return TOKEN_MALFORMED;
-	if (wire.data[0] != VERSION || wire.data[2] & ~FLAG_CLOSED)
+	if (wire.data[0] != VERSION || wire.data[2] & ~(FLAG_CLOSED | FLAG_HARD))
 		return TOKEN_BAD_VERSION;
 	if (!decode(body, t))
 		return TOKEN_MALFORMED;
@@ -311,7 +314,8 @@ static const char reply_label[] = "meshguard token reply v2";
 static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 #define REPLY_VERSION 1u
-#define REPLY_IPV6 1u            /* the one flag */
+#define REPLY_IPV6 1u            /* flags */
+#define REPLY_HARD 2u
 #define REPLY_MAC 5u
 #define REPLY_GROUP 5u
 #define REPLY_BYTES(v6) (3u + ((v6) ? 16u : 4u) + REPLY_MAC)
@@ -330,10 +334,13 @@ static void reply_mac(const struct token *t, struct bytes body, uint8_t out[stat
 	wipe(&h, sizeof(h));
 }
 
-void token_reply(const struct token *t, const struct endpoint *at, char out[static TOKEN_REPLY])
+void token_reply(const struct token *t, const struct endpoint *at, bool hard,
+		 char out[static TOKEN_REPLY])
 {
 	bool v6 = at->ip.family == FAMILY_IPV6;
-	uint8_t wire[REPLY_BYTES(true) + 1] = { REPLY_VERSION << 4 | (v6 ? REPLY_IPV6 : 0) };
+	uint8_t wire[REPLY_BYTES(true) + 1] = {
+		(uint8_t)(REPLY_VERSION << 4 | (v6 ? REPLY_IPV6 : 0) | (hard ? REPLY_HARD : 0)),
+	};
 	unsigned len = REPLY_BYTES(v6), count = REPLY_CHARACTERS(len);
 
 	store_be16(wire + 1, at->port);
@@ -384,7 +391,8 @@ static unsigned reply_bits(const char *text, size_t len, uint8_t out[static REPL
 	return count;
 }
 
-bool token_reply_read(const struct token *t, const char *text, size_t len, struct endpoint *out)
+bool token_reply_read(const struct token *t, const char *text, size_t len, struct endpoint *out,
+		      bool *hard)
 {
 	uint8_t wire[REPLY_BYTES(true) + 1] = { 0 }, mac[REPLY_MAC];
 	unsigned count = reply_bits(text, len, wire), bytes;
@@ -392,7 +400,7 @@ bool token_reply_read(const struct token *t, const char *text, size_t len, struc
 	bool v6 = wire[0] & REPLY_IPV6;
 
 	bytes = REPLY_BYTES(v6);
-	if (wire[0] >> 4 != REPLY_VERSION || wire[0] & 15 & ~REPLY_IPV6 ||
+	if (wire[0] >> 4 != REPLY_VERSION || wire[0] & 15 & ~(REPLY_IPV6 | REPLY_HARD) ||
 	    count != REPLY_CHARACTERS(bytes) || wire[bytes])
 		return false;
 	reply_mac(t, bytes_of(wire, bytes - REPLY_MAC), mac);
@@ -402,6 +410,7 @@ bool token_reply_read(const struct token *t, const char *text, size_t len, struc
 	if (!e.port || !ip_is_unicast(&e.ip) || ip_is_link_local(&e.ip))
 		return false;
 	*out = e;
+	*hard = wire[0] & REPLY_HARD;
 	return true;
 }
 

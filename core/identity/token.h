@@ -44,6 +44,7 @@ struct token {
 	uint64_t expires;            /* unix seconds, below 2^40 */
 	struct prefix prefix;        /* IPv4 prefix of its maker's mesh */
 	bool closed;                 /* its maker is reached by nobody but whom he called */
+	bool hard;                   /* his NAT uses another port for each destination */
 	uint8_t candidate_count, introducer_count;
 	struct token_candidate candidates[TOKEN_CANDIDATES];
 	struct token_introducer introducers[TOKEN_INTRODUCERS];
@@ -87,12 +88,14 @@ void token_bell(const struct token *t, struct sym_key *out);
 
 /* 20 characters for an IPv4 address, 39 for IPv6, in groups of five. */
 #define TOKEN_REPLY (39u + 7u + 1u)
-/* The code by which the joiner tells where he is seen; a MAC in it is keyed by the secret. */
-void token_reply(const struct token *t, const struct endpoint *at, char out[static TOKEN_REPLY]);
+/* The code by which the joiner tells where he is seen; a MAC in it is keyed by the secret. hard: of
+ * the address alone, for his NAT uses another port for each destination. */
+void token_reply(const struct token *t, const struct endpoint *at, bool hard,
+		 char out[static TOKEN_REPLY]);
 /* Upper and lower case are one, as are O and 0, and I, L and 1; blanks and dashes do not count.
- * False: not a code for this token; *out is untouched. */
-bool token_reply_read(const struct token *t, const char *text, size_t len,
-		      struct endpoint *out) must_check;
+ * False: not a code for this token; *out and *hard are untouched. */
+bool token_reply_read(const struct token *t, const char *text, size_t len, struct endpoint *out,
+		      bool *hard) must_check;
 
 /* What two people compare by voice: eight groups of four hex digits, of a hash of the key. */
 #define FINGERPRINT_TEXT 40u

@@ -208,6 +208,22 @@ uint16_t socket_open(struct punches *u, uint32_t slot, struct outbox *out)
 	return 0;
 }
 
+uint16_t punch_socket_lend(struct punches *u, struct outbox *out)
+{
+	return socket_open(u, NOBODY, out);
+}
+
+void punch_socket_back(struct punches *u, uint16_t socket, uint32_t slot, struct instant now)
+{
+	struct extra_socket *s = &u->sockets[socket];
+
+	BUG_ON(!socket || socket > PUNCH_SOCKETS || s->state != SOCKET_RUNS || s->slot != NOBODY);
+	s->slot = slot;
+	s->state = slot == NOBODY ? SOCKET_CLOSES : SOCKET_KEPT;
+	s->check = instant_add(now, SOCKET_LATELY);
+	u->close_at = instant_min(u->close_at, slot == NOBODY ? now : s->check);
+}
+
 /* Both ends may have been hit at different sockets: what was heard from just now is left for a
  * while. */
 void sockets_release(struct punches *u, uint32_t slot, struct instant now)
@@ -255,7 +271,8 @@ void sockets_tick(struct punches *u, struct instant now, struct outbox *out)
 			s->check = instant_add(now, SOCKET_LATELY);
 			next = instant_min(next, s->check);
 		} else if (closed++ < 4 * SOCKETS_A_TICK) {
-			paths_drop_socket(u->config.paths, s->slot, i, now);
+			if (s->slot != NOBODY)
+				paths_drop_socket(u->config.paths, s->slot, i, now);
 			if (s->via != NOBODY)
 				paths_drop_socket(u->config.paths, s->via, i, now);
 			say_socket(OUT_SOCKET_CLOSE, i, out);

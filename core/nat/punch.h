@@ -104,6 +104,13 @@ void punch_input(struct punches *u, struct instant now, uint32_t slot,
 void punch_tick(struct punches *u, struct instant now, struct outbox *out);
 struct instant punch_deadline(const struct punches *u);
 
+/* A socket beside the main one, for somebody who is no member yet; 0: none is left. It is opened
+ * before what follows in `out`. */
+uint16_t punch_socket_lend(struct punches *u, struct outbox *out) must_check;
+/* It is not needed any more: closed; or it has become the way to the member in `slot`, and stays
+ * for as long as that path is used. UINT32_MAX: to nobody. */
+void punch_socket_back(struct punches *u, uint16_t socket, uint32_t slot, struct instant now);
+
 enum punch_state {
 	PUNCH_IDLE,       /* not wanted, or there is a path */
 	PUNCH_WAITS,      /* for the next attempt */

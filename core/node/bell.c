@@ -197,7 +197,7 @@ void connect_input(struct node *n, uint32_t slot, struct bytes message, struct m
 		n->counters.drop_type++;
 }
 
-void connect_tick(struct node *n, struct moment now)
+void connect_tick(struct node *n, struct moment now, struct outbox *out)
 {
 	struct node_connect *c = &n->connect;
 	bool ended = false;
@@ -212,6 +212,7 @@ void connect_tick(struct node *n, struct moment now)
 		connect_use(n, now.boot);
 	if (instant_is_set(c->hang_at) && instant_reached(c->hang_at, now.boot))
 		c->hang_at = hang_all(n) ? instant_add(now.boot, HANG_AGAIN) : INSTANT_ZERO;
+	connect_ports_tick(n, now.boot, out);
 }
 
 struct instant connect_deadline(const struct node *n)
@@ -222,5 +223,7 @@ struct instant connect_deadline(const struct node *n)
 	for (unsigned i = 0; i < NODE_BELLS; i++)
 		if (instant_is_set(c->bells[i].until))
 			first = instant_min(first, c->bells[i].until);
+	if (instant_is_set(c->ports.next))
+		first = instant_min(first, c->ports.next);
 	return first;
 }

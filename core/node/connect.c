@@ -73,6 +73,7 @@ static void tokens_end(struct node *n, struct instant now)
 	n->connect.rings = 0;
 	n->connect.hang_at = now;
 	connect_use(n, now);
+	connect_ports_changed(n, now);
 }
 
 /* The asked node is one whom we shall meet there. */
@@ -82,10 +83,15 @@ static void remember(struct node *n, const struct public_key *key, const struct 
 	struct node_connect *c = &n->connect;
 	uint32_t slot = trust_find(n->trust, key);
 
-	if (slot != TRUST_NONE)
+	if (slot != TRUST_NONE) {
+		connect_ports_keep(n, at->socket, slot, now);
 		paths_suggest(n->paths, slot, at, now);
+	}
 	c->met[c->met_at].key = *key;
-	c->met[c->met_at++ % NODE_MET].at = *at;
+	c->met[c->met_at].at = *at;
+	if (slot != TRUST_NONE)
+		c->met[c->met_at].at.socket = 0; /* it is the paths' now */
+	c->met_at++;
 	c->met_at %= NODE_MET;
 }
 
@@ -94,10 +100,13 @@ void connect_suggest(struct node *n, uint32_t slot, struct instant now)
 	const struct public_key *key = trust_key(n->trust, slot);
 
 	for (unsigned i = 0; i < NODE_MET; i++) {
-		const struct met *m = &n->connect.met[i];
+		struct met *m = &n->connect.met[i];
 
-		if (endpoint_is_set(&m->at) && !memcmp(&m->key, key, sizeof(*key)))
-			paths_suggest(n->paths, slot, &m->at, now);
+		if (!endpoint_is_set(&m->at) || memcmp(&m->key, key, sizeof(*key)) != 0)
+			continue;
+		connect_ports_keep(n, m->at.socket, slot, now);
+		paths_suggest(n->paths, slot, &m->at, now);
+		m->at.socket = 0;
 	}
 }
 

@@ -387,7 +387,7 @@ void node_finish(struct node *n, struct moment now, enum node_event_kind kind,
 		service_tick(n, now.boot);
 		orgs_tick(n, now);
 		successor_tick(n, now.boot, out);
-		connect_tick(n, now);
+		connect_tick(n, now, out);
 		where_tick(n, now.boot, out);
 		keeping_tick(n, now.boot, out);
 	}

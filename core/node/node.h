@@ -114,6 +114,8 @@ struct node_token {
 	unsigned introducer_count;   /* invited: members who hear for us that somebody comes;
 	                                joining: whom to tell */
 	struct token_introducer introducers[TOKEN_INTRODUCERS];
+	bool hard;                   /* the other one's NAT uses another port for each destination:
+					his port is not known */
 	uint64_t expires;            /* unix seconds */
 };
 

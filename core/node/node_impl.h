@@ -33,6 +33,7 @@
 #define NODE_RELAYS 64u
 #define NODE_CERTIFICATES 8u  /* of our own */
 #define NODE_BELLS 16u
+#define NODE_PORTS 256u       /* sockets for who comes by a token, docs/nat.md, "Birthday" */
 #define NODE_MET 4u           /* of whom we met by tokens: where */
 
 /* What the node keeps for one admitted key; the rooms keep the rest under the same slot. */
@@ -136,6 +137,14 @@ struct node {
 			struct instant until;   /* zero: free */
 			struct instant full;    /* bucket: what he is told */
 		} bells[NODE_BELLS];
+		struct connect_ports {  /* where somebody's port is not known */
+			uint16_t sockets[NODE_PORTS]; /* lent by core/nat; 0: none */
+			unsigned next_socket;   /* to send from */
+			uint16_t scout;
+			bool opens;             /* from many sockets, to: */
+			struct endpoint to;
+			struct instant next;    /* INSTANT_ZERO: nothing to do */
+		} ports;
 		struct instant hang_at; /* when to ask our introducers again */
 		unsigned rings;         /* that came of tokens of ours, since they changed */
 	} connect;
@@ -325,10 +334,14 @@ void connect_use(struct node *n, struct instant now);
 /* bell.c - who hears for the maker of a token that somebody comes. */
 #define BELL_TYPE 0x39u /* first byte of a message between a token's maker and an introducer */
 void connect_input(struct node *n, uint32_t slot, struct bytes message, struct moment now);
-void connect_tick(struct node *n, struct moment now);
+void connect_tick(struct node *n, struct moment now, struct outbox *out);
 /* After a hello: the maker is told. */
 void connect_rung(struct node *n, struct instant now);
 struct instant connect_deadline(const struct node *n);
+/* connect_ports.c: tokens are others than before; and a socket by which somebody came is his. */
+void connect_ports_changed(struct node *n, struct instant now);
+void connect_ports_keep(struct node *n, uint16_t socket, uint32_t slot, struct instant now);
+void connect_ports_tick(struct node *n, struct instant now, struct outbox *out);
 void connect_wish(struct node *n, struct node_actions *actions);
 
 /* reach.c - the sealed channel, paths and tunnels of a peer. */

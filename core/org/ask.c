@@ -24,6 +24,8 @@
 #define TOKEN_FIRST span_s(3)
 #define POKE_EACH span_ms(200)
 #define POKE_FIRST span_s(10)
+#define SEARCH_MS 16u           /* random ports are tried in runs of this */
+#define SEARCH_MOST 8u          /* in a run */
 
 void ask_forget(struct target *t)
 {
@@ -62,7 +64,8 @@ static struct target *find(struct introductions *x, const struct endpoint *to, c
 	for (unsigned i = 0; i < x->target_count; i++) {
 		struct target *t = &x->targets[i];
 
-		if ((id ? is_of_token(t, id) : !t->token) && endpoint_equal(&t->to, to))
+		if ((id ? is_of_token(t, id) : !t->token) && !t->searches
+		    && endpoint_equal(&t->to, to))
 			return t;
 	}
 	return NULL;
@@ -141,6 +144,56 @@ bool introduce_token_target(struct introductions *x, const uint8_t id[static TOK
 	memcpy(t->id, id, sizeof(t->id));
 	t->hops = hops;
 	return is_new;
+}
+
+void introduce_token_scout(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			   const struct endpoint *to, uint16_t socket, struct instant now)
+{
+	struct endpoint from = *to;
+
+	from.socket = socket;
+	(void)introduce_token_target(x, id, &from, 0, now);
+}
+
+static bool is_scout(const struct target *t)
+{
+	return t->token && t->to.socket && !t->poked;
+}
+
+/* The way that the scout found is gone by the main socket. */
+static void scout_is_welcome(struct introductions *x, struct target *scout, struct instant now)
+{
+	struct endpoint to = scout->to;
+	struct target *t;
+
+	to.socket = 0;
+	t = find(x, &to, scout->id);
+	if (t) {
+		t->hops = 0;
+		if (t->state != ASK_INTRODUCED)
+			t->next = now;
+	}
+	drop(x, scout);
+}
+
+void introduce_token_search(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			    const struct ip *ip, unsigned rate, unsigned most,
+			    struct instant now)
+{
+	const struct endpoint to = { .ip = *ip, .port = 1 };
+	struct target *t;
+
+	for (unsigned i = 0; i < x->target_count; i++)
+		if (x->targets[i].searches && is_of_token(&x->targets[i], id)
+		    && ip_equal(&x->targets[i].to.ip, ip))
+			return;
+	t = token_of(x, id) ? add(x, &to, now) : NULL;
+	if (!t)
+		return;
+	t->token = t->searches = true;
+	memcpy(t->id, id, sizeof(t->id));
+	t->left = most;
+	t->rate = rate;
 }
 
 /* Of those where only a hello said so, the one that is asked next makes room. */
@@ -266,6 +319,8 @@ static void send_hello(struct introductions *x, struct target *t, struct instant
 	item->to = t->to;
 	item->hops = t->hops;
 	x->counters.hellos_sent++;
+	if (t->searches)
+		return;
 	t->next = t->poked ? INSTANT_NEVER : instant_add(now, backoff(x, t, now));
 	x->sent[x->sent_at++ % HELLO_RATE] = now;
 	struct instant oldest = x->sent[x->sent_at % HELLO_RATE];
@@ -275,6 +330,21 @@ static void send_hello(struct introductions *x, struct target *t, struct instant
 static bool is_asked(const struct introductions *x, const struct target *t)
 {
 	return t->token || (!t->known && x->marks.count);
+}
+
+/* Small, and to one address: beside what is sent to all others. */
+static void search(struct introductions *x, struct target *t, struct instant now,
+		   struct outbox *out)
+{
+	unsigned count = t->rate * SEARCH_MS / 1000;
+
+	count = count ? count : 1;
+	for (unsigned i = 0; i < count && t->left; i++, t->left--) {
+		t->to.port = (uint16_t)(1024 + rng_below(&x->rng, UINT16_MAX + 1u - 1024));
+		send_hello(x, t, now, out);
+	}
+	t->next = t->left ? instant_add(now, span_ms(count * UINT64_C(1000) / t->rate))
+			  : INSTANT_NEVER;
 }
 
 void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
@@ -288,6 +358,11 @@ void ask_tick(struct introductions *x, struct instant now, struct outbox *out)
 
 		if (!is_asked(x, t) || !instant_reached(t->next, now))
 			continue;
+		if (t->searches) {
+			if (outbox_has_room(out, SEARCH_MOST, SEARCH_MOST * HELLO_LEAST))
+				search(x, t, now, out);
+			continue;
+		}
 		if (!instant_reached(x->send_next, now) ||
 		    !outbox_has_room(out, 1, HELLO_MOST))
 			return;
@@ -319,7 +394,8 @@ static struct target *asked(struct introductions *x, const struct endpoint *from
 	for (unsigned i = 0; i < x->target_count; i++) {
 		struct target *t = &x->targets[i];
 
-		if (t->state == state && endpoint_equal(&t->to, from)
+		if (t->state == state && (t->searches ? ip_equal(&t->to.ip, &from->ip)
+					  : endpoint_equal(&t->to, from))
 		    && ct_equal(t->contact.initiator.b, echo, ECHO))
 			return t;
 	}
@@ -407,6 +483,14 @@ void ask_welcome(struct introductions *x, struct instant now, const struct endpo
 		x->counters.drop_forged++;
 	} else {
 		x->counters.welcomes_received++;
+		if (is_scout(t)) {
+			wipe(&w, sizeof(w));
+			return scout_is_welcome(x, t, now);
+		}
+		if (t->searches) { /* and found */
+			t->searches = false;
+			t->to = *from;
+		}
 		write_introduction(x, t, &w, to);
 		outbox_commit(out, OUT_DATAGRAM, INTRODUCTION_LEN)->to = *from;
 		x->counters.introductions_sent++;

@@ -82,6 +82,17 @@ void introduce_tokens(struct introductions *x, const struct introduce_token *lis
  * there already gets these hops. True: it is a new one. */
 bool introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
 			    const struct endpoint *to, uint8_t hops, struct instant now);
+/* One that we join by, from another socket of ours, as far as it goes: whether who made it lets in
+ * whom he did not call. A welcome there has the target itself asked so far, too. It takes no port
+ * away at a NAT that drops nothing (docs/nat.md, "The trap"): that flow is another one. */
+void introduce_token_scout(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			   const struct endpoint *to, uint16_t socket, struct instant now);
+/* Somebody of that token is at an address, and nobody knows at which port: hellos to random ones,
+ * `rate` a second, `most` in all. Where one is answered is a target like others. One that is there
+ * goes on. */
+void introduce_token_search(struct introductions *x, const uint8_t id[static TOKEN_ID],
+			    const struct ip *ip, unsigned rate, unsigned most,
+			    struct instant now);
 
 /* Somebody rang a bell that is not ours to answer: takes the next one, false when there is none. At
  * most eight wait. */

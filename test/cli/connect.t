@@ -118,7 +118,7 @@ def each_bit_of_a_token_counts():
             wire[at] ^= 1 << at % 8
             refused(w, USAGE, text_of(bytes(wire)), "not a token that can be used")
         refused(w, USAGE, token(version=3), "a version that this program does not know")
-        refused(w, USAGE, token(flags=2), "a version that this program does not know")
+        refused(w, USAGE, token(flags=4), "a version that this program does not know")
         for bad in (dict(prefix=b"\x0a\x63\x00\x07"), dict(prefix=b"\x0a\x63\x01\x10"),
                     dict(candidates=[b"\x00" + bytes([2, 0, 0, 1, 0, 0])]),
                     dict(candidates=[b"\x40" + bytes([2, 0, 0, 1, 0, 1])]),

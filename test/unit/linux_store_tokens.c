@@ -133,11 +133,11 @@ static void who_comes_late_is_not_trusted(void)
 static void what_was_cancelled_cannot_be_used(void)
 {
 	invite("", false);
-	eq_int(reply_store(&s, id, &at), 0);
+	eq_int(reply_store(&s, id, &at, false), 0);
 	eq_int(token_remove(&s, INVITATION_FOLDER, id), 0);
 	eq_int(invitation_use(&s, id, &joiner, &at, NOW), OUTCOME_USED);
 	ok(!store_exists(&s, "authorized_keys"));
-	eq_int(reply_load(&s, id, &(struct endpoint){ 0 }), -ENOENT);
+	eq_int(reply_load(&s, id, &(struct endpoint){ 0 }, &(bool){ false }), -ENOENT);
 	eq_int(token_remove(&s, INVITATION_FOLDER, id), -ENOENT);
 }
 

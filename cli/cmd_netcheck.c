@@ -174,19 +174,20 @@ static void print_seen(const char *name, const struct netcheck *c, enum family f
 
 static void print_mapping(const struct netcheck *c)
 {
-	const struct report_mapping *m = &c->node.mappings[0];
 	char external[ENDPOINT_TEXT], gateway[IP_TEXT], left[FORMAT_TEXT];
 
-	if (!c->node.mapping_count) {
+	if (!c->node.mapping_count)
 		printf("%-13s no router maps the port\n", "mapped port");
-		return;
+	for (unsigned i = 0; i < c->node.mapping_count; i++) {
+		const struct report_mapping *m = &c->node.mappings[i];
+
+		endpoint_format(&m->external, external);
+		ip_format(&m->gateway.ip, gateway);
+		format_age(left, span_in_s(instant_since(m->until, c->now)));
+		printf("%-13s %s by %s from %s, for %s%s\n", i ? "" : "mapped port", external,
+		       mapping_word(m->protocol), gateway, left,
+		       m->double_nat ? "; useless: there is another NAT above" : "");
 	}
-	endpoint_format(&m->external, external);
-	ip_format(&m->gateway.ip, gateway);
-	format_age(left, span_in_s(instant_since(m->until, c->now)));
-	printf("%-13s %s by %s from %s, for %s%s\n", "mapped port", external,
-	       mapping_word(m->protocol), gateway, left,
-	       m->double_nat ? "; useless: there is another NAT above" : "");
 }
 
 static void print_stun(const struct netcheck *c)

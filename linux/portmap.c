@@ -155,12 +155,13 @@ static bool open_socket(struct portmap *p, const struct ip *gateway, struct ip *
 static void look(struct portmap *p, struct instant now)
 {
 	struct ip gateway = { 0 }, client = { 0 };
+	uint32_t link;
 
 	p->look_at = INSTANT_NEVER;
 	shut(p, &p->fd);
 	shut(p, &p->announced);
 	shut(p, &p->notified);
-	if (rtnl_gateway(p->link, &gateway) < 0 || !gateway.family ||
+	if (rtnl_gateway(p->link, FAMILY_IPV4, &gateway, &link) < 0 || !gateway.family ||
 	    !open_socket(p, &gateway, &client) || !ip_is_private(&client)) {
 		shut(p, &p->fd);
 		gateway = client = (struct ip){ 0 };
@@ -208,6 +209,8 @@ void portmap_open(struct portmap *p, struct priv_child *child, struct loop *loop
 	entropy(seed, sizeof(seed));
 	random_init(&p->random, seed);
 	mapping_init(&p->mapping, &p->random, child->port);
+	if (on)
+		pinhole_open(&p->pinhole, loop, p->link, child->port);
 }
 
 void portmap_network(struct portmap *p, struct instant now)
@@ -215,11 +218,13 @@ void portmap_network(struct portmap *p, struct instant now)
 	if (p->child->config->no_mapping)
 		return;
 	p->look_at = instant_min(p->look_at, instant_add(now, LOOK_SOON));
+	pinhole_network(&p->pinhole, now);
 }
 
 struct instant portmap_deadline(const struct portmap *p)
 {
-	return instant_min(p->look_at, mapping_deadline(&p->mapping));
+	return instant_min(instant_min(p->look_at, mapping_deadline(&p->mapping)),
+			   pinhole_deadline(&p->pinhole));
 }
 
 static void send_all(struct portmap *p, const struct outbox *out)
@@ -239,6 +244,7 @@ void portmap_tick(struct portmap *p, struct instant now)
 
 	if (instant_reached(p->look_at, now))
 		look(p, now);
+	pinhole_tick(&p->pinhole, now);
 	outbox_init(&out, items, 4, arena, sizeof(arena));
 	mapping_tick(&p->mapping, now, &out);
 	send_all(p, &out);
@@ -250,7 +256,7 @@ void portmap_tick(struct portmap *p, struct instant now)
 	p->mapped(p->ctx, mapping_external(&p->mapping, &e) ? &e : NULL);
 }
 
-void portmap_report(const struct portmap *p, struct report_node *out)
+static void report_ipv4(const struct portmap *p, struct report_node *out)
 {
 	struct report_mapping *r = &out->mappings[0];
 	struct endpoint seen = { 0 };
@@ -269,6 +275,12 @@ void portmap_report(const struct portmap *p, struct report_node *out)
 	out->mapping_count = 1;
 }
 
+void portmap_report(const struct portmap *p, struct report_node *out)
+{
+	report_ipv4(p, out);
+	pinhole_report(&p->pinhole, out);
+}
+
 void portmap_close(struct portmap *p)
 {
 	struct out items[2];
@@ -278,6 +290,7 @@ void portmap_close(struct portmap *p)
 	if (!p->child)
 		return;
 	outbox_init(&out, items, 2, arena, sizeof(arena));
+	pinhole_close(&p->pinhole);
 	mapping_stop(&p->mapping, &out);
 	send_all(p, &out);
 	if (p->mapping.upnp == UPNP_UNMAP)

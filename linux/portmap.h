@@ -1,11 +1,12 @@
 /* portmap.h - core/nat/mapping in the loop of the node process: its socket to the router, what the
- * router announces, and UPnP by way of the privileged process. */
+ * router announces, and UPnP by way of the privileged process; and a pinhole by IPv6. */
 #ifndef LINUX_PORTMAP_H
 #define LINUX_PORTMAP_H
 
 #include "control/report.h"
 #include "crypto/random.h"
 #include "linux/loop.h"
+#include "linux/pinhole.h"
 #include "linux/priv.h"
 #include "nat/mapping.h"
 
@@ -14,6 +15,7 @@ struct portmap {
 	struct loop *loop;
 	struct random random;
 	struct mapping mapping;
+	struct pinhole pinhole;      /* the same by IPv6 */
 	int link;                    /* our interface, which leads to no router of ours */
 	int fd;                      /* connected to the router; -1: none */
 	int announced;               /* 224.0.0.1:5350; -1: none */

@@ -59,9 +59,9 @@ int rtnl_address_remove(struct rtnl *r, int index, const struct ip *ip, uint8_t 
  * socket. */
 int rtnl_addresses(int (*fn)(void *ctx, const struct rtnl_address *a), void *ctx);
 
-/* The router of the default route by IPv4, by another link than `own`; family 0: there is none.
- * Opens its own socket. */
-int rtnl_gateway(int own, struct ip *out) must_check;
+/* The router of the default route by that family, by another link than `own`, and the index of that
+ * link; family 0: there is none. Opens its own socket. */
+int rtnl_gateway(int own, enum family family, struct ip *out, uint32_t *link) must_check;
 
 /* What rtnl_watch_read learnt since it was called last. */
 struct rtnl_news {

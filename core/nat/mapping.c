@@ -57,7 +57,7 @@ void mapping_network(struct mapping *m, const struct ip *gateway, const struct i
 	m->client = *client;
 	m->asking = m->rested = false;
 	m->next = INSTANT_NEVER;
-	if (gateway->family == FAMILY_IPV4 && client->family == FAMILY_IPV4)
+	if (gateway->family && gateway->family == client->family)
 		begin(m, now);
 }
 
@@ -74,7 +74,7 @@ static void fail(struct mapping *m, struct instant now)
 {
 	forget(m);
 	m->counters.refused++;
-	if (m->protocol + 1 < MAPPING_PROTOCOLS) {
+	if (m->protocol + 1 < MAPPING_PROTOCOLS && m->client.family == FAMILY_IPV4) {
 		m->protocol++;
 		ask(m, now);
 		return;

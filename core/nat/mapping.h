@@ -1,4 +1,5 @@
 /* mapping.h - a UDP port of ours, mapped by the router: asked for, renewed, made again, given back.
+ * By IPv6, where nothing is translated, that is a pinhole in its firewall, and only PCP is spoken.
  *
  * PCP is tried first, then NAT-PMP, then UPnP, which is spoken elsewhere: the shell is asked to.
  * A mapping is renewed after half its lifetime. The router tells with each word how long it has
@@ -52,7 +53,7 @@ struct mapping {
 
 void mapping_init(struct mapping *m, struct random *random, uint16_t port);
 /* The default router, and our address in its network; gateway family 0: none. Another one than
- * before: what was mapped there is forgotten, and all begins anew. Both IPv4. */
+ * before: what was mapped there is forgotten, and all begins anew. Both of one family. */
 void mapping_network(struct mapping *m, const struct ip *gateway, const struct ip *client,
 		     struct instant now);
 /* A datagram from there; unicast, or announced to 224.0.0.1. */

@@ -56,7 +56,11 @@ void pcp_map(const struct pcp_wish *wish, uint8_t out[static PCP_MAP_LEN])
 	wr_zero(&w, 3);
 	wr_be16(&w, wish->internal);
 	wr_be16(&w, wish->external);
-	put_ip(&w, &wish->external_ip);
+	/* 11.1: where any will do, zero, in the form of the family that is wanted. */
+	if (!wish->external_ip.family && wish->client.family == FAMILY_IPV6)
+		wr_zero(&w, 16);
+	else
+		put_ip(&w, &wish->external_ip);
 	BUG_ON(wr_len(&w) != PCP_MAP_LEN);
 }
 

@@ -19,7 +19,7 @@
 
 /* A UDP port of ours that is to be mapped. Lifetime 0 takes the mapping away. */
 struct pcp_wish {
-	struct ip client;            /* our address, as the router sees it: IPv4 */
+	struct ip client;            /* our address, as the router sees it */
 	uint16_t internal, external; /* external: the one that we would like; 0: any */
 	struct ip external_ip;       /* the same, for PCP; family 0: any */
 	uint32_t lifetime_s;

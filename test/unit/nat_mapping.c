@@ -480,7 +480,50 @@ static void it_is_given_back_at_the_end(void)
 	eq_int(out.count, 0);
 }
 
-TAP_TESTS(T(requests_are_those_of_the_rfcs), T(answers_are_read), T(what_is_none_is_refused),
+/* RFC 6887, 11: nothing is translated there, so any external address is the one that we have. */
+static void by_ipv6_a_pinhole_is_asked_for_and_only_by_pcp(void)
+{
+	const struct ip fe80 = { FAMILY_IPV6, { 0xfe, 0x80, [15] = 1 } };
+	const struct ip six = { FAMILY_IPV6, { 0x2a, 1, [15] = 2 } };
+	struct endpoint from = { .ip = fe80, .port = PCP_PORT }, e;
+	uint8_t want[PCP_MAP_LEN], raw[PCP_MAP_LEN];
+
+	begin();
+	mapping_network(&m, &fe80, &six, now);
+	outbox_clear(&out);
+	mapping_tick(&m, now, &out);
+	eq_int(out.count, 1);
+	eq_int(out.items[0].len, PCP_MAP_LEN);
+	ok(endpoint_equal(&out.items[0].to, &from));
+	unhex("0201" "0000" "00001c20" "2a010000000000000000000000000002" NONCE "11000000" "ca6d"
+	      "ca6d" "00000000000000000000000000000000", want);
+	memcpy(want + 24, m.nonce, PCP_NONCE);
+	eq_mem(out.items[0].data, want, PCP_MAP_LEN);
+	/* Opened: the answer has the same layout, with our address. */
+	memcpy(raw, want, sizeof(raw));
+	raw[1] = 0x81;
+	memset(raw + 8, 0, 16);
+	memcpy(raw + 44, six.b, 16);
+	mapping_input(&m, now, &from, bytes_of(raw, sizeof(raw)));
+	ok(mapping_external(&m, &e) && ip_equal(&e.ip, &six) && e.port == 51821);
+	/* Nobody there: neither NAT-PMP nor UPnP is tried, which know IPv4 alone. */
+	begin();
+	mapping_network(&m, &fe80, &six, now);
+	for (unsigned i = 0; i < 100; i++) {
+		outbox_clear(&out);
+		mapping_tick(&m, now, &out);
+		for (uint32_t k = 0; k < out.count; k++)
+			eq_int(out.items[k].data[0], 2);
+		now = instant_add(now, span_ms(100));
+	}
+	ok(m.rested && m.upnp == UPNP_NOTHING && !m.mapped);
+	/* The families do not mix. */
+	begin();
+	mapping_network(&m, &gateway, &six, now);
+	ok(mapping_deadline(&m).ns == UINT64_MAX);
+}
+
+TAP_TESTS(T(by_ipv6_a_pinhole_is_asked_for_and_only_by_pcp), T(requests_are_those_of_the_rfcs), T(answers_are_read), T(what_is_none_is_refused),
 	  T(pcp_is_tried_first_and_maps), T(natpmp_follows_at_once_where_pcp_is_not_spoken),
 	  T(upnp_follows_where_nobody_answers), T(a_helper_that_says_nothing_is_given_up),
 	  T(it_is_renewed_after_half_its_life), T(a_router_that_lost_its_tables_maps_again),

@@ -523,7 +523,8 @@ static void by_ipv6_a_pinhole_is_asked_for_and_only_by_pcp(void)
 	ok(mapping_deadline(&m).ns == UINT64_MAX);
 }
 
-TAP_TESTS(T(by_ipv6_a_pinhole_is_asked_for_and_only_by_pcp), T(requests_are_those_of_the_rfcs), T(answers_are_read), T(what_is_none_is_refused),
+TAP_TESTS(T(by_ipv6_a_pinhole_is_asked_for_and_only_by_pcp),
+	  T(requests_are_those_of_the_rfcs), T(answers_are_read), T(what_is_none_is_refused),
 	  T(pcp_is_tried_first_and_maps), T(natpmp_follows_at_once_where_pcp_is_not_spoken),
 	  T(upnp_follows_where_nobody_answers), T(a_helper_that_says_nothing_is_given_up),
 	  T(it_is_renewed_after_half_its_life), T(a_router_that_lost_its_tables_maps_again),

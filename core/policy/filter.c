@@ -37,14 +37,14 @@ struct filter {
 	struct instant any_answer;   /* bucket */
 	struct filter_counts counts;
 	struct inspected batch[FILTER_BATCH]; /* of filter_in_batch() */
-	uint32_t hashes[FILTER_BATCH];
+	struct flow_place places[FILTER_BATCH];
 };
 
 /* One packet of a peer on its way. */
 struct passage {
 	struct filter *f;
 	struct inspected *p;
-	uint32_t hash;        /* of its flow, if it may belong to one */
+	const struct flow_place *place; /* of its flow, if it may belong to one */
 	struct instant now;
 	struct filter_decision *d;
 };
@@ -244,7 +244,7 @@ static enum filter_result judge_again(const struct passage *w, uint32_t slot)
 static enum filter_result flow_in(const struct passage *w)
 {
 	struct flows *flows = w->f->flows;
-	uint32_t slot = flow_find_hashed(flows, &w->p->key, w->hash, w->now);
+	uint32_t slot = flow_find_fetched(flows, &w->p->key, w->place, w->now);
 	struct flow *flow;
 
 	if (slot == FLOW_NONE) {
@@ -271,7 +271,7 @@ static enum filter_result flow_in(const struct passage *w)
 
 static enum filter_result echo_reply_in(const struct passage *w)
 {
-	uint32_t slot = flow_find_hashed(w->f->flows, &w->p->key, w->hash, w->now);
+	uint32_t slot = flow_find_fetched(w->f->flows, &w->p->key, w->place, w->now);
 
 	if (slot == FLOW_NONE)
 		return judge(w);
@@ -365,9 +365,9 @@ static bool look(struct filter *f, const struct filter_packet *packet, uint32_t 
 	if (!has_flow(p))
 		return true;
 	if (after_ip && has_flow(p - 1) && !memcmp(&p->key, &p[-1].key, sizeof(p->key)))
-		f->hashes[i] = f->hashes[i - 1];
+		f->places[i] = f->places[i - 1];
 	else
-		f->hashes[i] = flow_hash(f->flows, &p->key);
+		flow_fetch_index(f->flows, &p->key, &f->places[i]);
 	return true;
 }
 
@@ -397,15 +397,15 @@ void filter_in_batch(struct filter *f, const struct filter_packet *packets, uint
 		is_ip[i] = look(f, &packets[i], i, i && is_ip[i - 1]);
 	for (uint32_t i = 0; i < count; i++)
 		if (is_ip[i] && has_flow(&p[i]))
-			flow_fetch(f->flows, f->hashes[i]);
+			flow_fetch(f->flows, &f->places[i]);
 	for (uint32_t i = 0; i < count; i++)
 		if (is_ip[i] && has_flow(&p[i]))
-			flow_fetch_order(f->flows, f->hashes[i], now);
+			flow_fetch_order(f->flows, &f->places[i], now);
 	for (uint32_t i = 0; i < count; i++)
 		if (is_ip[i] && has_flow(&p[i]))
-			flow_fetch_beside(f->flows, f->hashes[i], now);
+			flow_fetch_beside(f->flows, &f->places[i], now);
 	for (uint32_t i = 0; i < count; i++) {
-		const struct passage w = { f, &p[i], f->hashes[i], now, &out[i] };
+		const struct passage w = { f, &p[i], &f->places[i], now, &out[i] };
 
 		out[i] = (struct filter_decision){ .result = FILTER_DROP, .reason = FILTER_NOT_IP,
 						   .kind = POLICY_IS_DOUBTFUL };

@@ -1,12 +1,17 @@
-/* flow.c - a packet of a known flow costs one line of the hash heads and one of the flow, which
- * holds in 64 bytes all that the packet path needs. Links live in an array of their own: a flow
- * moves to the end of its list at most about once a second, however many packets it has.
+/* flow.c - a packet of a known flow costs one line of the index and one of the flow, which holds in
+ * 64 bytes all that the packet path needs. Links live in an array of their own: a flow moves to the
+ * end of its list at most about every nine seconds, however many packets it has.
+ *
+ * The index is a hash table with linear probing, at most half full. An entry has, beside the slot,
+ * those bits of the flow's hash that do not say where it stands, so that another flow on the way
+ * is passed over without a look at its line.
  *
  * Lists: each peer has four, by who opened and by whether it was answered (proven), in the order of
- * their last packets to within that second. Peers are kept by weight, in one list for each weight
- * that there can be; `heaviest` is the highest one in use. Weights change by at most FLOW_WEIGHT,
- * so finding the next heaviest takes at most as many steps. All links are slot + 1, so that zeroed
- * memory is an empty table, and memory that no flow came to is never touched.
+ * their last packets to within these nine seconds. Peers are kept by weight, in one list for each
+ * weight that there can be; `heaviest` is the highest one in use. Weights change by at most
+ * FLOW_WEIGHT, so finding the next heaviest takes at most as many steps. All links are
+ * slot + 1, so that zeroed memory is an empty table, and memory that no flow came to is never
+ * touched.
  */
 #include "policy/flow.h"
 
@@ -17,12 +22,14 @@
 #include <string.h>
 
 #define LINE 64u
+#define PEER_BITS 24 /* of a peer's slot */
 #define MOST_FLOWS (UINT32_C(1) << 20)
 #define SWEEP_EVERY span_s(5)
 #define SWEEP_PARTS 8u       /* a tick looks at one of them, */
 #define SWEEP_LEAST 4096u    /* and at so many flows at least */
 #define SWEEP_ON_OPEN 8u     /* before a flow is evicted */
-#define MOVE_SHIFT 30        /* 2^30 ns: how exact the order of the lists is */
+#define MOVE_SHIFT 33        /* 2^33 ns: how exact the order of the lists is */
+#define SLOT_BITS ((MOST_FLOWS << 1) - 1) /* of an entry: slot + 1; the others are of the hash */
 
 /* The order in which a peer loses its flows. */
 enum class { THEIRS_UNPROVEN, THEIRS_PROVEN, OURS_UNPROVEN, OURS_PROVEN, CLASSES };
@@ -40,7 +47,7 @@ struct holder {
 
 struct flows {
 	uint32_t cap, peers;
-	uint32_t mask;           /* of the heads */
+	uint32_t mask;           /* of the index */
 	uint32_t heaviest;
 	uint32_t sweep_at;       /* slot */
 	struct instant swept;
@@ -48,7 +55,7 @@ struct flows {
 	struct flow_counts counts;
 	struct pool pool;
 	struct flow *flows;
-	uint32_t *heads;         /* slot + 1, by hash */
+	uint32_t *index;         /* entries, by hash; 0: none */
 	struct link *links;      /* by slot */
 	struct holder *holders;  /* by peer */
 	uint32_t *weights;       /* peer + 1, by weight */
@@ -59,13 +66,14 @@ _Static_assert(sizeof(struct flow) == LINE, "a flow is one cache line");
 _Static_assert(offsetof(struct flow_key, unused) == KEY_BYTES, "a flow begins with its key");
 _Static_assert(KEY_BYTES == 42 && offsetof(struct flow_key, protocol) == 40, "words of it");
 _Static_assert(offsetof(struct flow, version) == offsetof(struct flow_key, version), "the same");
+_Static_assert(2 * MOST_FLOWS - 1 <= SLOT_BITS, "where an entry stands and its bits are apart");
 
 static size_t in_lines(size_t n)
 {
 	return (n + LINE - 1) & ~(size_t)(LINE - 1);
 }
 
-static uint32_t heads_for(uint32_t cap)
+static uint32_t index_for(uint32_t cap)
 {
 	uint32_t n = 2;
 
@@ -76,9 +84,9 @@ static uint32_t heads_for(uint32_t cap)
 
 size_t flows_size(uint32_t cap, uint32_t peers)
 {
-	BUG_ON(!cap || cap > MOST_FLOWS);
+	BUG_ON(!cap || cap > MOST_FLOWS || peers > 1u << PEER_BITS);
 	return LINE + in_lines(sizeof(struct flows)) + in_lines(pool_size(cap)) +
-	       in_lines(cap * sizeof(struct flow)) + in_lines(heads_for(cap) * sizeof(uint32_t)) +
+	       in_lines(cap * sizeof(struct flow)) + in_lines(index_for(cap) * sizeof(uint32_t)) +
 	       in_lines(cap * sizeof(struct link)) + in_lines(peers * sizeof(struct holder)) +
 	       in_lines((FLOW_WEIGHT * (size_t)cap + 1) * sizeof(uint32_t));
 }
@@ -100,11 +108,11 @@ struct flows *flows_init(void *memory, uint32_t cap, uint32_t peers, const uint8
 	t = carve(&at, sizeof(*t));
 	t->cap = cap;
 	t->peers = peers;
-	t->mask = heads_for(cap) - 1;
+	t->mask = index_for(cap) - 1;
 	t->hash_key = siphash_key(hash_key);
 	pool_init(&t->pool, carve(&at, pool_size(cap)), cap);
 	t->flows = carve(&at, cap * sizeof(*t->flows));
-	t->heads = carve(&at, (t->mask + 1) * sizeof(*t->heads));
+	t->index = carve(&at, (t->mask + 1) * sizeof(*t->index));
 	t->links = carve(&at, cap * sizeof(*t->links));
 	t->holders = carve(&at, peers * sizeof(*t->holders));
 	t->weights = carve(&at, (FLOW_WEIGHT * (size_t)cap + 1) * sizeof(*t->weights));
@@ -230,21 +238,17 @@ static inline uint64_t last_word(const void *key)
 }
 
 /* Of IPv4 addresses there is little to hash. */
-static uint32_t hash_of(const struct flows *t, const void *key, uint8_t version)
+static uint32_t hash_of(const struct flows *t, const struct flow_key *key)
 {
-	uint64_t words[6] = { last_word(key), word(key, offsetof(struct flow_key, peer)) };
-	size_t count = 2;
+	uint64_t words[5] = { (uint64_t)(key->peer | (uint32_t)key->protocol << PEER_BITS) << 32 |
+			      (uint32_t)key->local_port << 16 | key->remote_port };
+	size_t count = 1;
 
-	if (version == 4)
+	if (key->version == 4)
 		words[count++] = half_word(key, 0) << 32 | half_word(key, 16);
-	for (size_t at = 0; at < 32 && version != 4; at += 8)
+	for (size_t at = 0; at < 32 && key->version != 4; at += 8)
 		words[count++] = word(key, at);
-	return (uint32_t)siphash_of(t->hash_key, words, count) & t->mask;
-}
-
-static uint32_t *head_of(const struct flows *t, const void *key, uint8_t version)
-{
-	return &t->heads[hash_of(t, key, version)];
+	return (uint32_t)siphash_of(t->hash_key, words, count);
 }
 
 static inline bool is_same(const struct flow *f, const struct flow_key *key)
@@ -256,81 +260,134 @@ static inline bool is_same(const struct flow *f, const struct flow_key *key)
 	return !differs;
 }
 
+static inline uint32_t slot_in(uint32_t entry)
+{
+	return (entry & SLOT_BITS) - 1;
+}
+
+static void index_put(struct flows *t, uint32_t hash, uint32_t slot)
+{
+	uint32_t at = hash & t->mask;
+
+	while (t->index[at])
+		at = (at + 1) & t->mask;
+	t->index[at] = (hash & ~SLOT_BITS) | (slot + 1);
+}
+
+/* What comes behind it moves up, if that is nearer to where its hash would have it. */
+static void index_take_out(struct flows *t, uint32_t slot)
+{
+	uint32_t hole = t->flows[slot].hash & t->mask;
+
+	while (slot_in(t->index[hole]) != slot)
+		hole = (hole + 1) & t->mask;
+	for (uint32_t at = (hole + 1) & t->mask; t->index[at]; at = (at + 1) & t->mask) {
+		uint32_t home = t->flows[slot_in(t->index[at])].hash;
+
+		if (((at - home) & t->mask) < ((at - hole) & t->mask))
+			continue;
+		t->index[hole] = t->index[at];
+		hole = at;
+	}
+	t->index[hole] = 0;
+}
+
 static void remove_flow(struct flows *t, uint32_t slot)
 {
 	struct flow *f = &t->flows[slot];
 	struct holder *h = &t->holders[f->peer];
-	uint32_t *at = head_of(t, f, f->version);
 
-	while (*at != slot + 1)
-		at = &t->flows[*at - 1].chain;
-	*at = f->chain;
+	index_take_out(t, slot);
 	list_take_out(t, slot, class_of(f));
 	h->count--;
 	set_weight(t, f->peer, h->weight - weight_of(f));
+	f->version = 0; /* the same as no key */
 	pool_put(&t->pool, slot);
 }
 
-uint32_t flow_find_hashed(struct flows *t, const struct flow_key *key, uint32_t hash,
-			  struct instant now)
+/* From a place of the index on: the next entry that may be of that hash; 0: there is none. */
+static inline uint32_t next_entry(const struct flows *t, uint32_t hash, uint32_t *at)
 {
-	uint32_t slot1 = t->heads[hash];
+	uint32_t entry;
 
-	while (slot1 && !is_same(&t->flows[slot1 - 1], key))
-		slot1 = t->flows[slot1 - 1].chain;
-	if (!slot1)
-		return FLOW_NONE;
-	if (!flow_has_expired(&t->flows[slot1 - 1], now))
-		return slot1 - 1;
+	do {
+		entry = t->index[*at & t->mask];
+		++*at;
+	} while (entry && (entry ^ hash) & ~SLOT_BITS);
+	return entry;
+}
+
+/* What was seen at fetching is most often still there. */
+static uint32_t slot_of(const struct flows *t, const struct flow_key *key,
+			const struct flow_place *place)
+{
+	uint32_t at = place->hash, entry;
+
+	if (place->slot != FLOW_NONE && is_same(&t->flows[place->slot], key))
+		return place->slot;
+	while ((entry = next_entry(t, place->hash, &at)))
+		if (is_same(&t->flows[slot_in(entry)], key))
+			return slot_in(entry);
+	return FLOW_NONE;
+}
+
+uint32_t flow_find_fetched(struct flows *t, const struct flow_key *key,
+			   const struct flow_place *place, struct instant now)
+{
+	uint32_t slot = slot_of(t, key, place);
+
+	if (slot == FLOW_NONE || !flow_has_expired(&t->flows[slot], now))
+		return slot;
 	t->counts.expired++;
-	remove_flow(t, slot1 - 1);
+	remove_flow(t, slot);
 	return FLOW_NONE;
 }
 
 uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now)
 {
-	return flow_find_hashed(t, key, hash_of(t, key, key->version), now);
+	const struct flow_place place = { hash_of(t, key), FLOW_NONE };
+
+	return flow_find_fetched(t, key, &place, now);
 }
 
-/* --- fetching, ahead of finding: the first of a chain is almost always the one */
+/* --- fetching, ahead of finding: the first entry with the bits is almost always the one */
 
-uint32_t flow_hash(const struct flows *t, const struct flow_key *key)
+void flow_fetch_index(const struct flows *t, const struct flow_key *key, struct flow_place *out)
 {
-	uint32_t hash = hash_of(t, key, key->version);
-
-	__builtin_prefetch(&t->heads[hash]);
-	return hash;
+	out->hash = hash_of(t, key);
+	__builtin_prefetch(&t->index[out->hash & t->mask]);
 }
 
-void flow_fetch(const struct flows *t, uint32_t hash)
+void flow_fetch(const struct flows *t, struct flow_place *place)
 {
-	uint32_t slot1 = t->heads[hash];
+	uint32_t at = place->hash, entry = next_entry(t, place->hash, &at);
 
-	if (slot1)
-		__builtin_prefetch(&t->flows[slot1 - 1], 1);
+	place->slot = entry ? slot_in(entry) : FLOW_NONE;
+	if (entry)
+		__builtin_prefetch(&t->flows[place->slot], 1);
 }
 
 /* A flow that a packet will move in its list, or NULL. */
-static const struct link *moves(const struct flows *t, uint32_t hash, struct instant now)
+static const struct link *moves(const struct flows *t, const struct flow_place *place,
+				struct instant now)
 {
-	uint32_t slot1 = t->heads[hash];
-
-	if (!slot1 || t->flows[slot1 - 1].seen.ns >> MOVE_SHIFT == now.ns >> MOVE_SHIFT)
+	if (place->slot == FLOW_NONE ||
+	    t->flows[place->slot].seen.ns >> MOVE_SHIFT == now.ns >> MOVE_SHIFT)
 		return NULL;
-	return &t->links[slot1 - 1];
+	return &t->links[place->slot];
 }
 
-void flow_fetch_order(const struct flows *t, uint32_t hash, struct instant now)
+void flow_fetch_order(const struct flows *t, const struct flow_place *place, struct instant now)
 {
-	const struct link *l = moves(t, hash, now);
+	const struct link *l = moves(t, place, now);
 
 	if (l)
 		__builtin_prefetch(l, 1);
 }
 
-void flow_fetch_beside(const struct flows *t, uint32_t hash, struct instant now)
+void flow_fetch_beside(const struct flows *t, const struct flow_place *place, struct instant now)
 {
-	const struct link *l = moves(t, hash, now);
+	const struct link *l = moves(t, place, now);
 
 	if (!l)
 		return;
@@ -368,10 +425,10 @@ static void evict(struct flows *t)
 
 uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, struct instant now)
 {
-	uint32_t *head = head_of(t, key, key->version), slot;
+	uint32_t slot;
 	struct flow *f;
 
-	BUG_ON(key->peer >= t->peers || key->unused);
+	BUG_ON(key->peer >= t->peers || key->unused || !key->version);
 	if (t->pool.count == t->cap)
 		sweep(t, SWEEP_ON_OPEN, now);
 	if (t->pool.count == t->cap)
@@ -383,10 +440,10 @@ uint32_t flow_open(struct flows *t, const struct flow_key *key, bool is_ours, st
 	memcpy(f, key, KEY_BYTES);
 	f->state = key->protocol == PROTO_TCP ? FLOW_SYN : FLOW_ONE_WAY;
 	f->flags = is_ours ? FLOW_IS_OURS : 0;
-	f->chain = *head;
+	f->hash = hash_of(t, key);
 	f->generation = f->hit = 0;
 	f->seen = now;
-	*head = slot + 1;
+	index_put(t, f->hash, slot);
 	list_put_last(t, slot, class_of(f));
 	t->holders[key->peer].count++;
 	set_weight(t, key->peer, t->holders[key->peer].weight + weight_of(f));

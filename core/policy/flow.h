@@ -59,7 +59,7 @@ struct flow {
 	uint8_t protocol, version;
 	uint8_t state;          /* enum flow_state */
 	uint8_t flags;          /* enum flow_flag */
-	uint32_t chain;
+	uint32_t hash;          /* of the key */
 	uint32_t generation;    /* the filter's: of the policy that judged it last */
 	uint32_t hit;           /* the filter's: index of the rule that let it in */
 	struct instant seen;    /* its idle time counts from here */
@@ -72,7 +72,7 @@ struct flow_counts {
 
 struct flows;
 
-/* cap: flows, at most 2^20; peers: slots 0..peers-1. */
+/* cap: flows, at most 2^20; peers: slots 0..peers-1, at most 2^24. */
 size_t flows_size(uint32_t cap, uint32_t peers);
 /* memory: flows_size() bytes, zeroed, aligned for uint64_t; the caller's. It is touched as far as
  * it is used. hash_key: random. */
@@ -82,15 +82,19 @@ struct flows *flows_init(void *memory, uint32_t cap, uint32_t peers, const uint8
 uint32_t flow_find(struct flows *t, const struct flow_key *key, struct instant now);
 
 /* For packets that come in a batch: what they need from memory is asked for all of them before any
- * of them waits for it. flow_hash() for each key, then flow_fetch(), flow_fetch_order() and
- * flow_fetch_beside() for each hash, then flow_find_hashed(), which is flow_find(). Between them
+ * of them waits for it. flow_fetch_index() for each key, then flow_fetch(), flow_fetch_order() and
+ * flow_fetch_beside() for each place, then flow_find_fetched(), which is flow_find(). Between them
  * the table may change. */
-uint32_t flow_hash(const struct flows *t, const struct flow_key *key);
-void flow_fetch(const struct flows *t, uint32_t hash);
-void flow_fetch_order(const struct flows *t, uint32_t hash, struct instant now);
-void flow_fetch_beside(const struct flows *t, uint32_t hash, struct instant now);
-uint32_t flow_find_hashed(struct flows *t, const struct flow_key *key, uint32_t hash,
-			  struct instant now);
+struct flow_place {
+	uint32_t hash; /* from flow_fetch_index() on */
+	uint32_t slot; /* from flow_fetch() on: where the flow seems to be, or FLOW_NONE */
+};
+void flow_fetch_index(const struct flows *t, const struct flow_key *key, struct flow_place *out);
+void flow_fetch(const struct flows *t, struct flow_place *place);
+void flow_fetch_order(const struct flows *t, const struct flow_place *place, struct instant now);
+void flow_fetch_beside(const struct flows *t, const struct flow_place *place, struct instant now);
+uint32_t flow_find_fetched(struct flows *t, const struct flow_key *key,
+			   const struct flow_place *place, struct instant now);
 
 /* A new flow, by its first packet: there must be none with that key. May evict another one. Returns
  * its slot; generation and hit are 0. */

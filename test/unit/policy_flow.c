@@ -188,6 +188,33 @@ static void each_part_of_the_key_counts(void)
 	free(t);
 }
 
+/* Between the fetching of a flow and the look for it others may go and come. */
+static void what_was_fetched_may_be_gone(void)
+{
+	struct flows *t = fresh(4, 4);
+	struct flow_key k = key(PROTO_UDP, 1, 5, 6), other = key(PROTO_UDP, 2, 5, 6);
+	struct flow_place place, new;
+	uint32_t slot = flow_open(t, &k, true, at(1));
+
+	flow_fetch_index(t, &other, &new);
+	flow_fetch(t, &new);
+	flow_fetch_index(t, &k, &place);
+	flow_fetch(t, &place);
+	eq_int(place.slot, slot);
+	eq_int(flow_find_fetched(t, &k, &place, at(1)), slot);
+	flow_close(t, slot);
+	eq_int(flow_find_fetched(t, &k, &place, at(1)), FLOW_NONE);
+	eq_int(flow_open(t, &other, true, at(1)), slot); /* in the same place */
+	eq_int(flow_find_fetched(t, &k, &place, at(1)), FLOW_NONE);
+	eq_int(flow_find_fetched(t, &other, &new, at(1)), slot);
+	slot = flow_open(t, &k, true, at(1));
+	eq_int(flow_find_fetched(t, &k, &place, at(1)), slot);
+	eq_int(flow_find_fetched(t, &k, &place, at(31)), FLOW_NONE); /* expired: freed */
+	eq_int(flow_find_fetched(t, &k, &place, at(31)), FLOW_NONE);
+	eq_int(flows_count(t), 1);
+	free(t);
+}
+
 static void expired_flows_are_freed(void)
 {
 	struct flows *t = fresh(20000, 2);
@@ -280,13 +307,13 @@ static void idle_flows_go_before_busy_ones(void)
 		k[i] = key(PROTO_UDP, 1, 1, (uint16_t)i);
 	for (uint32_t i = 0; i < 4; i++)
 		flow_open(t, &k[i], false, at(1));
-	flow_packet(t, flow_find(t, &k[0], at(4)), false, 0, at(4));
-	flow_touch(t, flow_find(t, &k[2], at(6)), at(6));
-	flow_open(t, &k[4], false, at(8));
-	flow_open(t, &k[5], false, at(8));
-	eq_int(flow_find(t, &k[1], at(8)), FLOW_NONE);
-	eq_int(flow_find(t, &k[3], at(8)), FLOW_NONE);
-	ok(flow_find(t, &k[0], at(8)) != FLOW_NONE && flow_find(t, &k[2], at(8)) != FLOW_NONE);
+	flow_packet(t, flow_find(t, &k[0], at(11)), false, 0, at(11));
+	flow_touch(t, flow_find(t, &k[2], at(20)), at(20));
+	flow_open(t, &k[4], false, at(22));
+	flow_open(t, &k[5], false, at(22));
+	eq_int(flow_find(t, &k[1], at(22)), FLOW_NONE);
+	eq_int(flow_find(t, &k[3], at(22)), FLOW_NONE);
+	ok(flow_find(t, &k[0], at(22)) != FLOW_NONE && flow_find(t, &k[2], at(22)) != FLOW_NONE);
 	free(t);
 }
 
@@ -415,7 +442,7 @@ static void twin_packet(struct twin *w, struct twin_flow *f, bool from_here, uin
 	f->state = twin_next(f, from_here, flags);
 	if (!twin_is_over(f) || f->state != was)
 		f->seen = now;
-	if (twin_class(f) != class || f->seen.ns >> 30 != seen.ns >> 30)
+	if (twin_class(f) != class || f->seen.ns >> 33 != seen.ns >> 33)
 		f->moved = ++w->moves;
 }
 
@@ -567,6 +594,7 @@ static void a_naive_twin_agrees(void)
 }
 
 TAP_TESTS(T(tcp_comes_and_goes), T(others_have_one_way_or_two), T(a_flow_ends_when_it_is_idle),
-	  T(each_part_of_the_key_counts), T(expired_flows_are_freed), T(a_flood_evicts_itself),
+	  T(each_part_of_the_key_counts), T(what_was_fetched_may_be_gone),
+	  T(expired_flows_are_freed), T(a_flood_evicts_itself),
 	  T(a_peer_loses_what_is_worth_least), T(idle_flows_go_before_busy_ones),
 	  T(a_naive_twin_agrees))

@@ -19,7 +19,8 @@ static void check_request(const uint8_t *data, size_t size)
 	len = request_encode(&r, frame, sizeof(frame));
 	BUG_ON(len <= CONTROL_HEAD || load_be32(frame) != len - CONTROL_HEAD);
 	BUG_ON(request_decode(frame + CONTROL_HEAD, len - CONTROL_HEAD, &again) != REQUEST_OK);
-	BUG_ON(again.id != r.id || again.verb != r.verb);
+	BUG_ON(again.id != r.id || again.verb != r.verb ||
+	       memcmp(&again.peer, &r.peer, sizeof(r.peer)));
 }
 
 /* The frame that says what this answer said. */
@@ -38,6 +39,8 @@ static size_t tell(const struct answer *a, struct instant now)
 	case ANSWER_OBSERVED:
 		return frame_encode(a->id, "observed", report_observed_json(&a->observed, now),
 				    frame, sizeof(frame));
+	case ANSWER_PONG:
+		return frame_encode_pong(a->id, a->rtt_us, frame, sizeof(frame));
 	case ANSWER_DONE:
 		return frame_encode_done(a->id, a->peers, frame, sizeof(frame));
 	case ANSWER_ERROR:

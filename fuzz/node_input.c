@@ -235,15 +235,33 @@ static void op_sealed(struct cursor *c)
 	sealed(p, from, epoch, b.len ? b.data : (const uint8_t *)"", b.len);
 }
 
+/* One that may lie about its length, or be cut. */
+static void op_padded(struct player *p, unsigned from, uint64_t epoch, uint8_t *probe, uint8_t how)
+{
+	static uint8_t out[2000];
+	const size_t len = PATH_PADDED_MIN + 90u * (how >> 4);
+
+	memset(out, 0, sizeof(out));
+	out[0] = 0xE7;
+	store_be16(probe + 9, (uint16_t)(how & 4 ? len : how));
+	(void)actor_seal(&p->actor, epoch, probe, PATH_PROBE_LEN, out + 1);
+	datagram(from, out, how & 8 ? len - 1 : len);
+}
+
 static void op_probe(struct cursor *c)
 {
 	uint8_t probe[PATH_PROBE_LONG] = { PATH_TYPE_PROBE };
 	struct player *p = a_player(c);
 	unsigned from = a_source(c);
 	uint64_t epoch = an_epoch(p, c);
-	bool longer = cur_u8(c) & 1;
+	const uint8_t how = cur_u8(c);
+	bool longer = how & 1;
 
 	cur_bytes(c, probe + 1, 8);
+	if (how & 2) {
+		op_padded(p, from, epoch, probe, how);
+		return;
+	}
 	sealed(p, from, epoch, probe, longer ? PATH_PROBE_LONG : PATH_PROBE_LEN);
 }
 

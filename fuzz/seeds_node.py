@@ -59,6 +59,9 @@ SEEDS = {
     "meet": meet() + wait(3000),
     "meet-both": BOTH + record() + record(1, 5) + wait(10000),
     "probe-only": probe(epoch=ZERO_OR_WRONG, longer=0) * 5 + wait(2000),
+    # Whole ones, and such that lie about their length.
+    "padded-probes": meet() + b"".join(probe(source=i % 7, longer=2 | i) for i in range(0, 256, 4))
+    + probe(epoch=ZERO_OR_WRONG, longer=0xf6) * 30 + packet(1, 1400) + wait(3000, 2) + packet(1, 1400) + wait(9000),
     "probes-elsewhere": meet() + b"".join(probe(source=i, epoch=RIGHT, longer=i & 1) for i in range(16)) + wait(5000),
     "replayed-probes": meet() + bytes([RESTART, 0, 5]) + (probe(epoch=ZERO_OR_WRONG)
                        + struct.pack(">BBHB", AGAIN, 7, 0, 0) + wait(60)) * 6,

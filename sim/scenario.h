@@ -43,8 +43,8 @@
  *   expect [T] settled         and has his newest record and a path to him, or never asked for one
  *                              (among more than 64), and sees nobody up who is off
  *   expect [T] ping SET SET    a packet gets through from each to each (sent twice a second)
- *   expect [T] mtu SET SET N   each has measured that packets of N bytes pass to each, and no longer
- *                              ones (packets are sent twice a second)
+ *   expect [T] mtu SET SET N   each has measured that packets of N bytes pass to each, and that
+ *                              no longer ones do (packets are sent twice a second)
  *   expect [T] tunnels         the same between all that run and trust each other
  *   expect [T] direct SET SET  each of the first has a path to each of the second, without a relay
  *   expect [T] relayed SET SET and by a relay

@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -207,6 +208,46 @@ static void families_may_be_mixed_in_one_outbox(void)
 	close_pair(&a, &b, &batch);
 }
 
+static int discovery(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	ok(getsockopt(fd, level, name, &value, &len) == 0);
+	return value;
+}
+
+/* Whole ones go out one by one, in their places, and leave the socket as it was. */
+static void whole_datagrams_are_sent_in_their_places(void)
+{
+	struct udp a, b;
+	struct udp_batch batch;
+	struct outbox o;
+	unsigned got = 0;
+	int n;
+
+	ok(open_pair(&a, &b, &batch));
+	udp_offload(&a, true, true);
+	outbox_init(&o, items, 256, arena, sizeof(arena));
+	for (unsigned i = 0; i < 60; i++)
+		add(&o, "127.0.0.1", b.port, (uint8_t)i, 100)->whole = i % 7 == 3;
+	udp_send(&a, &o);
+	eq_int(a.send_errors, 0);
+	while (got < 60 && (n = next_batch(&b, b.fd4, &batch)) > 0)
+		for (int i = 0; i < n; i++)
+			eq_int(batch.items[i].data[0], (int)got++);
+	eq_int(got, 60);
+	eq_int(discovery(a.fd4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_WANT);
+	outbox_clear(&o);
+	if (a.fd6 >= 0) {
+		add(&o, "::1", b.port, 9, 1400)->whole = true;
+		udp_send(&a, &o);
+		eq_int(next_batch(&b, b.fd6, &batch), 1);
+		eq_int(discovery(a.fd6, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_WANT);
+	}
+	close_pair(&a, &b, &batch);
+}
+
 #define RUN_ITEMS 200u
 
 /* Datagrams of three lengths to two ports, in runs of many kinds; each knows its number. */
@@ -389,7 +430,8 @@ static void extra_sockets_have_ports_of_their_own_and_say_which_they_are(void)
 	close_pair(&a, &b, &batch);
 }
 
-TAP_TESTS(T(one_port_serves_both_families_and_cannot_be_had_twice),
+TAP_TESTS(T(whole_datagrams_are_sent_in_their_places),
+	  T(one_port_serves_both_families_and_cannot_be_had_twice),
 	  T(three_batches_arrive_whole_and_in_order), T(the_largest_datagram_passes),
 	  T(the_source_is_the_one_named_and_another_when_it_is_gone),
 	  T(the_ds_field_goes_both_ways), T(families_may_be_mixed_in_one_outbox),

@@ -24,6 +24,7 @@
 #define TOKEN_FIRST span_s(3)
 #define POKE_EACH span_ms(200)
 #define POKE_FIRST span_s(10)
+#define OPENERS 3u              /* a hop farther each, for a NAT at the provider */
 #define SEARCH_MS 16u           /* random ports are tried in runs of this */
 #define SEARCH_MOST 8u          /* in a run */
 
@@ -317,7 +318,8 @@ static void send_hello(struct introductions *x, struct target *t, struct instant
 	write_hello(x, t, d);
 	item = outbox_commit(out, OUT_DATAGRAM, len);
 	item->to = t->to;
-	item->hops = t->hops;
+	item->hops = t->hops ? (uint8_t)(t->hops + t->farther) : 0;
+	t->farther = (uint8_t)((t->farther + 1u) % OPENERS);
 	x->counters.hellos_sent++;
 	if (t->searches)
 		return;

@@ -77,9 +77,10 @@ struct introduce_token {
 /* Those that are in use, at most INTRODUCE_TOKENS (BUG); targets of others are forgotten. */
 void introduce_tokens(struct introductions *x, const struct introduce_token *list, unsigned count);
 /* Somebody of that token (in use, else nothing happens) may be there: asked at once and then every
- * second. hops: how far a hello goes, to open the way out without reaching anybody; 0: to him. Of
- * our own token: he is told that the way is open, five times a second, until he comes. One that is
- * there already gets these hops. True: it is a new one. */
+ * second. hops: how far a hello goes, to open the way out without reaching anybody, the next one
+ * and the one after that a hop farther each; 0: to him. Of our own token: he is told that the way
+ * is open, five times a second, until he comes. One that is there already gets these hops. True: it
+ * is a new one. */
 bool introduce_token_target(struct introductions *x, const uint8_t id[static TOKEN_ID],
 			    const struct endpoint *to, uint8_t hops, struct instant now);
 /* One that we join by, from another socket of ours, as far as it goes: whether who made it lets in

@@ -40,6 +40,7 @@ struct target {
 	uint8_t id[TOKEN_ID];
 	bool poked;                 /* asked once for each hello that came from there */
 	uint8_t hops;               /* that a hello to it goes; 0: all */
+	uint8_t farther;            /* than that the next one does, to pass several NATs */
 	bool searches;              /* at random ports of this address */
 	uint32_t left, rate;        /* so many of them, so many a second */
 	enum ask_state { ASK_NOTHING, ASK_HELLO, ASK_INTRODUCED } state;

@@ -130,6 +130,11 @@ static void the_way_is_opened_without_reaching_anybody(void)
 	m.hello = tick(&m.a, NOW);
 	ok(m.hello.len);
 	eq_int(box.items[0].hops, 2);
+	/* A NAT at the provider is one hop farther. */
+	for (unsigned i = 1; i < 4; i++) {
+		ok(tick(&m.a, at_ms(250 * i)).len);
+		eq_int(box.items[0].hops, 2 + i % 3);
+	}
 	meeting_stop(&m);
 }
 

@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-#define ALIGN 16u
-
 void outbox_init(struct outbox *o, struct out *items, uint32_t cap, void *arena, size_t size)
 {
-	size_t skip = -(uintptr_t)arena % ALIGN;
+	size_t skip = -(uintptr_t)arena % OUTBOX_ALIGN;
 
 	if (skip > size)
 		skip = size;
@@ -24,7 +22,7 @@ void outbox_clear(struct outbox *o)
 
 bool outbox_has_room(const struct outbox *o, uint32_t items, size_t bytes)
 {
-	size_t left = o->size - o->used, lost = (size_t)items * (ALIGN - 1 + OUTBOX_FRAME);
+	size_t left = o->size - o->used, lost = (size_t)items * (OUTBOX_ALIGN - 1 + OUTBOX_FRAME);
 
 	return items <= o->cap - o->count && lost <= left && bytes <= left - lost;
 }
@@ -40,17 +38,29 @@ uint8_t *outbox_reserve(struct outbox *o, size_t len)
 	return o->arena + o->used;
 }
 
-struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len)
+struct out *outbox_commit_at(struct outbox *o, enum out_kind kind, uint8_t *at, size_t len)
 {
+	uint8_t *const reserved = o->arena + o->used;
+	const size_t skip = (size_t)(at - reserved);
 	struct out *item;
 
-	BUG_ON(len > o->reserved || len > UINT32_MAX || o->count == o->cap);
+	BUG_ON(at < reserved || skip > o->reserved || len > o->reserved - skip);
+	BUG_ON(len > UINT32_MAX || o->count == o->cap);
 	item = &o->items[o->count++];
 	*item = (struct out){ .kind = kind, .slot = UINT32_MAX, .len = (uint32_t)len };
-	item->data = o->arena + o->used;
-	o->used += (len + OUTBOX_FRAME + ALIGN - 1) / ALIGN * ALIGN;
+	item->data = at;
+	const size_t taken = skip + OUTBOX_PLACE(len);
+	o->used += taken;
 	if (o->used > o->size)
 		o->used = o->size; /* only the last item may lack its padding */
+	o->reserved -= taken < o->reserved ? taken : o->reserved;
+	return item;
+}
+
+struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len)
+{
+	struct out *item = outbox_commit_at(o, kind, o->arena + o->used, len);
+
 	o->reserved = 0;
 	return item;
 }

@@ -67,5 +67,11 @@ bool outbox_frame(const struct outbox *o, struct out *item, uint32_t header) mus
 /* Takes the len first bytes reserved last as an item; returns it, to fill in the rest
  * (zeroed: slot UINT32_MAX, kind as given). */
 struct out *outbox_commit(struct outbox *o, enum out_kind kind, size_t len);
+/* The same for len bytes at `at`, anywhere among those reserved last; those behind
+ * OUTBOX_PLACE(len) stay reserved for more items, and what lies in front is given up. */
+#define OUTBOX_ALIGN 16u
+#define OUTBOX_PLACE(len) \
+	(((len) + OUTBOX_FRAME + OUTBOX_ALIGN - 1) / OUTBOX_ALIGN * OUTBOX_ALIGN)
+struct out *outbox_commit_at(struct outbox *o, enum out_kind kind, uint8_t *at, size_t len);
 
 #endif

@@ -57,6 +57,8 @@ size_t node_size(uint32_t members, uint32_t sessions)
 	return layout_of(members, sessions).size;
 }
 
+#define TUNNEL_RUN 64u
+
 static bool is_underlay(void *ctx, const struct ip *ip)
 {
 	const struct node *n = ctx;
@@ -184,18 +186,27 @@ void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_
 	event_emit(&n->events, &event);
 }
 
-void node_tunnel(struct node *n, struct moment now, const struct node_event *e,
-		 struct outbox *out)
+uint32_t node_tunnel(struct node *n, struct moment now, const struct node_event *e,
+		     uint32_t count, struct outbox *out)
 {
-	uint32_t before = out->count;
+	struct bytes datagrams[TUNNEL_RUN] uninitialized;
+	uint32_t before = out->count, taken;
 	size_t sent = 0;
 
-	wg_input(n->wg, now, &e->from, e->ecn, e->data, out);
+	for (taken = 0; taken < count && taken < TUNNEL_RUN; taken++) {
+		datagrams[taken] = e[taken].data;
+		if (taken && (e[taken].ecn != e->ecn ||
+			      !endpoint_equal(&e[taken].from, &e->from) ||
+			      !ip_equal(&e[taken].from.local, &e->from.local)))
+			break;
+	}
+	taken = wg_input_run(n->wg, now, &e->from, e->ecn, datagrams, taken, out);
 	for (uint32_t i = before; i < out->count; i++)
 		if (out->items[i].kind == OUT_DATAGRAM &&
 		    endpoint_equal(&out->items[i].to, &e->from))
 			sent += out->items[i].len;
 	n->tunnel_credit = e->data.len > sent ? e->data.len - sent : 0;
+	return taken;
 }
 
 static void input_control(struct node *n, struct moment now, const struct node_event *e,
@@ -256,14 +267,15 @@ static uint32_t input_datagrams(struct node *n, struct moment now, const struct 
 
 		if (i && !is_tunnel)
 			break;
-		n->counters.datagrams++;
+		uint32_t taken = 1;
 		if (!is_underlay(n, &e[i].from.ip))
 			n->counters.drop_mesh_source++;
 		else if (kind == DEMUX_WIREGUARD && is_tunnel)
-			node_tunnel(n, now, &e[i], out);
+			taken = node_tunnel(n, now, &e[i], count - i, out);
 		else
 			input_control(n, now, &e[i], kind, out);
-		i++;
+		n->counters.datagrams += taken;
+		i += taken;
 		if (!is_tunnel)
 			break;
 	} while (i < count && !wg_has_facts(n->wg) &&

@@ -504,9 +504,10 @@ bool punching_input(struct node *n, uint32_t slot, struct bytes message, struct 
 void punching_flush(struct node *n, const struct out *item, struct outbox *out);
 
 /* node.c */
-/* What came in a WireGuard message. */
-void node_tunnel(struct node *n, struct moment now, const struct node_event *e,
-		 struct outbox *out);
+/* What came in WireGuard messages: of so many events those from the first on that belong together;
+ * how many were taken. */
+uint32_t node_tunnel(struct node *n, struct moment now, const struct node_event *e,
+		     uint32_t count, struct outbox *out);
 /* Where something of that size lies in memory that begins at 0; *at: where what comes next does. */
 size_t node_place(size_t *at, size_t size);
 void node_emit(struct node *n, struct instant now, enum event_kind kind, uint32_t slot,

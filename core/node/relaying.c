@@ -163,7 +163,7 @@ void relaying_frame(struct node *n, struct moment now, const struct node_event *
 	else if (n->config.gossip_only)
 		n->counters.drop_gossip_only++;
 	else
-		node_tunnel(n, now, &inner, out);
+		(void)node_tunnel(n, now, &inner, 1, out);
 }
 
 /* --- what others do for us */

@@ -5,39 +5,57 @@
  */
 #include "wg/engine.h"
 
+#define RUN_BYTES (96u * 1024u) /* beside what is sent in consequence, see FLUSH_BYTES */
+
+/* Packets of one session that came together. */
+struct run {
+	struct wg *wg;
+	struct peer *p;
+	const struct endpoint *from;
+	uint8_t ecn;
+	struct ip source;              /* the last that was the peer's; family 0: none yet */
+	struct session_packet packets[SESSION_RUN];
+	uint32_t count;
+	size_t bytes;                  /* that they take in the outbox */
+};
+
 /* Cryptokey routing (section 2): the source inside must be the peer's. Trims the padding. */
-static bool judge_inner(struct wg *wg, const struct peer *p, struct bytes packet, size_t *len)
+static bool judge_inner(struct run *r, struct bytes packet, size_t *len)
 {
+	struct wg *wg = r->wg;
 	struct inner inner;
 
 	if (!inner_read(packet, &inner)) {
 		wg->counters.drop_inner++;
 		return false;
 	}
-	if (!wg->routes || allowedips_lookup(wg->routes, &inner.source) != p->handle) {
+	*len = inner.len;
+	if (ip_equal(&r->source, &inner.source))
+		return true;
+	if (!wg->routes || allowedips_lookup(wg->routes, &inner.source) != r->p->handle) {
 		wg->counters.drop_source++;
 		return false;
 	}
-	*len = inner.len;
+	r->source = inner.source;
 	return true;
 }
 
-static void deliver(struct wg *wg, struct peer *p, const struct endpoint *from, uint8_t ecn,
-		    uint8_t *packet, size_t padded, struct outbox *out)
+static void deliver(struct run *r, const struct session_packet *packet, struct outbox *out)
 {
+	const size_t padded = packet->in.len - MESSAGE_DATA_OVERHEAD;
 	struct out *item;
 	size_t len;
 
-	if (!judge_inner(wg, p, bytes_of(packet, padded), &len)) {
-		wipe(packet, padded);
+	if (!judge_inner(r, bytes_of(packet->out, padded), &len)) {
+		wipe(packet->out, padded);
 		return;
 	}
-	inner_ecn_decap(packet, len, ecn);
-	item = outbox_commit(out, OUT_PACKET, len);
-	item->slot = p->slot;
-	item->to = *from;
-	wg->counters.data_received++;
-	p->rx_bytes += padded + MESSAGE_DATA_OVERHEAD;
+	inner_ecn_decap(packet->out, len, r->ecn);
+	item = outbox_commit_at(out, OUT_PACKET, packet->out, len);
+	item->slot = r->p->slot;
+	item->to = *r->from;
+	r->wg->counters.data_received++;
+	r->p->rx_bytes += packet->in.len;
 }
 
 /* What follows from an authentic data message (section 6). */
@@ -77,39 +95,93 @@ static void count_refused(struct wg *wg, enum session_opened why)
 	wg->counters.drop_replay += why == SESSION_REPLAYED;
 }
 
-static void input_data(struct wg *wg, struct moment now, const struct endpoint *from,
-		       uint8_t ecn, struct bytes datagram, struct outbox *out)
+static bool is_data(struct bytes datagram)
 {
-	const struct message_data *m = (const struct message_data *)datagram.data;
-	size_t padded = datagram.len - MESSAGE_DATA_OVERHEAD;
-	enum session_opened opened;
-	uint32_t slot;
-	struct session *s;
-	struct peer *p;
-	uint8_t *at;
+	return datagram.len >= MESSAGE_DATA_OVERHEAD && load_le32(datagram.data) == MESSAGE_DATA;
+}
 
-	if (indices_find(&wg->indices, load_le32(m->receiver), &slot) != INDEX_SESSION) {
-		wg->counters.drop_unknown_index++;
-		return;
+static uint32_t receiver_of(struct bytes datagram)
+{
+	return load_le32(((const struct message_data *)datagram.data)->receiver);
+}
+
+/* Those of the first one's session, each with its place in the outbox; the places are not
+ * reserved yet. */
+static void gather(struct run *r, const struct bytes *datagrams, uint32_t count)
+{
+	for (; r->count < count && r->count < SESSION_RUN; r->count++) {
+		const struct bytes in = datagrams[r->count];
+
+		if (!is_data(in) || receiver_of(in) != receiver_of(datagrams[0]))
+			break;
+		const size_t place = OUTBOX_PLACE(in.len - MESSAGE_DATA_OVERHEAD);
+		if (r->count && r->bytes + place > RUN_BYTES)
+			break;
+		r->packets[r->count].in = in;
+		r->bytes += place;
 	}
-	s = &wg->sessions[slot];
-	p = &wg->peers[s->peer];
-	at = outbox_reserve(out, padded ? padded : 1);
+}
+
+static void input_run(struct run *r, uint32_t slot, struct moment now, struct outbox *out)
+{
+	struct session *s = &r->wg->sessions[slot];
+	uint8_t *at = outbox_reserve(out, r->bytes);
+	bool any = false, data = false;
+
 	if (!at)
 		return;
-	opened = session_open(s, at, datagram, now.boot);
-	if (opened != SESSION_OPENED) {
-		count_refused(wg, opened);
+	r->p = &r->wg->peers[s->peer];
+	for (uint32_t i = 0; i < r->count; i++) {
+		r->packets[i].out = at;
+		at += OUTBOX_PLACE(r->packets[i].in.len - MESSAGE_DATA_OVERHEAD);
+	}
+	session_open_run(s, r->packets, r->count, now.boot);
+	for (uint32_t i = 0; i < r->count; i++) {
+		const struct session_packet *packet = &r->packets[i];
+
+		if (packet->result != SESSION_OPENED) {
+			count_refused(r->wg, packet->result);
+			continue;
+		}
+		any = true;
+		if (packet->in.len > MESSAGE_DATA_OVERHEAD) {
+			data = true;
+			deliver(r, packet, out);
+		} else {
+			r->wg->counters.keepalives_received++;
+			r->p->rx_bytes += MESSAGE_DATA_OVERHEAD;
+		}
+	}
+	if (!any)
 		return;
+	peer_heard(r->wg, r->p, r->from, now.boot);
+	note_received(r->wg, r->p, r->p->pairs[PAIR_NEXT] == slot, data, now, out);
+}
+
+uint32_t wg_input_run(struct wg *wg, struct moment now, const struct endpoint *from, uint8_t ecn,
+		      const struct bytes *datagrams, uint32_t count, struct outbox *out)
+{
+	struct run r uninitialized;
+	uint32_t slot;
+
+	BUG_ON(!count);
+	if (!is_data(datagrams[0]) || !wg->up) {
+		wg_input(wg, now, from, ecn, datagrams[0], out);
+		return 1;
 	}
-	peer_heard(wg, p, from, now.boot);
-	if (padded) {
-		deliver(wg, p, from, ecn, at, padded, out);
-	} else {
-		wg->counters.keepalives_received++;
-		p->rx_bytes += MESSAGE_DATA_OVERHEAD;
-	}
-	note_received(wg, p, p->pairs[PAIR_NEXT] == slot, padded > 0, now, out);
+	wg->latest = now.boot;
+	r.wg = wg;
+	r.from = from;
+	r.ecn = ecn;
+	r.source = (struct ip){ .family = FAMILY_NONE };
+	r.count = 0;
+	r.bytes = 0;
+	gather(&r, datagrams, count);
+	if (indices_find(&wg->indices, receiver_of(datagrams[0]), &slot) == INDEX_SESSION)
+		input_run(&r, slot, now, out);
+	else
+		wg->counters.drop_unknown_index += r.count;
+	return r.count;
 }
 
 bool wg_expects(const struct wg *wg, struct bytes datagram)
@@ -146,8 +218,8 @@ void wg_input(struct wg *wg, struct moment now, const struct endpoint *from, uin
 	wg->latest = now.boot;
 	if (!wg->up)
 		return;
-	if (type == MESSAGE_DATA && datagram.len >= MESSAGE_DATA_OVERHEAD)
-		input_data(wg, now, from, ecn, datagram, out);
+	if (is_data(datagram))
+		(void)wg_input_run(wg, now, from, ecn, &datagram, 1, out);
 	else if (type == MESSAGE_INITIATION && datagram.len == sizeof(struct message_initiation))
 		handshake_input_initiation(wg, now, from, datagram, out);
 	else if (type == MESSAGE_RESPONSE && datagram.len == sizeof(struct message_response))

@@ -71,24 +71,50 @@ void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len
 	aead_seal_batch(&job, 1);
 }
 
+void session_open_run(struct session *s, struct session_packet *packets, uint32_t count,
+		      struct instant now)
+{
+	struct aead_job jobs[SESSION_RUN] uninitialized;
+	const bool is_over = older_than(s, REJECT_AFTER_TIME, now);
+	uint32_t opened = 0, job = 0;
+
+	BUG_ON(count > SESSION_RUN);
+	for (uint32_t i = 0; i < count; i++) {
+		struct session_packet *p = &packets[i];
+		const struct message_data *m = (const struct message_data *)p->in.data;
+		const uint64_t counter = load_le64(m->counter);
+
+		BUG_ON(p->in.len < MESSAGE_DATA_OVERHEAD);
+		p->result = SESSION_EXPIRED;
+		if (is_over || counter >= REJECT_AFTER_MESSAGES)
+			continue;
+		p->result = SESSION_OPENED;
+		jobs[opened++] = (struct aead_job){
+			.in = m->encrypted_packet, .out = p->out, .counter = counter,
+			.len = p->in.len - MESSAGE_DATA_OVERHEAD, .key = &s->receive_key,
+		};
+	}
+	aead_open_batch(jobs, opened);
+	for (uint32_t i = 0; i < count; i++) {
+		if (packets[i].result != SESSION_OPENED)
+			continue;
+		const struct aead_job *done = &jobs[job++];
+
+		if (!done->ok) {
+			packets[i].result = SESSION_FORGED;
+		/* Only an authentic packet may move the window. */
+		} else if (!replay_check_and_update(&s->replay, done->counter)) {
+			packets[i].result = SESSION_REPLAYED;
+			wipe(done->out, done->len);
+		}
+	}
+}
+
 enum session_opened session_open(struct session *s, uint8_t *out, struct bytes in,
 				 struct instant now)
 {
-	const struct message_data *m = (const struct message_data *)in.data;
-	uint64_t counter = load_le64(m->counter);
-	struct aead_job job = { .in = m->encrypted_packet, .out = out, .counter = counter,
-				.len = in.len - MESSAGE_DATA_OVERHEAD, .key = &s->receive_key };
+	struct session_packet packet = { .in = in, .out = out };
 
-	BUG_ON(in.len < MESSAGE_DATA_OVERHEAD);
-	if (older_than(s, REJECT_AFTER_TIME, now) || counter >= REJECT_AFTER_MESSAGES)
-		return SESSION_EXPIRED;
-	aead_open_batch(&job, 1);
-	if (!job.ok)
-		return SESSION_FORGED;
-	/* Only an authentic packet may move the window. */
-	if (!replay_check_and_update(&s->replay, counter)) {
-		wipe(out, in.len - MESSAGE_DATA_OVERHEAD);
-		return SESSION_REPLAYED;
-	}
-	return SESSION_OPENED;
+	session_open_run(s, &packet, 1, now);
+	return packet.result;
 }

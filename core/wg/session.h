@@ -50,6 +50,16 @@ void session_seal(struct session *s, uint8_t *out, size_t len, size_t sealed_len
  * it, and returns the job that is left to be done. It points to the session's key. */
 struct aead_job session_prepare(struct session *s, uint8_t *out, size_t len, size_t sealed_len);
 /* `in`: a whole data message, at least MESSAGE_DATA_OVERHEAD; out: that less, in bytes. */
+struct session_packet {
+	struct bytes in;
+	uint8_t *out;
+	enum session_opened result;
+};
+/* Opens them at once and fills in the results; those that are not SESSION_OPENED are wiped. */
+#define SESSION_RUN 48u
+void session_open_run(struct session *s, struct session_packet *packets, uint32_t count,
+		      struct instant now);
+/* The same for one. */
 enum session_opened session_open(struct session *s, uint8_t *out, struct bytes in,
 				 struct instant now) must_check;
 

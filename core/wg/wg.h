@@ -115,6 +115,13 @@ bool wg_route(struct wg *wg, struct moment now, struct bytes packet, struct outb
 void wg_input(struct wg *wg, struct moment now, const struct endpoint *from, uint8_t ecn,
 	      struct bytes datagram, struct outbox *out);
 
+/* The same for datagrams that came together from one address with one DS field. Those from the
+ * first on that are data of one session are opened at once, each with its own counter, source and
+ * verdict, and what follows from them for the peer is done once. Returns how many were taken: at
+ * least one. */
+uint32_t wg_input_run(struct wg *wg, struct moment now, const struct endpoint *from, uint8_t ecn,
+		      const struct bytes *datagrams, uint32_t count, struct outbox *out);
+
 /* False: it was made for another private key than ours, or for nobody (by mac1 of an initiation,
  * section 5.4.4, and the receiver index of the others). Changes nothing, and proves nothing. */
 bool wg_expects(const struct wg *wg, struct bytes datagram);

@@ -135,5 +135,122 @@ static void a_full_outbox_takes_no_run(void)
 	world_free(w);
 }
 
+/* --- in */
+
+#define CAUGHT 12u
+
+struct caught {
+	uint8_t bytes[CAUGHT][1500];
+	struct bytes datagrams[CAUGHT];
+	uint32_t count;
+};
+
+/* Keeps A's data back. */
+static bool keep(struct world *w, struct world_node *from, struct world_datagram *d)
+{
+	struct caught *c = w->ctx;
+
+	if (d->data[0] != 4 || from != &w->nodes[0] || c->count == CAUGHT)
+		return false;
+	memcpy(c->bytes[c->count], d->data, d->len);
+	c->datagrams[c->count] = bytes_of(c->bytes[c->count], d->len);
+	c->count++;
+	return true;
+}
+
+static struct world *with_caught(struct caught *c, uint64_t seed)
+{
+	struct world *w = world_pair(seed, true);
+	struct world_node *a = &w->nodes[0], *b = &w->nodes[1];
+
+	c->count = 0;
+	ok(world_ping(w, a, b));
+	w->meddle = keep;
+	w->ctx = c;
+	for (uint32_t i = 0; i < CAUGHT; i++)
+		ok(world_send(w, a, b, 100 + 10 * i, i));
+	eq_int(c->count, CAUGHT);
+	outbox_clear(&w->out);
+	return w;
+}
+
+static uint32_t input(struct world *w, const struct caught *c, uint32_t first, uint32_t count)
+{
+	return wg_input_run(w->nodes[1].wg, w->now, &w->nodes[0].address, 0, c->datagrams + first,
+			    count, &w->out);
+}
+
+/* Each of a run is judged alone: forged, replayed, or with a source that is not the peer's. */
+static void each_datagram_of_a_run_is_judged(void)
+{
+	static struct caught c;
+	struct world *w = with_caught(&c, 5);
+	struct world_node *b = &w->nodes[1];
+	const struct wg_counters *n = wg_counters(b->wg);
+	const uint64_t received = n->data_received;
+
+	c.bytes[3][40] ^= 1;
+	c.datagrams[5] = c.datagrams[4];
+	eq_int(input(w, &c, 0, CAUGHT), CAUGHT);
+	eq_int(n->drop_auth, 1);
+	eq_int(n->drop_replay, 1);
+	eq_int(n->data_received, received + CAUGHT - 2);
+	eq_int(w->out.count, CAUGHT - 2);
+	for (uint32_t i = 0, at = 0; i < CAUGHT; i++) {
+		if (i == 3 || i == 5)
+			continue;
+		eq_int(w->out.items[at].kind, OUT_PACKET);
+		eq_int(w->out.items[at].len, 100 + 10 * i);
+		eq_int(load_be32(w->out.items[at++].data + 20), i);
+	}
+	eq_int(input(w, &c, 0, CAUGHT), CAUGHT);
+	eq_int(n->data_received, received + CAUGHT - 2);
+	eq_int(n->drop_replay, 1 + CAUGHT - 1);
+	world_free(w);
+}
+
+static void a_foreign_source_in_a_run_is_dropped(void)
+{
+	static struct caught c;
+	struct world *w = with_caught(&c, 6);
+	struct world_node *a = &w->nodes[0], *b = &w->nodes[1];
+	struct bytes p = world_packet(w, a, b, 200, 9);
+	uint64_t received = wg_counters(b->wg)->data_received;
+
+	c.count = 4; /* in the middle of the run */
+	((uint8_t *)(uintptr_t)p.data)[15] = 77;
+	ok(wg_route(a->wg, w->now, p, &w->out));
+	world_drain(w, a);
+	eq_int(input(w, &c, 0, CAUGHT), CAUGHT);
+	eq_int(wg_counters(b->wg)->drop_source, 1);
+	eq_int(wg_counters(b->wg)->data_received, received + CAUGHT - 1);
+	world_free(w);
+}
+
+/* A run is of one session, and of data: what is of another kind ends it. */
+static void what_does_not_belong_ends_a_run(void)
+{
+	static struct caught c;
+	struct world *w = with_caught(&c, 7);
+	const struct wg_counters *n = wg_counters(w->nodes[1].wg);
+
+	c.bytes[4][4] ^= 1;                          /* another receiver */
+	c.bytes[6][0] = 3;                           /* a cookie reply of a wrong length */
+	c.datagrams[8].len = 20;
+	eq_int(input(w, &c, 0, CAUGHT), 4);
+	eq_int(input(w, &c, 4, CAUGHT - 4), 1);
+	eq_int(n->drop_unknown_index, 1);
+	eq_int(input(w, &c, 5, CAUGHT - 5), 1);
+	eq_int(input(w, &c, 6, CAUGHT - 6), 1);
+	eq_int(n->drop_malformed, 1);
+	eq_int(input(w, &c, 7, CAUGHT - 7), 1);
+	eq_int(input(w, &c, 8, CAUGHT - 8), 1);
+	eq_int(n->drop_malformed, 2);
+	eq_int(input(w, &c, 9, CAUGHT - 9), 3);
+	world_free(w);
+}
+
 TAP_TESTS(T(a_run_arrives_as_its_segments), T(without_a_session_there_is_no_run),
-	  T(the_last_counter_ends_a_run), T(a_full_outbox_takes_no_run))
+	  T(the_last_counter_ends_a_run), T(a_full_outbox_takes_no_run),
+	  T(each_datagram_of_a_run_is_judged), T(a_foreign_source_in_a_run_is_dropped),
+	  T(what_does_not_belong_ends_a_run))

@@ -30,6 +30,7 @@
 #define SOCKETS_EVERY span_ms(25)
 #define PROBES_A_TICK 8u
 #define PROBES_EVERY span_ms(16)
+#define LATE_MOST span_ms(200)       /* of lateness is made up for */
 #define PREDICT 20u                  /* ports beyond and before the one that was seen last */
 #define PREDICT_SOCKETS 25u          /* where both sides count their ports */
 #define PREDICT_ROUNDS 3u            /* of whole probes from all of those */

@@ -194,6 +194,26 @@ static void the_easy_side_probes_2048_ports_500_a_second(void)
 	ok(paths_input(p, now, PEER, &hit, bytes_of(answer, 32), 9, true, &out));
 }
 
+/* A busy host looks at the clock ten times a second. */
+static void late_probes_are_made_up_for(void)
+{
+	begin_with(NAT_EASY, NAT_HARD, true);
+	run_ms(50);
+	struct punch_message m = reply(PUNCH_ANSWER, NAT_HARD, PUNCH_BIRTHDAY);
+	hear(&m, true);
+	run_ms(700);
+	clear();
+	for (unsigned i = 0; i < 10; i++) {
+		now = instant_add(now, span_ms(99));
+		run_ms(1);
+	}
+	ok(sent.whole >= 450 && sent.whole <= 520);
+	now = instant_add(now, span_s(1)); /* but a sleeper does not flood */
+	clear();
+	run_ms(1);
+	ok(sent.whole >= 80 && sent.whole <= 130);
+}
+
 /* It may be hard, too; at the second attempt that would be known. */
 static void who_was_seen_by_one_alone_waits_for_the_second_attempt(void)
 {
@@ -329,6 +349,7 @@ TAP_TESTS(T(the_hard_side_opens_256_sockets_and_closes_them),
 	  T(one_that_failed_is_repeated_once_and_then_every_ten_minutes),
 	  T(a_second_attempt_waits_for_the_end_of_a_birthday_with_another_member),
 	  T(the_winning_socket_stays), T(the_easy_side_probes_2048_ports_500_a_second),
+	  T(late_probes_are_made_up_for),
 	  T(who_was_seen_by_one_alone_waits_for_the_second_attempt),
 	  T(ports_in_a_row_are_tried_first),
 	  T(two_that_count_predict_each_other), T(beyond_the_last_port_nothing_is_predicted),

@@ -172,8 +172,9 @@ explore: $(SIM)
 E2E_JOBS ?= 3
 check-e2e: all
 	@prove -j$(E2E_JOBS) $(E2E_TESTS)
-# Ten real minutes and more.
-check-long: all
+# Ten real minutes and more, and attacks 07 and 23 in their full size.
+check-long: all $(B)/test/node_attack_gossip
+	@FLOOD=10000000 $(B)/test/node_attack_gossip
 	@prove $(LONG_TESTS)
 
 # Real daemons behind NATs of all kinds, in a laboratory of network namespaces (docs/nat.md).
@@ -315,7 +316,7 @@ help:
 	@echo 'make explore N=1000 FIRST=1    random worlds; a failure prints its seed'
 	@echo 'make golden         record the traces of scenarios anew'
 	@echo 'make check-e2e      end-to-end tests in network namespaces (root)'
-	@echo 'make check-long     the ten-minute tests (root)'
+	@echo 'make check-long     the ten-minute tests, and the largest floods (root)'
 	@echo 'make check-nat      every pair of NATs, 100 runs of the three that matter, tokens: an hour (root)'
 	@echo 'make check-nat-short   NATs of all kinds, real daemons: minutes (root)'
 	@echo 'make bench          everything beside wireguard-go and other rivals: half an hour; QUICK=1: three minutes (root)'

@@ -47,11 +47,15 @@ first() {
 }
 path() { peer "$1" "$2" '.path // "none"'; }
 is_direct() { [ "$(path a b)" = direct ] && [ "$(path b a)" = direct ]; }
-# When the path that NODE has now was taken.
+# When NODE took the first of the paths that it has kept to since: of that kind, direct (from one
+# direct address to a better one is no other path) or by one of the public members.
 taken() {
-	jq -rR --arg key "$(key_of "$2")" 'fromjson? |
-		select((.event == "path_up" or .event == "endpoint_changed") and .subject == $key) |
-		.boot_ns' "$work/$1.log" 2>/dev/null | tail -n 1
+	jq -nrR --arg key "$(key_of "$2")" '[inputs | fromjson? | select(.subject == $key and
+		(.event == "path_up" or .event == "endpoint_changed" or .event == "path_lost")) |
+		{ at: .boot_ns, how: (if .event == "path_lost" then "none"
+			elif (.endpoint | test("^4[.][12][.]0[.]")) then "relay" else "direct" end) }] |
+		reduce .[] as $e ({}; if .how == $e.how then . else $e end) | .at' \
+		"$work/$1.log" 2>/dev/null
 }
 # Both by the same kind of path; or none, which both are sure of.
 is_settled() {

@@ -60,22 +60,23 @@ mtu_is() {
 	meets4 "$1-B" "$1-A"
 	same "$(peer "$1-A" "$1-B" .path_mtu)" "$2" && same "$(peer "$1-B" "$1-A" .path_mtu)" "$2"
 }
-serve() { (exec nsenter -t "${holder[$1]}" -m -n -- iperf3 -s -1 >"$work/$1.server" 2>&1) & }
-listens() { on "$1" ss -Hltn sport = :5201 | grep -q .; }
-# transfer SCENE TO WORDS...: 3 MB, once.
+# serve HOST PORT: one connection. A port each, lest the server before is taken for this one.
+serve() { (exec nsenter -t "${holder[$1]}" -m -n -- iperf3 -s -1 -p "$2" >"$work/$1.server" 2>&1) & }
+listens() { on "$1" ss -Hltn sport = ":$2" | grep -q .; }
+# transfer SCENE PORT TO WORDS...: 3 MB, once.
 transfer() {
-	local s=$1 to=$2
-	shift 2
-	serve "$s-B"
-	within 30 listens "$s-B" || return 1
-	on "$s-A" timeout 60 iperf3 -c "$to" -n 3M "$@"
+	local s=$1 port=$2 to=$3
+	shift 3
+	serve "$s-B" "$port"
+	within 30 listens "$s-B" "$port" || return 1
+	on "$s-A" timeout 60 iperf3 -c "$to" -p "$port" -n 3M "$@"
 }
 transfers() {
 	local s=$1
-	ok "$s: TCP there by IPv4" transfer "$s" "$(mesh4 "$s-B")"
-	ok "$s: and back" transfer "$s" "$(mesh4 "$s-B")" -R
-	ok "$s: TCP there by IPv6" transfer "$s" "$(mesh6 "$s-B")"
-	ok "$s: and back" transfer "$s" "$(mesh6 "$s-B")" -R
+	ok "$s: TCP there by IPv4" transfer "$s" 5301 "$(mesh4 "$s-B")"
+	ok "$s: and back" transfer "$s" 5302 "$(mesh4 "$s-B")" -R
+	ok "$s: TCP there by IPv6" transfer "$s" 5303 "$(mesh6 "$s-B")"
+	ok "$s: and back" transfer "$s" 5304 "$(mesh6 "$s-B")" -R
 }
 # too_long SCENE ADDRESS SIZE TEXT: the ping is refused with that word.
 too_long() {
@@ -133,8 +134,8 @@ scene late 4
 start late 4
 ok "a path that takes all is measured" within 30 mtu_is late 1420
 ok "and all passes" passes late "do" 1392 "$(mesh4 late-B)"
-serve late-B
-within 30 listens late-B
+serve late-B 5201
+within 30 listens late-B 5201
 on late-A timeout 120 iperf3 -c "$(mesh4 late-B)" -n 60M -b 16M -J >"$work/late.json" 2>&1 &
 transferring=$!
 moves() { on late-B ss -Htn state established sport = :5201 | grep -q .; }

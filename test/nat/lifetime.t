@@ -15,7 +15,7 @@ up P
 wait_for 20 "P runs" serves P
 reach() { json "$1" ".node.reach | $2"; }
 is() { same "$(reach "$1" "$2")" "$3"; }
-capture A eth0 wire 'udp and host 4.1.0.2'
+capture A eth0 wire 'udp and net 4.1.0.0/24' # P has two addresses there
 up A --seed 4.1.0.2:51821
 wait_for 20 "A runs" serves A
 ok "A and P meet" within 20 meets4 A P

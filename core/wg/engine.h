@@ -90,6 +90,7 @@ struct wg {
 	struct stage stage;
 	struct ratelimit *ratelimit;
 	struct load load;
+	struct instant cookies_full;   /* bucket: replies that tell one */
 	struct facts facts;
 	struct wg_counters counters;
 };

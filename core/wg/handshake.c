@@ -10,6 +10,7 @@
 #include "wg/engine.h"
 #include "wg/timestamp.h"
 
+#include "base/bucket.h"
 #include "crypto/curve.h"
 
 #include <string.h>
@@ -108,6 +109,11 @@ void wg_peer_handshake(struct wg *wg, uint32_t peer, struct moment now, struct o
 
 /* --- under load */
 
+/* An answer costs more than all else that a stranger can have under load, most of it in the kernel.
+ * A peer that gets none asks again in 5 s. */
+#define COOKIE_EACH ((struct span){ 50 * 1000u }) /* 20,000 a second */
+#define COOKIE_BURST 2000u
+
 static bool is_under_load(struct load *l, struct instant now)
 {
 	struct instant first = l->recent[l->next]; /* so many messages ago */
@@ -158,7 +164,8 @@ static bool admit(struct wg *wg, struct moment now, const struct endpoint *from,
 	cookie_checker_refresh(&wg->checker, now.boot, wg->config.random);
 	if (!cookie_mac2_valid(&wg->checker, datagram, source)) {
 		wg->counters.drop_mac2_needed++;
-		send_cookie(wg, from, source, datagram, out);
+		if (bucket_take(&wg->cookies_full, now.boot, COOKIE_EACH, COOKIE_BURST))
+			send_cookie(wg, from, source, datagram, out);
 		return false;
 	}
 	if (!ratelimit_allow(wg->ratelimit, &from->ip, from->channel, now.boot)) {

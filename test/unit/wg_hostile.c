@@ -218,6 +218,21 @@ static void under_load_answers_are_never_larger_than_questions(void)
 	world_free(w);
 }
 
+/* Two thousand at once, 20,000 a second: all else that a flood sends costs two hashes. */
+static void a_flood_gets_no_more_than_so_many_cookies(void)
+{
+	struct world *w = world_pair(16, true);
+
+	flood(w, B, 2500);
+	eq_int(B->sent[MESSAGE_COOKIE_REPLY], 2000);
+	eq_int(wg_counters(B->wg)->cookies_sent, 2000);
+	eq_int(wg_counters(B->wg)->drop_mac2_needed, 2500 - LOAD_MESSAGES);
+	world_run(w, span_ms(10));
+	flood(w, B, 500);
+	eq_int(B->sent[MESSAGE_COOKIE_REPLY], 2000 + 200);
+	world_free(w);
+}
+
 static void under_load_a_peer_gets_in_by_a_cookie(void)
 {
 	struct world *w = world_pair(7, true);
@@ -495,6 +510,7 @@ TAP_TESTS(T(strangers_get_no_answer),
 	  T(attack_30_forged_responses_fail_at_mac1_or_their_index),
 	  T(load_begins_with_33_messages_in_100_ms_and_lasts_a_second),
 	  T(under_load_answers_are_never_larger_than_questions),
+	  T(a_flood_gets_no_more_than_so_many_cookies),
 	  T(under_load_a_peer_gets_in_by_a_cookie),
 	  T(a_cookie_is_worth_nothing_at_another_address_or_port),
 	  T(cookie_replies_are_taken_once_and_only_for_what_we_sent),

@@ -91,7 +91,8 @@ wg set wg2 peer "$pub_k1" endpoint '[::1]:10001'
 inner "row 11" "over IPv6" 1
 ip -n one link set wg1 mtu 34736
 ip -n two link set wg2 mtu 34736
-ok "row 12: jumbo packets over IPv6" pings one fd00::2 -s 30000
+inner "row 12" "jumbo packets over IPv6" 1
+ok "row 12: packets of 30,000 bytes" pings one fd00::2 -s 30000
 ip -n one link set wg1 mtu 1420
 ip -n two link set wg2 mtu 1420
 

@@ -21,6 +21,7 @@
 #define TWICE_EVERY 16u          /* of so many seeds one is run twice, for its hash */
 #define DEAF_EVERY 8u            /* of so many seeds one ends with somebody who hears nobody */
 #define LARGE_EVERY 16u          /* of so many seeds one has more machines than watch each other */
+#define RELAYED_EVERY 16u        /* of so many seeds one needs relays */
 #define LARGE_LEAST 33u
 #define LARGE_MOST 64u
 
@@ -163,13 +164,35 @@ static void trust(FILE *f, struct rng *r, uint32_t n)
 			fprintf(f, "trust %u all\n", a);
 }
 
-static void introduce(FILE *f, struct rng *r, uint32_t n, bool gentle)
+static bool is_relayed(uint64_t seed)
 {
-	bool ipv6 = !below(r, 6);
+	return seed % RELAYED_EVERY == RELAYED_EVERY / 4;
+}
+
+/* Some behind one NAT and some behind another, both of the kind that nothing passes: who is not
+ * behind the same one speaks through machine 0, or through another one that relays, too. */
+static void separate(FILE *f, struct rng *r, uint32_t n)
+{
+	const uint32_t second = 2 + below(r, n - 2), last = n - 1 - below(r, n - second);
+
+	fprintf(f, "nat 1-%u port port random\n", second - 1);
+	if (last >= second)
+		fprintf(f, "nat %u-%u port port random%s\n", second, last,
+			below(r, 2) ? " hairpin" : "");
+	fprintf(f, "relay 0\n");
+	if (last < n - 1)
+		fprintf(f, "relay %u\n", n - 1);
+}
+
+static void introduce(FILE *f, struct rng *r, uint32_t n, bool gentle, bool relayed)
+{
+	bool ipv6 = !relayed && !below(r, 6);
 
 	fprintf(f, "%snodes %u\n", ipv6 ? "underlay ipv6\n" : "", n);
 	trust(f, r, n);
-	if (n > 2 && !ipv6 && !below(r, 3)) {
+	if (relayed) {
+		separate(f, r, n);
+	} else if (n > 2 && !ipv6 && !below(r, 3)) {
 		uint32_t first = 1 + below(r, n - 1);
 
 		/* Without relays nothing stricter is sure to be passed. */
@@ -221,7 +244,9 @@ char *explore_scenario(uint64_t seed)
 		n = LARGE_LEAST + below(&r, LARGE_MOST - LARGE_LEAST + 1);
 	/* With a network that is cut but never bad nobody is to be declared dead wrongly. */
 	bool gentle = below(&r, 2);
-	introduce(f, &r, n, gentle);
+	if (is_relayed(seed) && n < 4)
+		n += 3;
+	introduce(f, &r, n, gentle, is_relayed(seed));
 	count = 1 + below(&r, FAULTS_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		times[i] = below(&r, CHAOS_S * 1000);
@@ -234,8 +259,12 @@ char *explore_scenario(uint64_t seed)
 		deafen(f, &r, n);
 	else
 		fprintf(f, "at %us calm\nstart all\n", CHAOS_S + 1);
-	fprintf(f, "expect 5m settled\nexpect 30s tunnels\n");
-	if (gentle)
+	/* Who is reached by a relay alone has no path before somebody wants one. */
+	fprintf(f, "expect 5m %s\nexpect %s tunnels\n", is_relayed(seed) ? "full" : "settled",
+		is_relayed(seed) ? "2m" : "30s");
+	/* Who speaks through one relay alone is cut off with it, which world_connected() cannot
+	 * know. */
+	if (gentle && !is_relayed(seed))
 		fprintf(f, "expect no false death\n");
 	fclose(f);
 	return text;

@@ -82,6 +82,17 @@ static bool trusts(const struct world *w, uint32_t who, uint32_t whom)
 	return who == whom || w->told[(size_t)who * w->n + whom];
 }
 
+/* What goes through a relay. */
+static bool is_frame(struct bytes data)
+{
+	return data.len > RELAY_HEADER && data.data[0] >> 6 == 1;
+}
+
+static struct bytes within(struct bytes frame)
+{
+	return bytes_of(frame.data + RELAY_HEADER, frame.len - RELAY_HEADER);
+}
+
 /* --- what is sent */
 
 static const char *const things[] = {
@@ -182,7 +193,7 @@ static void about_reader(void *ctx, enum about what, uint32_t subject, uint64_t 
 		accusers_read(v->accusers, v->to, subject, v->accused, v->read);
 }
 
-static void hear_accusations(struct invariants *v, uint32_t to, const struct datagram *d)
+static void hear_accusations(struct invariants *v, uint32_t from, uint32_t to, struct bytes data)
 {
 	struct tap_reader reader = { about_reader, v };
 	struct own *own = &v->own[to];
@@ -190,9 +201,9 @@ static void hear_accusations(struct invariants *v, uint32_t to, const struct dat
 
 	if (!own->warned)
 		return;
-	v->from = d->sender;
+	v->from = from;
 	v->to = to;
-	wiretap_read(v->tap, d->sender, to, bytes_of(d->data, d->len), &reader, &epoch, &counter);
+	wiretap_read(v->tap, from, to, data, &reader, &epoch, &counter);
 	if (own->accused && own->accused == own->signed_max
 	    && own->accusations >= ACCUSED_OFTEN
 	    && instant_since(own->spoke, own->accused_since).ns > ANSWERS_WITHIN.ns / 2
@@ -216,17 +227,12 @@ static void spend(struct invariants *v, uint32_t from, size_t bytes)
 		world_violation(v->w, "%u gossips beyond its budget", from);
 }
 
-static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
+static void read_one(struct invariants *v, uint32_t from, uint32_t to, struct bytes data)
 {
-	struct invariants *v = ctx;
 	struct tap_reader reader = { about, v };
 	uint64_t epoch = 0, counter = 0;
 	enum tapped what;
 
-	if (data.len > MAX_DATAGRAM && (data.data[0] == 0xE1 || data.data[0] == 0xE6))
-		world_violation(v->w, "%u sends %zu bytes of control", from, data.len);
-	if (to == NOBODY || to == from)
-		return;
 	v->from = from;
 	v->to = to;
 	what = wiretap_read(v->tap, from, to, data, &reader, &epoch, &counter);
@@ -246,15 +252,36 @@ static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
 	k->counter = counter;
 }
 
+/* What goes through a relay is read where it comes from: whom it is for only his key tells. */
+static void on_sent(void *ctx, uint32_t from, uint32_t to, struct bytes data)
+{
+	struct invariants *v = ctx;
+
+	if (data.len > MAX_DATAGRAM && (data.data[0] == 0xE1 || data.data[0] == 0xE6))
+		world_violation(v->w, "%u sends %zu bytes of control", from, data.len);
+	if (to == NOBODY || to == from)
+		return;
+	if (!is_frame(data))
+		read_one(v, from, to, data);
+	for (uint32_t end = 0; is_frame(data) && end < v->w->n; end++)
+		if (end != from && end != to)
+			read_one(v, from, end, within(data));
+}
+
 static void on_delivered(void *ctx, uint32_t to, const struct datagram *d)
 {
+	const struct bytes data = bytes_of(d->data, d->len);
 	struct invariants *v = ctx;
 
 	if (d->damage || !trusts(v->w, to, d->sender))
 		return;
 	known(v, to, d->sender)->heard = v->w->now;
 	v->own[to].heard = v->w->now;
-	hear_accusations(v, to, d);
+	if (!is_frame(data))
+		hear_accusations(v, d->sender, to, data);
+	for (uint32_t end = 0; is_frame(data) && end < v->w->n; end++)
+		if (end != to && end != d->sender)
+			hear_accusations(v, end, to, within(data));
 }
 
 /* --- what is believed */
@@ -402,8 +429,24 @@ static void sweep_tables(struct invariants *v, uint32_t who)
 			world_violation(v->w, "%u: table %s holds %ju of %ju", who,
 					r->tables[i].name, (uintmax_t)r->tables[i].used,
 					(uintmax_t)r->tables[i].entries);
+	for (unsigned i = 0; i < r->table_count && !r->relays; i++)
+		if (r->tables[i].used && !strcmp(r->tables[i].name, "relaying"))
+			world_violation(v->w, "%u does not relay, and has %ju channels", who,
+					(uintmax_t)r->tables[i].used);
 	if (r->alive > r->trusted)
 		world_violation(v->w, "%u sees %u alive and trusts %u", who, r->alive, r->trusted);
+}
+
+/* A relay is somebody that the node trusts, and not the peer itself. */
+static void sweep_relay(struct invariants *v, uint32_t who, uint32_t subject)
+{
+	const struct report_peer *r = v->peer;
+	const uint32_t relay = world_at(v->w, &r->endpoint.ip);
+
+	if (!r->path_up || !*r->relay || relay == NOBODY)
+		return;
+	if (relay == who || relay == subject || !trusts(v->w, who, relay))
+		world_violation(v->w, "%u reaches %u through %u", who, subject, relay);
 }
 
 static void sweep_peer(struct invariants *v, uint32_t who)
@@ -415,6 +458,7 @@ static void sweep_peer(struct invariants *v, uint32_t who)
 		world_violation(v->w, "%u reports %d", who, (int)subject);
 		return;
 	}
+	sweep_relay(v, who, subject);
 	struct known *k = known(v, who, subject);
 	if (r->state != k->state)
 		world_violation(v->w, "%u reports %u as %s and told %s", who, subject,

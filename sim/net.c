@@ -199,6 +199,31 @@ uint32_t net_receiver(struct world *w, struct datagram *d)
 	return who;
 }
 
+uint32_t world_through(const struct world *w, uint32_t from, uint32_t to)
+{
+	struct report_peer r;
+
+	if (!world_runs(w, from))
+		return NOBODY;
+	for (uint32_t slot = UINT32_MAX;;) {
+		slot = node_report_peer(w->hosts[from].node, slot, &r);
+		if (slot == UINT32_MAX)
+			return NOBODY;
+		if (world_find(w, &r.key) == to)
+			break;
+	}
+	if (!r.path_up || !*r.relay)
+		return r.path_up ? to : NOBODY;
+	return world_at(w, &r.endpoint.ip);
+}
+
+uint32_t world_at(const struct world *w, const struct ip *ip)
+{
+	const uint32_t number = number_of(ip);
+
+	return number < ADDRESSES && w->owners[number] < w->n ? w->owners[number] : NOBODY;
+}
+
 /* --- sending */
 
 static const struct link_quality *quality(const struct world *w, uint32_t from, uint32_t to)

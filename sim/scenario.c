@@ -220,8 +220,9 @@ static bool make_nodes(struct script *s, const struct words *w)
 	s->world.trace.datagrams = s->options->datagrams;
 	s->a = calloc(n, sizeof(bool));
 	s->b = calloc(n, sizeof(bool));
+	s->c = calloc(n, sizeof(bool));
 	s->stays_off = calloc(n, sizeof(bool));
-	BUG_ON(!s->a || !s->b || !s->stays_off);
+	BUG_ON(!s->a || !s->b || !s->c || !s->stays_off);
 	s->made = true;
 	s->invariants = invariants_attach(&s->world);
 	return true;
@@ -353,6 +354,7 @@ static void finish(struct script *s)
 	world_free(&s->world);
 	free(s->a);
 	free(s->b);
+	free(s->c);
 	free(s->stays_off);
 }
 

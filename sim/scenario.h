@@ -48,6 +48,7 @@
  *   expect [T] tunnels         the same between all that run and trust each other
  *   expect [T] direct SET SET  each of the first has a path to each of the second, without a relay
  *   expect [T] relayed SET SET and by a relay
+ *   expect [T] via SET SET SET and by one of the third ones as a relay
  *   never T direct SET SET     and so on
  *   never T SET SET STATE      during so much time nobody of the first sees any of the others so
  *   never T ping SET SET       no packet gets through

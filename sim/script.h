@@ -27,7 +27,7 @@ struct script {
 	bool made, started;
 	uint64_t seed;
 	bool ipv6;
-	bool *a, *b;                 /* sets of the statement at hand */
+	bool *a, *b, *c;             /* sets of the statement at hand */
 	bool *stays_off;
 	unsigned line;
 	struct later later[SCRIPT_LATER];

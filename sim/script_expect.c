@@ -8,12 +8,13 @@
 #define SEND_EVERY span_ms(500)
 
 enum claim_kind { CLAIM_STATE, CLAIM_FULL, CLAIM_SETTLED, CLAIM_PING, CLAIM_DIRECT,
-		  CLAIM_RELAYED, CLAIM_MTU };
+		  CLAIM_RELAYED, CLAIM_VIA, CLAIM_MTU };
 
 struct claim {
 	enum claim_kind kind;
 	unsigned states;             /* bits of enum report_state */
 	uint64_t mtu;                /* MTU: as measured */
+	const bool *via;             /* VIA: by one of these */
 	bool any;                    /* one pair is enough */
 	bool mutual;                 /* PING: only between those that run and trust each other */
 	uint32_t bad_a, bad_b;       /* the pair that failed last: looked at first */
@@ -64,6 +65,11 @@ static uint64_t measured(const struct world *w, uint32_t a, uint32_t b)
 	return mtu;
 }
 
+static bool is_via(const struct claim *c, uint32_t through, uint32_t to)
+{
+	return through != NOBODY && through != to && c->via[through];
+}
+
 /* Whether the claim holds for this pair; pairs that it is not about hold. */
 static bool holds(const struct script *s, const struct claim *c, uint32_t a, uint32_t b)
 {
@@ -93,6 +99,8 @@ static bool holds(const struct script *s, const struct claim *c, uint32_t a, uin
 	case CLAIM_DIRECT:
 	case CLAIM_RELAYED:
 		return s->a[a] && s->b[b] ? has_path(w, a, b, c->kind == CLAIM_RELAYED) : !c->any;
+	case CLAIM_VIA:
+		return s->a[a] && s->b[b] ? is_via(c, world_through(w, a, b), b) : !c->any;
 	}
 	return false;
 }
@@ -213,6 +221,17 @@ static bool wait_for(struct script *s, struct claim *c, struct span limit)
 	}
 }
 
+static enum claim_kind kind_of(const char *word)
+{
+	if (!strcmp(word, "direct"))
+		return CLAIM_DIRECT;
+	if (!strcmp(word, "relayed"))
+		return CLAIM_RELAYED;
+	if (!strcmp(word, "via"))
+		return CLAIM_VIA;
+	return !strcmp(word, "ping") ? CLAIM_PING : CLAIM_STATE;
+}
+
 static bool parse_claim(struct script *s, const struct words *w, unsigned at, struct claim *c)
 {
 	const char *first = at < w->count ? w->word[at] : "";
@@ -235,11 +254,12 @@ static bool parse_claim(struct script *s, const struct words *w, unsigned at, st
 		       script_set(s, w->word[at + 2], s->b) &&
 		       script_number(s, w->word[at + 3], &c->mtu);
 	}
-	if (w->count != at + 3)
+	if (w->count != at + 3 + !strcmp(first, "via"))
 		return script_error(s, "this cannot be expected");
-	c->kind = !strcmp(first, "ping")    ? CLAIM_PING :
-		  !strcmp(first, "direct")  ? CLAIM_DIRECT :
-		  !strcmp(first, "relayed") ? CLAIM_RELAYED : CLAIM_STATE;
+	c->kind = kind_of(first);
+	if (c->kind == CLAIM_VIA && !script_set(s, w->word[at + 3], s->c))
+		return false;
+	c->via = s->c;
 	if (!script_set(s, w->word[at + (c->kind != CLAIM_STATE)], s->a) ||
 	    !script_set(s, w->word[at + 1 + (c->kind != CLAIM_STATE)], s->b))
 		return false;
@@ -351,7 +371,10 @@ static bool carry_out(struct script *s, const struct words *w, struct claim *c, 
 	if (!never && s->result->slowest_ms < ms)
 		s->result->slowest_ms = ms;
 	snprintf(note, sizeof(note), "%ju.%03ju s", (uintmax_t)(ms / 1000), (uintmax_t)(ms % 1000));
-	if (held == never && c->kind != CLAIM_PING)
+	if (held == never && c->kind > CLAIM_PING)
+		snprintf(note, sizeof(note), "%u to %u through %d after %ju ms", c->bad_a, c->bad_b,
+			 (int)world_through(world, c->bad_a, c->bad_b), (uintmax_t)ms);
+	else if (held == never && c->kind != CLAIM_PING)
 		snprintf(note, sizeof(note), "%u sees %u as %u after %ju ms", c->bad_a, c->bad_b,
 			 world_view(world, c->bad_a, c->bad_b)->state, (uintmax_t)ms);
 	else if (held == never)

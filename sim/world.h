@@ -107,6 +107,10 @@ struct view *world_view(const struct world *w, uint32_t who, uint32_t about);
  * others. */
 bool world_connected(const struct world *w, uint32_t a, uint32_t b);
 bool world_runs(const struct world *w, uint32_t i); /* on and not paused */
+uint32_t world_at(const struct world *w, const struct ip *ip); /* whose, outside; NOBODY */
+/* Through whom the path from one to another leads, by what the first one reports: the other itself,
+ * a relay; NOBODY: there is none. */
+uint32_t world_through(const struct world *w, uint32_t from, uint32_t to);
 
 /* Machines. Trust is applied to a running node by world_tell_trust, and at its start. */
 void world_trust(struct world *w, uint32_t who, uint32_t whom, bool yes);

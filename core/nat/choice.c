@@ -30,6 +30,13 @@ bool path_is_used(const struct paths *p, const struct path *path, struct instant
 	return instant_is_set(path->used) && instant_since(now, path->used).ns < most.ns;
 }
 
+bool paths_used_within(const struct paths *p, uint32_t slot, struct span most, struct instant now)
+{
+	const struct instant used = p->list[slot].used;
+
+	return instant_is_set(used) && instant_since(now, used).ns < most.ns;
+}
+
 static uint64_t score(const struct address *a)
 {
 	uint64_t s = a->rtt.ns + a->rtt.ns / LOSS_ALL * 4 * a->loss;

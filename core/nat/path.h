@@ -86,6 +86,9 @@ void paths_doubt(struct paths *p, uint32_t slot, struct instant now);
 /* Tunnel traffic goes to it or comes from it. Paths that are used so are kept, others are left
  * alone: probes and gossip are no use. */
 void paths_used(struct paths *p, uint32_t slot, struct instant now);
+/* Whether there was tunnel traffic with it within so long. */
+bool paths_used_within(const struct paths *p, uint32_t slot, struct span most,
+		       struct instant now);
 /* Somebody wants to reach it now (a packet waits): candidates are probed now, backoff
  * notwithstanding, at most once a second. */
 void paths_wanted(struct paths *p, uint32_t slot, struct instant now);

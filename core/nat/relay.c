@@ -540,3 +540,8 @@ uint32_t relay_channels(const struct relay *r)
 {
 	return r->count;
 }
+
+uint32_t relay_most(const struct relay *r)
+{
+	return r->config.sessions;
+}

@@ -112,5 +112,6 @@ struct relay_counters {
 };
 const struct relay_counters *relay_counters(const struct relay *r);
 uint32_t relay_channels(const struct relay *r);
+uint32_t relay_most(const struct relay *r); /* channels at the most */
 
 #endif

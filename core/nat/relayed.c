@@ -294,6 +294,14 @@ bool relayed_has(const struct relayed *r, uint32_t peer, uint32_t relay)
 	return i != RELAYED_NONE && (r->holds[i].both || r->holds[i].asking);
 }
 
+void relayed_release(struct relayed *r, uint32_t peer, struct span age, struct instant now)
+{
+	for (uint32_t i = r->count; i-- > 0;)
+		if (r->holds[i].peer == peer &&
+		    instant_since(now, r->holds[i].made).ns >= age.ns)
+			drop(r, i);
+}
+
 void relayed_proved(struct relayed *r, const struct endpoint *at)
 {
 	const uint32_t i = find_at(r, at);

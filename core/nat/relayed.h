@@ -43,6 +43,8 @@ bool relayed_nth(const struct relayed *r, uint32_t nth, uint32_t *peer, uint32_t
 /* Whether frames pass through that one: the relay says so, and the peer answered by it, or it is
  * not older than three seconds. */
 bool relayed_works(const struct relayed *r, uint32_t nth, struct instant now);
+/* Those to that peer go, if they are so old. */
+void relayed_release(struct relayed *r, uint32_t peer, struct span age, struct instant now);
 /* The peer answered by that channel. */
 void relayed_proved(struct relayed *r, const struct endpoint *at);
 /* The peer that the channel leads to; RELAYED_NONE: gone. */

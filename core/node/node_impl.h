@@ -50,6 +50,7 @@ struct node_peer {
 	uint8_t tells;              /* times that it is still to be told of our successor */
 	uint64_t epoch;             /* of its process, as last adopted */
 	struct instant heard_full;  /* bucket: what it tells of its own */
+	uint8_t refused;            /* times that relays did so, since it was wanted last */
 	struct instant relays_full; /* bucket: relays that are asked for a channel to it */
 };
 
@@ -171,6 +172,7 @@ struct node {
 		struct relayed *mine;   /* what others do for us */
 		uint32_t known[NODE_RELAYS]; /* members that relay, by their records */
 		unsigned known_count;
+		struct instant look_at; /* which channels are of no use any more */
 		uint64_t drop_frame;    /* no channel, or not what frames carry */
 		uint64_t drop_message;
 	} relaying;

@@ -13,6 +13,10 @@
 #define HELD 2u                    /* channels to a peer, each by another relay */
 #define ASK_BURST 4u
 #define ASK_EACH span_s(1)
+#define UNUSED span_s(180)         /* without tunnel traffic, after which channels are let go */
+#define LOOK_EACH span_s(15)
+#define LET_GO 16u                 /* at once */
+#define REFUSED_MOST 4u            /* after so many the next packet asks again */
 #define LISTED 2u                  /* relays in our own record */
 #define NOT_LISTED span_ms(50)     /* what a relay that the peer does not name counts for more */
 
@@ -223,8 +227,8 @@ static void read_record(const struct node *n, uint32_t slot, struct record *reco
 		record_unkeep(info.record, record);
 }
 
-/* The nearest relay that has no channel to the peer yet; TRUST_NONE: none. */
-static uint32_t choose(const struct node *n, uint32_t slot)
+/* The nearest relay that has no channel to the peer yet, and is not that one; TRUST_NONE: none. */
+static uint32_t choose(const struct node *n, uint32_t slot, uint32_t except)
 {
 	const struct relaying *r = &n->relaying;
 	uint32_t best = TRUST_NONE;
@@ -236,7 +240,7 @@ static uint32_t choose(const struct node *n, uint32_t slot)
 		const uint32_t relay = r->known[i];
 		struct path_info info;
 
-		if (relay == slot || relayed_has(r->mine, slot, relay) ||
+		if (relay == slot || relay == except || relayed_has(r->mine, slot, relay) ||
 		    !is_fresh(n, relay, &info))
 			continue;
 		const bool named = names(&record.body, trust_key(n->trust, relay));
@@ -271,7 +275,7 @@ static unsigned working(const struct node *n, uint32_t slot, struct instant now)
 	return count;
 }
 
-void relaying_want(struct node *n, uint32_t slot, struct instant now)
+static void want(struct node *n, uint32_t slot, uint32_t except, struct instant now)
 {
 	const unsigned has = working(n, slot, now);
 	uint32_t relay;
@@ -279,8 +283,15 @@ void relaying_want(struct node *n, uint32_t slot, struct instant now)
 	if (has >= HELD || !n->relaying.known_count ||
 	    !bucket_take(&n->peers[slot].relays_full, now, ASK_EACH, ASK_BURST))
 		return;
-	for (unsigned i = has; i < HELD && (relay = choose(n, slot)) != TRUST_NONE; i++)
+	for (unsigned i = has; i < HELD && (relay = choose(n, slot, except)) != TRUST_NONE;
+	     i++)
 		ask(n, slot, relay, now);
+}
+
+void relaying_want(struct node *n, uint32_t slot, struct instant now)
+{
+	n->peers[slot].refused = 0;
+	want(n, slot, TRUST_NONE, now);
 }
 
 void relaying_renew(struct node *n, uint32_t slot, struct instant now)
@@ -321,21 +332,41 @@ void relaying_facts(struct node *n, struct instant now)
 	while (relayed_next_fact(n->relaying.mine, &f)) {
 		if (f.kind == RELAYED_FACT_GONE)
 			paths_relay_gone(n->paths, f.peer, &f.at, now);
-		else
-			relaying_want(n, f.peer, now);
+		else if (n->peers[f.peer].refused++ < REFUSED_MOST)
+			want(n, f.peer, f.relay, now);
 	}
+}
+
+/* Gossip alone must not hold channels: a relay has few, and others want them. */
+static void let_go(struct node *n, struct instant now)
+{
+	struct relayed *mine = n->relaying.mine;
+	const uint32_t before = relayed_channels(mine);
+	uint32_t peer, relay;
+
+	/* Some at a time: there is room for so many facts about them. */
+	for (uint32_t i = before; i-- > 0 && relayed_channels(mine) + LET_GO > before;)
+		if (relayed_nth(mine, i, &peer, &relay) &&
+		    !paths_used_within(n->paths, peer, UNUSED, now))
+			relayed_release(mine, peer, UNUSED, now);
+	n->relaying.look_at = instant_add(now, relayed_channels(mine) + LET_GO > before ?
+					       LOOK_EACH : span_ms(100));
 }
 
 void relaying_tick(struct node *n, struct instant now)
 {
+	if (instant_reached(n->relaying.look_at, now))
+		let_go(n, now);
 	relay_tick(n->relaying.service, now);
 	relayed_tick(n->relaying.mine, now, &n->inner);
 }
 
 struct instant relaying_deadline(const struct node *n)
 {
-	return instant_min(relay_deadline(n->relaying.service),
-			   relayed_deadline(n->relaying.mine));
+	struct instant first = instant_min(relay_deadline(n->relaying.service),
+					   relayed_deadline(n->relaying.mine));
+
+	return relayed_channels(n->relaying.mine) ? instant_min(first, n->relaying.look_at) : first;
 }
 
 void relaying_report(const struct node *n, const struct endpoint *at, struct report_peer *r)

@@ -40,6 +40,9 @@ static void tables(const struct node *n, struct report_node *r)
 	table(r, "forwarding", forwarding_size(members), 2 * members,
 	      allowedips_count(n->forwarding.current->routes));
 	table(r, "addresses", map_size(members), members, n->holders.count);
+	table(r, "relayed", relayed_size(), RELAYED_MAX, relayed_channels(n->relaying.mine));
+	table(r, "relaying", relay_size(members, 0), relay_most(n->relaying.service),
+	      relay_channels(n->relaying.service));
 	table(r, "events", NODE_EVENTS * sizeof(struct event), NODE_EVENTS,
 	      n->events.count < NODE_EVENTS ? n->events.count : NODE_EVENTS);
 }

@@ -11,10 +11,9 @@
  * nobody, but may take all for lost at once - who stood still judges nobody within a second - an
  * accusation is passed on only if its accuser may watch the accused by the view of him who passes
  * it on, and a verdict without a suspicion of one's own needs four such, in a mesh of more than 32
- * others - who does not relay has no channel of others, and a path through somebody leads to whom is
- * reached directly, known and trusted, and not the peer itself - tables hold no more than they have
- * room for; events
- * and reports agree - time goes on
+ * others - tables hold no more than they have room for - who does not relay has no channel of
+ * others, and a path through somebody leads through a member that is trusted and is not the peer
+ * - events and reports agree - time goes on
  *
  * (Packets through tunnels: sim/net.c.) */
 #ifndef SIM_INVARIANT_H

@@ -146,7 +146,7 @@ sim-large: $(B)/test/swim_large $(B)/test/swim_insiders
 	 done; } | $(AT_ONCE)
 LARGE   ?= 10000 1000
 WORLDS  ?= 1000
-# Days in which all lies are told one after the other, half an hour each: 12 to 14 minutes of CPU a
+# Days in which all lies are told one after the other, half an hour each: 12 to 17 minutes of CPU a
 # day. Ten of them would make sim-large longer than an hour on two cores.
 sim-insiders: $(B)/test/swim_insiders
 	@for i in $$(seq 0 $$(($(DAYS) - 1))); do echo "SWIM_INSIDERS='$$i $$((i + 1)) 1800 48' $<"; done | $(AT_ONCE)
@@ -172,10 +172,10 @@ explore: $(SIM)
 E2E_JOBS ?= 3
 check-e2e: all
 	@prove -j$(E2E_JOBS) $(E2E_TESTS)
-# Ten real minutes and more, and attacks 07 and 23 in their full size.
+# Ten real minutes and more, two at a time, and attacks 07 and 23 in their full size.
 check-long: all $(B)/test/node_attack_gossip
 	@FLOOD=10000000 $(B)/test/node_attack_gossip
-	@prove $(LONG_TESTS)
+	@prove -j2 $(LONG_TESTS)
 
 # Real daemons behind NATs of all kinds, in a laboratory of network namespaces (docs/nat.md).
 NAT_TESTS := $(wildcard test/nat/*.t)

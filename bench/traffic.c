@@ -9,6 +9,8 @@
  * RUN: so many datagrams in one message (UDP_SEGMENT); 1: each is a message, 64 in one call.
  * sink prints: datagrams N bytes N seconds S, from the first to the last. flood: sent N. Who asks:
  * answers N lost N p50 US p99 US. IPv4 alone. */
+#include "../test/generator.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -18,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef UDP_SEGMENT
@@ -48,14 +49,6 @@ static _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static struct sockaddr_in address(const char *host, const char *port)

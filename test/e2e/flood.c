@@ -8,6 +8,8 @@
  * Prints: sent N BYTES answers N BYTES cookies N
  */
 #define _GNU_SOURCE
+#include "../generator.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -16,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH 64
@@ -26,23 +27,6 @@
 static struct sample { uint8_t data[MAX_LEN]; size_t len; } samples[MAX_SAMPLES];
 static unsigned sample_count;
 static uint8_t buffers[BATCH][MAX_LEN];
-static uint64_t state = 88172645463325252ull;
-
-static uint64_t any(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* The UDP payload of an Ethernet frame to that port, or NULL. */
 static const uint8_t *payload(const uint8_t *f, size_t len, unsigned port, size_t *out)

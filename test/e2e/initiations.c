@@ -6,6 +6,8 @@
  * KEY: base64, an Ed25519 key of the mesh, or with "x25519:" before it one of WireGuard. SOURCES:
  * an IPv4 address whose last 16 bits are drawn for each datagram, and the port, too. CAP_NET_RAW.
  * Prints: sent N BYTES cpu SECONDS */
+#include "../generator.h"
+
 #include "base/cursor.h"
 #include "base/rng.h"
 #include "contexts.h"
@@ -21,30 +23,12 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH 64u
 #define HEADERS 28u
 
 static uint8_t packets[BATCH][HEADERS + sizeof(struct message_initiation)];
-static uint64_t state = 88172645463325252ull;
-
-static uint64_t any(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* IPv4 and UDP without checksum; the kernel fills in the one of IPv4. */
 static void make(uint8_t *p, uint32_t from, uint32_t to, uint16_t port, const struct hash *mac1_key)
@@ -101,7 +85,8 @@ int main(int argc, char **argv)
 
 	test_crypto();
 	if (argc != 7 || !read_key(argv[1], &mac1_key) || !inet_aton(argv[2], &to.sin_addr) ||
-	    !inet_aton(argv[4], &sources) || getrandom(&state, sizeof(state), 0) != sizeof(state))
+	    !inet_aton(argv[4], &sources) ||
+	    getrandom(&any_state, sizeof(any_state), 0) != sizeof(any_state))
 		return 2;
 	const uint16_t port = (uint16_t)strtoul(argv[3], NULL, 10);
 	const double rate = strtod(argv[5], NULL), begin = now();

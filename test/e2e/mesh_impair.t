@@ -72,7 +72,7 @@ else:
         run = [datagram(20 * r + k) for k in range(20)]
         for piece in ([b"".join(run)] if runs else run):
             s.sendto(piece, (sys.argv[2], 7778))
-        time.sleep(0.01)
+        time.sleep(0.01)  # the pace: a burst of all would be lost in a buffer, not on the wire
 P
 on B python3 "$work/udp.py" receive >"$work/udp" 2>"$work/udp.log" &
 receiver=$!

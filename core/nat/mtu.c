@@ -24,7 +24,6 @@
 
 #define STEP 16u                   /* WireGuard pads to it */
 #define SMALL 1u                   /* the shortest padded probe: whether it is known at all */
-#define MOST 9000u                 /* an interface with more is left alone */
 #define TRIES_SEARCH 3u
 #define TRIES_CONFIRM 5u           /* what passed once is not given up easily */
 #define CONFIRM_EACH span_s(15)
@@ -55,7 +54,7 @@ void path_mtu_reset(struct paths *p, uint32_t slot)
 
 void paths_set_mtu(struct paths *p, uint32_t mtu)
 {
-	p->mtu = mtu > PATH_MTU_MIN && mtu <= MOST ? (uint16_t)mtu : 0;
+	p->mtu = mtu > PATH_MTU_MIN && mtu <= PATH_MTU_MAX ? (uint16_t)mtu : 0;
 	for (uint32_t slot = 0; slot < p->top; slot++)
 		if (p->list[slot].admitted)
 			path_mtu_reset(p, slot);

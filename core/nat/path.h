@@ -31,6 +31,7 @@
 
 #define PATH_PADDED_MIN 106u /* a padded probe of a byte, and a sealed probe */
 #define PATH_MTU_MIN 1280u   /* the shortest limit, which IPv6 needs (RFC 8200, 5) */
+#define PATH_MTU_MAX 9000u            /* an interface with more is left alone */
 #define PATH_SEALED_MORE 32u /* by which WireGuard's datagram is longer than a packet */
 
 struct paths;

@@ -13,7 +13,6 @@
 
 #define ERROR_EACH span_ms(10)
 #define ERROR_BURST 20u
-#define PIECE_MAX 9000u
 
 /* Whose word it is: the address that the packet was for. The kernel takes none from its own
  * addresses out of a TUN. */
@@ -34,7 +33,7 @@ static void too_big(struct node *n, struct moment now, struct bytes packet, uint
 static void send_pieces(struct node *n, struct moment now, uint32_t wg, struct fragmenter *f,
 			struct outbox *out)
 {
-	uint8_t piece[PIECE_MAX] uninitialized;
+	uint8_t piece[PATH_MTU_MAX] uninitialized;
 	size_t len;
 
 	n->counters.cut++;

@@ -15,7 +15,8 @@ _Static_assert(sizeof(struct node_token) <= PRIV_DATA, "a token fits a message")
 
 #define LIST (NODE_TOKENS * sizeof(struct node_token))
 
-int connect_feed_open(struct connect_feed *f, struct store *store, struct instant now)
+int connect_feed_open(struct connect_feed *f, struct store *store, struct watch *with,
+		      struct instant now)
 {
 	void *lists = mmap(NULL, 2 * LIST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
@@ -27,7 +28,8 @@ int connect_feed_open(struct connect_feed *f, struct store *store, struct instan
 	mlock(lists, 2 * LIST);
 	*f = (struct connect_feed){ .store = store, .ends = INSTANT_NEVER, .list = lists };
 	f->before = f->list + NODE_TOKENS;
-	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "tokens", now);
+	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "tokens", with,
+		   now);
 	return 0;
 }
 

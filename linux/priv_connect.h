@@ -28,9 +28,10 @@ struct connect_feed {
 };
 
 /* The store is borrowed. The first state is due at once. The tokens are in memory that processes
- * forked later, for helpers, do not get, and dumps neither. 0 or negative errno. */
-int connect_feed_open(struct connect_feed *f, struct store *store, struct instant now)
-	must_check;
+ * forked later, for helpers, do not get, and dumps neither. `with`: see watch_open. 0 or negative
+ * errno. */
+int connect_feed_open(struct connect_feed *f, struct store *store, struct watch *with,
+		      struct instant now) must_check;
 void connect_feed_close(struct connect_feed *f);
 /* PRIV_TOKEN: 0: the other one is trusted; -EINPROGRESS: the user is asked; -EALREADY: it was used;
  * -ETIME: it is over; or another negative errno. */

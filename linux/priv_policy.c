@@ -9,10 +9,11 @@
 static const char *const folders[] = { SERVICES_FOLDER, SERVICES_FOLDER "/peer",
 				       SERVICES_FOLDER "/org" };
 
-void policy_feed_open(struct policy_feed *f, struct store *store, struct instant now)
+void policy_feed_open(struct policy_feed *f, struct store *store, struct watch *with,
+		      struct instant now)
 {
 	*f = (struct policy_feed){ 0 };
-	watch_open(&f->watch, store, folders, 3, "service rules", now);
+	watch_open(&f->watch, store, folders, 3, "service rules", with, now);
 	f->watch.beside = SERVICES_MARK;
 	pending_feed_open(&f->pending, store);
 }

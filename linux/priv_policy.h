@@ -25,8 +25,9 @@ struct policy_feed {
 	uint32_t list, rule;        /* the next ones to be given */
 };
 
-/* The store is borrowed. The first state is due at once. */
-void policy_feed_open(struct policy_feed *f, struct store *store, struct instant now);
+/* The store is borrowed. The first state is due at once. `with`: see watch_open. */
+void policy_feed_open(struct policy_feed *f, struct store *store, struct watch *with,
+		      struct instant now);
 void policy_feed_close(struct policy_feed *f);
 /* All is to be read and told again, changed or not. */
 void policy_feed_again(struct policy_feed *f, struct instant now);

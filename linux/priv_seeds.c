@@ -13,9 +13,6 @@
 #define MOST_SECONDS 3600u
 #define AGAIN_SECONDS 60u /* after many failures, or where nobody says how long */
 
-static const unsigned retry_seconds[] = { 1, 2, 5, 10, 30 };
-#define RETRIES (sizeof(retry_seconds) / sizeof(*retry_seconds))
-
 static bool is_looked_up(const struct seed *s)
 {
 	return s->source != SEED_GIVEN;
@@ -107,6 +104,17 @@ static void complain(struct seed *s, enum resolver_status why)
 			 s->seeds->what, s->job.name, words[why]);
 }
 
+/* A node without a STUN server is told by members what it is seen as: no hurry. Each look-up is a
+ * process. */
+static unsigned retry_after(const struct seed *s)
+{
+	static const unsigned seed_seconds[] = { 1, 2, 5, 10, 30, AGAIN_SECONDS };
+	static const unsigned stun_seconds[] = { 2, 10, 60, 300, 600 };
+
+	return s->notice == PRIV_STUN ? stun_seconds[s->failures < 5 ? s->failures - 1 : 4] :
+					seed_seconds[s->failures < 6 ? s->failures - 1 : 5];
+}
+
 static void looked_up(void *ctx, const struct resolver_answer *a, struct instant now)
 {
 	struct seed *s = ctx;
@@ -118,7 +126,7 @@ static void looked_up(void *ctx, const struct resolver_answer *a, struct instant
 		complain(s, (enum resolver_status)a->status);
 	wait = wait < LEAST_SECONDS ? LEAST_SECONDS : wait > MOST_SECONDS ? MOST_SECONDS : wait;
 	if (s->failures)
-		wait = s->failures <= RETRIES ? retry_seconds[s->failures - 1] : AGAIN_SECONDS;
+		wait = retry_after(s);
 	s->due = instant_add(now, span_s(wait));
 }
 

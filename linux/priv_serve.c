@@ -266,28 +266,12 @@ static void signals_ready(void *ctx, uint32_t events)
 		take_signal(s, info.ssi_signo);
 }
 
-static void trust_ready(void *ctx, uint32_t events)
+static void files_ready(void *ctx, uint32_t events)
 {
 	struct server *s = ctx;
 
 	(void)events;
 	watch_changed(&s->trust.watch, clock_now().boot);
-}
-
-static void policy_ready(void *ctx, uint32_t events)
-{
-	struct server *s = ctx;
-
-	(void)events;
-	watch_changed(&s->policy.watch, clock_now().boot);
-}
-
-static void connect_ready(void *ctx, uint32_t events)
-{
-	struct server *s = ctx;
-
-	(void)events;
-	watch_changed(&s->connect.watch, clock_now().boot);
 }
 
 /* As wireguard-go does: whoever removes the socket of a plain device ends it. */
@@ -355,14 +339,10 @@ static int open_mesh(struct server *s)
 
 	trust_feed_open(&s->trust, &s->p->store, &s->p->child->public, s->now);
 	s->trust.second.secret = &s->p->child->secret; /* the main one's is wiped */
-	policy_feed_open(&s->policy, &s->p->store, s->now);
-	r = connect_feed_open(&s->connect, &s->p->store, s->now);
+	policy_feed_open(&s->policy, &s->p->store, &s->trust.watch, s->now);
+	r = connect_feed_open(&s->connect, &s->p->store, &s->trust.watch, s->now);
 	if (r == 0 && s->trust.watch.inotify >= 0)
-		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, trust_ready, s);
-	if (r == 0 && s->policy.watch.inotify >= 0)
-		r = loop_add(&s->loop, s->policy.watch.inotify, EPOLLIN, policy_ready, s);
-	if (r == 0 && s->connect.watch.inotify >= 0)
-		r = loop_add(&s->loop, s->connect.watch.inotify, EPOLLIN, connect_ready, s);
+		r = loop_add(&s->loop, s->trust.watch.inotify, EPOLLIN, files_ready, s);
 	return r;
 }
 

@@ -40,7 +40,8 @@ void trust_feed_open(struct trust_feed *f, struct store *store, const struct pub
 	};
 	f->ends = INSTANT_NEVER;
 	second_feed_open(&f->second, own);
-	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders), "trust", now);
+	watch_open(&f->watch, store, folders, sizeof(folders) / sizeof(*folders),
+		   "the configuration", NULL, now);
 	f->watch.all_beside = true; /* keys of ours */
 	f->watch.is_ours = is_ours;
 	f->watch.ctx = f;

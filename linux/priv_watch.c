@@ -50,13 +50,20 @@ static void watch_all(struct watch *w)
 }
 
 void watch_open(struct watch *w, struct store *store, const char *const *folders, unsigned count,
-		const char *what, struct instant now)
+		const char *what, struct watch *with, struct instant now)
 {
 	BUG_ON(count > WATCH_FOLDERS);
 	*w = (struct watch){ .store = store, .folders = folders, .count = count, .due = now,
 			     .look = now, .dir = -1 };
 	for (unsigned i = 0; i < WATCH_FOLDERS; i++)
 		w->ids[i] = -1;
+	if (with) {
+		w->inotify = with->inotify;
+		w->borrowed = true;
+		w->others = with->others;
+		with->others = w;
+		return;
+	}
 	w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (w->inotify < 0)
 		priv_say("no inotify (%s): changes of %s are seen once a second", strerror(errno),
@@ -65,7 +72,7 @@ void watch_open(struct watch *w, struct store *store, const char *const *folders
 
 void watch_close(struct watch *w)
 {
-	if (w->inotify >= 0)
+	if (w->inotify >= 0 && !w->borrowed)
 		close(w->inotify);
 	w->inotify = -1;
 }
@@ -116,7 +123,8 @@ void watch_changed(struct watch *w, struct instant now)
 
 		for (char *at = buf; at < buf + n; at += sizeof(*e) + e->len) {
 			e = (const struct inotify_event *)at;
-			read_within(w, now, patience_ms(w, e));
+			for (struct watch *to = w; to; to = to->others)
+				read_within(to, now, patience_ms(to, e));
 		}
 	}
 }

@@ -22,6 +22,8 @@ struct watch {
 	const char *beside;          /* a file beside the folders, or NULL; set it after opening */
 	bool all_beside;             /* every file beside the folders; set it after opening */
 	int inotify;                 /* readable: watch_changed; -1: there is none */
+	bool borrowed;               /* from the watch that was given at opening */
+	struct watch *others;        /* who borrowed ours */
 	int dir, ids[WATCH_FOLDERS];
 	bool open;                   /* there was a directory, this one: */
 	uint64_t dev, ino;
@@ -34,11 +36,13 @@ struct watch {
 };
 
 /* The first reading is due at once. Store and folders are borrowed. `what` is for a line on
- * standard error: changes of what. */
+ * standard error: changes of what. A user may have 128 instances of inotify: `with`, another watch
+ * of the same store and other folders, lends its own, and hears for both; NULL: one of our own. */
 void watch_open(struct watch *w, struct store *store, const char *const *folders, unsigned count,
-		const char *what, struct instant now);
+		const char *what, struct watch *with, struct instant now);
+/* Who lent is closed last, or nobody is asked afterwards. */
 void watch_close(struct watch *w);
-/* inotify is readable. */
+/* inotify is readable; of a watch that does not borrow. */
 void watch_changed(struct watch *w, struct instant now);
 /* Somebody asks for it: read in a moment. A later wish does not put it off. */
 void watch_reload(struct watch *w, struct instant now);

@@ -1512,6 +1512,25 @@ static bool leads_to(const char *link, const char *target)
 	return len == (ssize_t)strlen(target) && !memcmp(text, target, (size_t)len);
 }
 
+/* A user may have 128 of them, and hundreds of daemons. */
+static void one_inotify_is_enough(void)
+{
+	const struct priv_config config = mesh_config();
+	struct run r = start(&config, tells_notices);
+	unsigned have = 0;
+	char path[64];
+
+	expect(&r, "begin");
+	expect(&r, "end 0");
+	for (int fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r.pid, fd);
+		have += leads_to(path, "anon_inode:inotify");
+	}
+	eq_int(have, 1);
+	eq_int(stop(&r), 0);
+	nothing_is_left();
+}
+
 static void detach_returns_when_the_child_is_ready(void)
 {
 	struct priv_config config = mesh_config();
@@ -1649,6 +1668,7 @@ int main(int argc, char **argv)
 		R(without_the_capability_it_says_which),
 		R(one_capability_is_enough_and_the_child_loses_it),
 		R(closed_standard_descriptors_do_no_harm),
+		R(one_inotify_is_enough),
 		R(detach_returns_when_the_child_is_ready),
 		R(plain_wireguard_needs_its_socket),
 	};

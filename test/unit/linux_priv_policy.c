@@ -116,7 +116,7 @@ static void without_rules_the_default_is_told_once(void)
 	struct heard h;
 
 	fresh();
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	h = hear();
 	eq_int(h.begins, 1);
 	eq_int(h.parts, 0);
@@ -134,7 +134,7 @@ static void a_folder_that_comes_is_followed(void)
 	struct heard h;
 
 	fresh();
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	hear();
 	put("default", "deny\n");
 	h = hear_change();
@@ -167,7 +167,7 @@ static void a_long_list_goes_in_parts(void)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "deny udp %u\n", i);
 	put("global.policy", text);
 	put("peer/d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a.policy", "");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	h = hear();
 	eq_int(h.lists, 2);
 	eq_int(h.parts, 1 + (POLICY_MAX_RULES + PRIV_RULES - 1) / PRIV_RULES);
@@ -182,7 +182,7 @@ static void a_bad_line_is_told_once_until_it_is_mended(void)
 
 	fresh();
 	put("global.policy", "allow tcp 22\n");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	eq_int(hear().rules, 1);
 	put("global.policy", "allow tcp 22\nalow\n");
 	h = hear_change();
@@ -207,7 +207,7 @@ static void what_cannot_be_read_is_looked_at_every_second(void)
 	fresh();
 	put("global.policy", "allow tcp 22\n");
 	command("chmod 777 '%s'");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	h = hear();
 	eq_int(h.bads, 1);
 	ok(strstr(h.bad, "others may write in"));
@@ -238,7 +238,7 @@ static void a_change_that_nobody_confirms_is_undone(void)
 
 	fresh();
 	put("global.policy", "allow tcp 22\n");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	eq_int(hear().pendings, 0);
 	wait_from(now);
 	const struct instant until = instant_add(now, span_s(60));
@@ -271,7 +271,7 @@ static void one_that_is_confirmed_is_not(void)
 	fresh();
 	wait_from(now);
 	put("global.policy", "deny all\n");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	eq_int(hear().pendings, 1);
 	eq_int(services_pending_confirm(&store), 1);
 	h = hear_change();
@@ -293,7 +293,7 @@ static void at_the_start_one_is_undone_before_the_rules_are_read(void)
 	wait_from(now);
 	put("global.policy", "deny all\nallow tcp 22\n");
 	now = instant_add(now, span_s(60));
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	h = hear();
 	eq_int(h.begins, 1);
 	eq_int(h.rules, 1);
@@ -308,7 +308,7 @@ static void a_command_that_hangs_does_not_keep_its_change(void)
 	fresh();
 	wait_from(now);
 	put("global.policy", "deny all\n");
-	policy_feed_open(&feed, &store, now);
+	policy_feed_open(&feed, &store, NULL, now);
 	eq_int(hear().rules, 1);
 	lock = services_lock(&store, true);
 	now = instant_add(now, span_s(60));
